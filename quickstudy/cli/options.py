@@ -1,0 +1,46 @@
+"""Flags made from the settings' schema, so that a setting is written once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from quickstudy.settings import Settings
+
+
+def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one flag for every setting; it gets those that were used as ``flags``, a dictionary."""
+    own = {name: p for name, p in inspect.signature(command, eval_str=True).parameters.items() if name != "flags"}
+
+    def run(**arguments: Any) -> None:
+        flags = {name: arguments.pop(name) for name in Settings.model_fields}
+        command(**arguments, flags={name: value for name, value in flags.items() if value is not None})
+
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_flag(name))
+        for name in Settings.model_fields
+    ]
+    run.__signature__ = inspect.Signature([*own.values(), *parameters])  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+def _flag(name: str) -> Any:
+    """The annotation of a flag. Values stay words where they can: the schema checks them, wherever they come from."""
+    field = Settings.model_fields[name]
+    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
+    choices = [str(value) for kind in kinds for value in (get_args(kind) or [kind]) if isinstance(value, str)]
+    words = field.description or ""
+    if choices:
+        words += f" One of {', '.join(choices)}."
+    if field.default is not None:
+        words += f" [default: {field.default}]"
+    flag = "--" + name.replace("_", "-")
+    if kinds == [bool]:
+        return Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=words, show_default=False)]
+    kind = next((k.__name__.upper() for k in kinds if k in (int, float, Path)), "WORD")
+    return Annotated[str | None, typer.Option(flag, help=words, metavar=kind, show_default=False)]

@@ -1,0 +1,42 @@
+"""What can go wrong that a user can mend: each error is one line that says what was asked, found and to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class QuickstudyError(Exception):
+    """Parent of every error that quickstudy raises on purpose; the command line prints it as one line."""
+
+
+class SettingError(QuickstudyError, ValueError):
+    """A setting or argument is unknown, of the wrong type or out of range."""
+
+
+class DataError(QuickstudyError, ValueError):
+    """Data is missing, damaged or of the wrong shape."""
+
+
+class NotEnoughClasses(DataError):
+    """A task asks for more classes than there are."""
+
+
+class NotEnoughExamples(DataError):
+    """A class has fewer examples than a task takes from it."""
+
+
+class ModelError(QuickstudyError, ValueError):
+    """A model folder cannot be read or does not fit."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """One line that names the nearest known word.
+
+    >>> unknown("algorithm", "mamel", ["maml", "reptile"])
+    "unknown algorithm 'mamel': did you mean 'maml'? (known: maml, reptile)"
+    """
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {kind} {name!r}: {hint}(known: {', '.join(known)})"

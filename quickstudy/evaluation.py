@@ -1,0 +1,117 @@
+"""How well a learner does on tasks it never saw: a mean, its interval, and what it rests on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+from typing import Any
+
+import torch
+
+from quickstudy.engine import map_tasks
+from quickstudy.errors import SettingError
+from quickstudy.learners import Learner
+from quickstudy.tasks.task import Task, TaskSource
+
+BATCH = 10
+"""Tasks evaluated together. Fixed, because task i of step s depends on both."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A mean over tasks with its 95% interval.
+
+    Attributes:
+        metric: "accuracy" in [0, 1], or "mse", mean squared error.
+        mean: Mean over tasks.
+        ci95: Half width of the 95% interval of the mean, 1.96 standard errors.
+        median: Median over tasks.
+        n_tasks: Number of tasks.
+        transductive: Whether an answer could depend on the other queries.
+        seconds_per_adaptation: Median time to adapt to one task, alone, seconds.
+        values: The figure of every task.
+    """
+
+    metric: str
+    mean: float
+    ci95: float
+    median: float
+    n_tasks: int
+    transductive: bool
+    seconds_per_adaptation: float
+    values: tuple[float, ...]
+
+    def __str__(self) -> str:
+        how = "transductive" if self.transductive else "inductive"
+        if self.metric == "accuracy":
+            return f"{100 * self.mean:.2f} ± {100 * self.ci95:.2f} % over {self.n_tasks} tasks, {how}"
+        return f"mse {self.mean:.4f} ± {self.ci95:.4f} (median {self.median:.4f}) over {self.n_tasks} tasks, {how}"
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the single values, for JSON."""
+        return {name: value for name, value in vars(self).items() if name != "values"}
+
+
+def evaluate(
+    learner: Learner, tasks: TaskSource, *, n_tasks: int = 600, transductive: bool | None = None
+) -> Evaluation:
+    """Mean accuracy (or squared error) of a learner over tasks.
+
+    Args:
+        learner: Left as it was.
+        tasks: Where tasks come from; the same source and seed give the same figure.
+        n_tasks: Number of tasks, at least 2.
+        transductive: Whether predictors may use the statistics of all queries; the learner's own setting if None.
+
+    >>> from quickstudy.learners import MAML
+    >>> from quickstudy.nets import MLP
+    >>> from quickstudy.tasks.sinusoid import Sinusoid
+    >>> str(evaluate(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), n_tasks=20)).split()[0]
+    'mse'
+    """
+    if n_tasks < 2:
+        raise SettingError(f"n_tasks={n_tasks}, but an interval needs at least 2 tasks; 600 is usual")
+    with _mode(learner, transductive):
+        values: list[float] = []
+        for step in range(math.ceil(n_tasks / BATCH)):
+            batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
+            values += map_tasks(lambda task: task_metric(learner, task), batch, engine="loop").tolist()
+        seconds = median(_adaptation_seconds(learner, tasks))
+        used = learner.transductive
+    metric = "accuracy" if learner.loss == "cross_entropy" else "mse"
+    ci95 = 1.96 * stdev(values) / math.sqrt(n_tasks)
+    return Evaluation(metric, fmean(values), ci95, median(values), n_tasks, used, seconds, tuple(values))
+
+
+def task_metric(learner: Learner, task: Task) -> torch.Tensor:
+    """Accuracy, or mean squared error, of the queries of one task, a scalar."""
+    prediction = learner.adapt(task.support)(task.query.x)
+    if learner.loss == "mse":
+        return ((prediction - task.query.y) ** 2).mean()
+    return (prediction.argmax(-1) == task.query.y.argmax(-1)).to(prediction.dtype).mean()
+
+
+@contextmanager
+def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
+    """Evaluation mode without gradients, undone afterwards."""
+    training, before = learner.training, learner.transductive
+    learner.eval()
+    learner.transductive = before if transductive is None else transductive
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        learner.train(training)
+        learner.transductive = before
+
+
+def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int = 11) -> Iterator[float]:
+    for step in range(n):
+        support = tasks.sample(step, 1).at(0).support
+        start = time.perf_counter()
+        learner.adapt(support)
+        yield time.perf_counter() - start

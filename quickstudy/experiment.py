@@ -1,0 +1,218 @@
+"""From settings to a run: the data, the learner, the outer loop, and the folder that keeps them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from quickstudy.errors import ModelError, SettingError
+from quickstudy.learners import LEARNERS, Learner
+from quickstudy.model import build, replace, save
+from quickstudy.settings import HYPERPARAMETERS, Settings
+from quickstudy.tasks import sources
+from quickstudy.tasks.dataset import rotated_classes
+from quickstudy.tasks.episodes import Batches, Episodes
+from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.tasks.splits import Split, Splits
+from quickstudy.tasks.task import TaskSource
+from quickstudy.training import Progress, outer_loop
+
+
+class Experiment:
+    """A run that is ready to go.
+
+    Args:
+        settings: As ``load_settings`` or ``complete`` gives them.
+
+    Attributes:
+        learner: With weights drawn from the seed.
+        tasks: Training tasks.
+
+    >>> from quickstudy.settings import complete
+    >>> run = Experiment(complete({"data": "sinusoid", "algorithm": "maml", "steps": 2}))
+    >>> [progress.step for progress in run.train()]
+    [1, 2]
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.device = _device(settings.device)
+        self.splits = None if settings.data == "sinusoid" else _load(settings)
+        self.tasks = self._training_tasks()
+        self.learner = self._learner().to(self.device)
+
+    def train(self, folder: Path | None = None) -> Iterator[Progress]:
+        """Run the outer loop, and keep settings, metrics and the best weights in ``folder`` as it goes."""
+        settings = self.settings
+        optimizer = _optimizer(settings, self.learner)
+        progress = outer_loop(
+            self.learner,
+            self.tasks,
+            optimizer,
+            steps=settings.steps,
+            tasks_per_step=settings.tasks_per_step or 1,
+            schedule=_schedule(settings, optimizer),
+            clip=settings.clip,
+            precision=settings.precision,
+            validation=self.test_tasks("validation") if self._has("validation") else None,
+            validate_every=settings.validate_every,
+            validation_tasks=settings.validation_tasks,
+            patience=settings.patience,
+        )
+        return progress if folder is None else self._recorded(progress, folder)
+
+    def test_tasks(self, split: Split = "test", **changes: Any) -> TaskSource:
+        """Tasks of a split: of the test's ways, shots and queries, or of others where given by name."""
+        given = self.settings.model_copy(update=changes)
+        if given.data == "sinusoid":
+            return Sinusoid(given.n_shot, given.n_query, seed=given.seed, split=split)
+        data = self._data()._asdict()[split].to(self.device)
+        return Episodes(data, given.n_way, given.n_shot, given.n_query, seed=given.seed, split=split)
+
+    @property
+    def images(self) -> ImageFormat | None:
+        """What the learner's input images look like; None for vectors."""
+        if self.splits is None:
+            return None
+        channels, size = self._data().train.x.shape[1:3]
+        return ImageFormat(channels=channels, size=size, ink=sources.has_ink(self.settings.data))
+
+    def _training_tasks(self) -> TaskSource:
+        s = self.settings
+        if s.data == "sinusoid":
+            return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
+        data = self._data().train
+        if s.rotations == "classes":
+            data = rotated_classes(data)
+        data = data.to(self.device)
+        if s.algorithm == "baseline":
+            return Batches(data, s.batch_size, seed=s.seed)
+        way, shot, query = s.train_way or s.n_way, s.train_shot or s.n_shot, s.train_query
+        query = s.n_query if query is None else query
+        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=s.rotations == "tasks")
+
+    def _learner(self) -> Learner:
+        s = self.settings
+        cls = LEARNERS[s.algorithm]
+        accepted = inspect.signature(cls.__init__).parameters
+        chosen = {name: getattr(s, name) for name in HYPERPARAMETERS if getattr(s, name) is not None}
+        for name in chosen:
+            if name not in accepted:
+                apt = [key for key, other in LEARNERS.items() if name in inspect.signature(other.__init__).parameters]
+                raise SettingError(f"{name} does not apply to {s.algorithm}, only to {', '.join(apt)}; leave it out")
+        if s.data == "sinusoid":
+            chosen |= {"loss": "mse", "n_way": 1}
+        elif "n_way" in accepted:
+            chosen["n_way"] = s.train_way
+        if isinstance(self.tasks, Batches):
+            chosen["n_classes"] = self.tasks.data.n_classes
+        net = {"name": "mlp", "in_features": 1} if s.net == "mlp" else self._conv4()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(s.seed)
+            return build({"name": s.algorithm, "net": net, **chosen})
+
+    def _conv4(self) -> dict[str, Any]:
+        channels, size = self._data().train.x.shape[1:3]
+        pool = self.settings.pool is not False
+        return {"name": "conv4", "channels": channels, "size": size, "width": self.settings.width, "pool": pool}
+
+    def _data(self) -> Splits:
+        assert self.splits is not None
+        return self.splits
+
+    def _has(self, split: Split) -> bool:
+        return self.splits is None or self.splits._asdict()[split].n_classes > 0
+
+    def _recorded(self, progress: Iterator[Progress], folder: Path) -> Iterator[Progress]:
+        """The same progress, written down."""
+        if (folder / "run.json").exists():
+            raise SettingError(f"there is a run in {str(folder)!r} already; choose another folder with --out")
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
+        replace(folder / "run.json", json.dumps(record, indent=2).encode())
+        images = self.images
+        extra = {"images": vars(images) if images else None}
+        with (folder / "metrics.jsonl").open("a", buffering=1, encoding="utf-8") as metrics:
+            for p in progress:
+                if p.best:
+                    save(self.learner, folder, **extra)
+                line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
+                if p.validation is not None:
+                    line["validation"] = p.validation.summary()
+                metrics.write(json.dumps(line) + "\n")
+                yield p
+
+
+def open_run(folder: Path) -> tuple[Experiment, Learner]:
+    """The experiment of a run folder and its trained learner.
+
+    Raises:
+        ModelError: The folder is no run.
+    """
+    from quickstudy.model import load
+
+    try:
+        record = json.loads((folder / "run.json").read_bytes())
+        settings = Settings.model_validate(record["settings"])
+    except FileNotFoundError:
+        raise ModelError(f"no run in {str(folder)!r}: run.json is missing; `quickstudy train` makes runs") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / 'run.json'} cannot be read: {error}") from error
+    learner = load(folder)
+    experiment = Experiment(settings)
+    return experiment, learner.to(experiment.device)
+
+
+def provenance() -> dict[str, Any]:
+    """With what a result was made: command, versions, threads, machine and time."""
+    return {
+        "command": shlex.join(["quickstudy", *sys.argv[1:]]),
+        "versions": {name: version(name) for name in ("quickstudy", "torch", "numpy")},
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _load(settings: Settings) -> Splits:
+    return sources.load(settings.data, settings.data_root, split=settings.split, seed=settings.seed)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(f"device = {name!r} is not to be had here: {str(error).splitlines()[0]}") from None
+
+
+def _optimizer(settings: Settings, learner: Learner) -> torch.optim.Optimizer:
+    cls = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.Adam
+    return cls(learner.parameters(), lr=settings.outer_lr or 1e-3)
+
+
+def _schedule(settings: Settings, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    lr_scheduler = torch.optim.lr_scheduler
+    if settings.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    if settings.schedule == "linear":
+        return lr_scheduler.LinearLR(optimizer, 1.0, 0.0, settings.steps)
+    if settings.schedule == "halving":
+        return lr_scheduler.StepLR(optimizer, 2000, 0.5)
+    return lr_scheduler.ConstantLR(optimizer, 1.0)

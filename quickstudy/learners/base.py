@@ -1,0 +1,52 @@
+"""What a learner is: something that turns a support set into a predictor."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from quickstudy.tasks.task import Examples, Task
+
+Predictor = Callable[[Tensor], Tensor]
+"""Inputs (m, *input) to logits (m, n_way), or to real numbers (m, d)."""
+
+Loss = Literal["cross_entropy", "mse"]
+
+
+class Learner(nn.Module, ABC):
+    """Turns support into a predictor (inner loop), and is improved over many tasks (outer loop).
+
+    What is meta-learned is a parameter of the module; what belongs to one task lives in the predictor. ``adapt`` is
+    pure: it changes nothing, twice gives the same, and the order of the support does not matter. Every argument of
+    ``__init__`` is kept as an attribute of the same name, so that a learner can be written down and built again.
+
+    Attributes:
+        transductive: Whether a predictor may use the other queries of its batch (their batch statistics). False, the
+            default, is inductive: an answer depends on the support and that one query.
+        loss: "cross_entropy" of logits, or "mse" of real numbers.
+    """
+
+    transductive: bool = False
+    loss: Loss = "cross_entropy"
+
+    @abstractmethod
+    def adapt(self, support: Examples) -> Predictor:
+        """Learn one task from its support."""
+
+    def meta_loss(self, task: Task) -> Tensor:
+        """Loss of one task, a scalar that the outer loop descends: by default that of the queries after adapting."""
+        return self.prediction_loss(self.adapt(task.support)(task.query.x), task.query.y)
+
+    def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Mean loss of predictions (n, d) against targets (n, d), a scalar."""
+        return F.cross_entropy(prediction, y) if self.loss == "cross_entropy" else F.mse_loss(prediction, y)
+
+    def observe(self, x: Tensor) -> None:
+        """Measure what inference needs of training inputs (n, *input), such as population statistics.
+
+        The outer loop calls it before each validation and at the end. By default there is nothing to measure.
+        """

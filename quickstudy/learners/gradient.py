@@ -1,0 +1,63 @@
+"""What learners that adapt by gradient descent share: a net with a head, both adapted on the support."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.inner import Params
+from quickstudy.learners.base import Learner, Loss, Predictor
+from quickstudy.nets import apply
+from quickstudy.tasks.task import Examples
+
+
+class GradientLearner(Learner):
+    """A net and a linear head whose weights are what the inner loop changes.
+
+    Args:
+        net: Maps inputs to (n, net.out_features).
+        n_way: Width of the head: classes of a training task, or dimensions of a real target.
+        loss: "cross_entropy" or "mse", of the inner and the outer loop.
+        transductive: Normalise queries by their own batch statistics in place of the support's.
+    """
+
+    def __init__(self, net: nn.Module, n_way: int, *, loss: Loss = "cross_entropy", transductive: bool = False) -> None:
+        super().__init__()
+        self.n_way, self.loss, self.transductive = n_way, loss, transductive
+        out_features = net.out_features
+        assert isinstance(out_features, int)
+        self.model = nn.Sequential(net, nn.Linear(out_features, n_way))
+
+    @property
+    def net(self) -> nn.Module:
+        """The net under the head."""
+        return self.model[0]
+
+    def initial(self, n_way: int) -> Params:
+        """Parameters before the first inner step, with a head for ``n_way`` classes.
+
+        Class positions are dealt at random in training, so the rows of the head are exchangeable: fewer classes use the
+        first rows, and a class beyond the trained ones starts from the mean row.
+        """
+        params: Params = dict(self.model.named_parameters())
+        if n_way != self.n_way:
+            for name in ("1.weight", "1.bias"):
+                head = params[name]
+                extra = head.mean(0, keepdim=True).expand(max(0, n_way - self.n_way), *head.shape[1:])
+                params[name] = torch.cat([head[:n_way], extra])
+        return params
+
+    def support_loss(self, params: Params, examples: Examples) -> Tensor:
+        """Loss on support examples, normalised by their own batch statistics."""
+        return self.prediction_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
+
+    def predictor(self, params: Params, support: Examples) -> Predictor:
+        """Answers of the adapted weights; statistics are the support's, or the queries' own where transductive."""
+        n = len(support.x)
+
+        def predict(x: Tensor) -> Tensor:
+            if self.transductive:
+                return apply(self.model, x, params, statistics="batch")
+            return apply(self.model, torch.cat([support.x, x]), params, statistics=n)[n:]
+
+        return predict

@@ -1,0 +1,85 @@
+"""Matching Networks: attention over the support."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from quickstudy.learners.metric import MetricLearner
+from quickstudy.tasks.task import Examples
+
+
+class Matching(MetricLearner):
+    """A query's class probabilities are the support's labels, weighed by a softmax over scaled cosine similarity.
+
+    Args:
+        net: Maps inputs to embeddings, (n, net.out_features).
+        full_context: Embed each support example in the light of the others (a bidirectional LSTM) and each query in the
+            light of the support (an LSTM with attention). The LSTM over a set needs an order: the support is read by
+            ascending sum of its embedding, so that the order in which it is given does not matter.
+        attention_steps: Steps of the query's LSTM.
+        transductive: Normalise by the statistics of the support and queries at hand.
+
+    The cosine is scaled by a learned factor: unscaled, a softmax over numbers in [-1, 1] is too flat to train.
+
+    Source: Vinyals et al. 2016, eq. 1 and 2 and appendix A, arXiv:1606.04080.
+
+    >>> from quickstudy.nets import MLP
+    >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
+    >>> Matching(MLP(2, (8,))).adapt(support)(torch.zeros(4, 2)).detach().exp().sum(-1).round(decimals=4)
+    tensor([1., 1., 1., 1.])
+    """
+
+    def __init__(
+        self, net: nn.Module, *, full_context: bool = False, attention_steps: int = 5, transductive: bool = False
+    ) -> None:
+        super().__init__(net, transductive=transductive)
+        self.full_context, self.attention_steps = full_context, attention_steps
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+        if full_context:
+            d = net.out_features
+            assert isinstance(d, int)
+            self.forwards, self.backwards = nn.LSTMCell(d, d), nn.LSTMCell(d, d)
+            self.attention = nn.LSTMCell(d, 2 * d)
+            self.d = d
+
+    def compare(self, support: Examples, query: Tensor) -> Tensor:
+        """Log-probabilities: the logarithm of the attention that falls on each class."""
+        z = support.x
+        if self.full_context:
+            z = self._embed_support(z)
+            query = self._embed_query(query, z)
+        cosine = F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T
+        attention = (self.log_scale.exp() * cosine).log_softmax(-1)
+        return torch.where(support.y.T[:, None] > 0, attention, -torch.inf).logsumexp(-1).T
+
+    def _embed_support(self, z: Tensor) -> Tensor:
+        """g = g' + forward + backward state (appendix A.2), (n, d) -> (n, d)."""
+        order = z.sum(-1).argsort()
+        back = order.argsort()
+        z = z[order]
+        forwards = self._read(self.forwards, list(z))
+        backwards = self._read(self.backwards, list(z.flip(0)))[::-1]
+        return (z + torch.stack(forwards) + torch.stack(backwards))[back]
+
+    @staticmethod
+    def _read(cell: nn.LSTMCell, rows: list[Tensor]) -> list[Tensor]:
+        h = c = torch.zeros_like(rows[0])[None]
+        states = []
+        for row in rows:
+            h, c = cell(row[None], (h, c))
+            states.append(h[0])
+        return states
+
+    def _embed_query(self, query: Tensor, z: Tensor) -> Tensor:
+        """h_k = LSTM(f', [h_(k-1), r_(k-1)], c) + f' with r = softmax(h z^T) z (appendix A.1), (m, d) -> (m, d)."""
+        h, r = query, torch.zeros_like(query)
+        c = torch.zeros_like(torch.cat([h, r], -1))
+        for _ in range(self.attention_steps):
+            r = (h @ z.T).softmax(-1) @ z
+            state, c = self.attention(query, (torch.cat([h, r], -1), c))
+            h = state[:, : self.d] + query
+        return h

@@ -1,0 +1,83 @@
+"""Reptile: move the weights towards those adapted to each task."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.inner import Adam, InnerRule, Params, Sgd, descend
+from quickstudy.learners.base import Loss, Predictor
+from quickstudy.learners.gradient import GradientLearner
+from quickstudy.tasks.task import Examples, Task
+
+
+class Reptile(GradientLearner):
+    """Weights close to every task's adapted weights, by first-order steps alone.
+
+    The meta-loss is 0.5 * ||theta - stop_gradient(phi)||^2, whose gradient is theta - phi. Under ``torch.optim.SGD``
+    of rate eps the outer step over a batch of n tasks is the paper's theta + eps / n * sum_i (phi_i - theta): the
+    mean, not the sum, so that eps keeps its meaning whatever the number of tasks; one task a step is serial Reptile.
+
+    Args:
+        net: Maps inputs to (n, net.out_features).
+        n_way: Width of the head: classes, or dimensions of a real target.
+        inner_lr: Inner step size.
+        inner_steps: Inner steps in training.
+        test_steps: Inner steps otherwise; as in training if None.
+        inner_batch: Examples of an inner step in training, taken in turn from the support; all if None. Outside of
+            training every step uses all, so that the order of the support does not matter.
+        inner_rule: "adam" (beta1 = 0) or "sgd".
+        loss: "cross_entropy" or "mse".
+        transductive: Normalise queries by their own batch statistics.
+
+    Source: Nichol et al. 2018, algorithm 2 and section 6.1, arXiv:1803.02999.
+
+    >>> from quickstudy.nets import MLP
+    >>> learner = Reptile(MLP(2, (8,)), n_way=3)
+    >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
+    >>> bool(learner.meta_loss(Task(support, support)) > 0)
+    True
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        n_way: int = 5,
+        *,
+        inner_lr: float = 1e-3,
+        inner_steps: int = 5,
+        test_steps: int | None = 50,
+        inner_batch: int | None = 10,
+        inner_rule: Literal["adam", "sgd"] = "adam",
+        loss: Loss = "cross_entropy",
+        transductive: bool = False,
+    ) -> None:
+        super().__init__(net, n_way, loss=loss, transductive=transductive)
+        self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
+        self.inner_batch, self.inner_rule = inner_batch, inner_rule
+
+    def adapt(self, support: Examples) -> Predictor:
+        """Descend on the whole support from the meta-learned weights."""
+        steps = self.inner_steps if self.training or self.test_steps is None else self.test_steps
+        return self.predictor(self._descend(support, steps, batch=None), support)
+
+    def meta_loss(self, task: Task) -> Tensor:
+        """Half the squared distance to the weights adapted to the task's support, which are held constant."""
+        theta = self.initial(task.support.y.shape[-1])
+        phi = self._descend(task.support, self.inner_steps, self.inner_batch)
+        squares = [((p - phi[name].detach()) ** 2).sum() for name, p in theta.items()]
+        return 0.5 * torch.stack(squares).sum()
+
+    def _descend(self, support: Examples, steps: int, batch: int | None) -> Params:
+        n = len(support.x)
+        size = min(batch or n, n)
+        rule: InnerRule = Adam(self.inner_lr) if self.inner_rule == "adam" else Sgd(self.inner_lr)
+
+        def loss(params: Params, t: int) -> Tensor:
+            first = t % (n // size) * size
+            rows = slice(first, first + size)
+            return self.support_loss(params, Examples(support.x[rows], support.y[rows]))
+
+        return descend(loss, self.initial(support.y.shape[-1]), rule, steps, first_order=True)

@@ -1,0 +1,63 @@
+"""Siamese networks: are these two the same?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from quickstudy.learners.metric import MetricLearner
+from quickstudy.nets import apply
+from quickstudy.tasks.task import Examples
+
+
+class Siamese(MetricLearner):
+    """Twin embeddings, a learned weighted L1 distance between them, and a logistic "same or different".
+
+    A query belongs to the class of its most similar support example. Trained on all pairs of a query with a support
+    example, same and different pairs weighing one half each, as in the paper's balanced pairs.
+
+    Args:
+        net: Maps inputs to embeddings, (n, net.out_features).
+        transductive: Normalise by the statistics of the support and queries at hand.
+
+    Source: Koch, Zemel and Salakhutdinov 2015, section 3, "Siamese Neural Networks for One-shot Image Recognition".
+
+    >>> from quickstudy.nets import MLP
+    >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
+    >>> Siamese(MLP(2, (8,))).adapt(support)(torch.zeros(4, 2)).shape
+    torch.Size([4, 3])
+    """
+
+    def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
+        super().__init__(net, transductive=transductive)
+        out_features = net.out_features
+        assert isinstance(out_features, int)
+        self.similarity = nn.Linear(out_features, 1)
+        nn.init.constant_(self.similarity.weight, -1 / out_features)  # at first: the farther, the less alike
+
+    def pairs(self, a: Tensor, b: Tensor) -> Tensor:
+        """Logit of "same" for embeddings that broadcast to (..., d)."""
+        logit: Tensor = self.similarity((a - b).abs())
+        return logit.squeeze(-1)
+
+    def compare(self, support: Examples, query: Tensor) -> Tensor:
+        """The logit of the most similar support example of each class."""
+        same = self.pairs(query[:, None], support.x)
+        return torch.where(support.y.T[:, None] > 0, same, -torch.inf).amax(-1).T
+
+    def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
+        """Binary cross-entropy over all pairs of a query and a support example."""
+        target = query_y @ support.y.T
+        losses = F.binary_cross_entropy_with_logits(self.pairs(query[:, None], support.x), target, reduction="none")
+        return 0.5 * (losses * target).sum() / target.sum() + 0.5 * (losses * (1 - target)).sum() / (1 - target).sum()
+
+    def same(self, a: Tensor, b: Tensor) -> Tensor:
+        """Probability that a[i] and b[i] are of one class: two batches (n, *input) to (n,).
+
+        >>> from quickstudy.nets import MLP
+        >>> Siamese(MLP(2, (8,))).same(torch.zeros(3, 2), torch.ones(3, 2)).shape
+        torch.Size([3])
+        """
+        za, zb = (apply(self.net, x, statistics="population") for x in (a, b))
+        return self.pairs(za, zb).sigmoid()

@@ -1,0 +1,196 @@
+"""One validated description of a run, from a file, the environment and flags, in that order of growing precedence."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from quickstudy.errors import SettingError, unknown
+
+PREFIX = "QUICKSTUDY_"
+"""Of environment variables: ``QUICKSTUDY_INNER_LR=0.1`` sets ``inner_lr``."""
+
+Algorithm = Literal["maml", "reptile", "siamese", "matching", "prototypical", "baseline"]
+Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "sinusoid"]
+
+
+class Settings(BaseModel):
+    """Everything that decides a run. What is None follows the algorithm or the data; ``complete`` fills it in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    algorithm: Algorithm = Field("prototypical", description="How it learns; `quickstudy algorithms` explains each.")
+    seed: int = Field(0, ge=0, description="Of weights, splits and tasks.")
+
+    data: Data = Field("glyphs", description="What tasks are drawn from.")
+    data_root: Path | None = Field(None, description="Folder of the data; the cache folder if not given.")
+    split: Literal["background", "vinyals", "random"] = Field("background", description="Classes of Omniglot's splits.")
+    rotations: Literal["none", "classes", "tasks"] = Field(
+        "none", description="Turned training images: as new classes, or one turn a class a task."
+    )
+    n_way: int = Field(5, ge=1, description="Classes of a validation or test task.")
+    n_shot: int = Field(1, ge=1, description="Support examples a class.")
+    n_query: int = Field(15, ge=1, description="Query examples a class.")
+    train_way: int | None = Field(None, ge=1, description="Classes of a training task; n_way if not set.")
+    train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
+    train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
+
+    net: Literal["conv4", "mlp"] | None = Field(None, description="conv4 for images, mlp for vectors.")
+    width: int = Field(64, ge=1, description="Filters of a convolution.")
+    pool: bool | None = Field(None, description="Halve by max pooling; if not, by a stride of 2.")
+
+    inner_lr: float | None = Field(None, gt=0, description="Inner step size, for a mean loss.")
+    inner_steps: int | None = Field(None, ge=0, description="Inner steps in training.")
+    test_steps: int | None = Field(None, ge=0, description="Inner steps outside of training.")
+    first_order: bool | None = Field(None, description="Drop MAML's second derivatives.")
+    inner_rule: Literal["sgd", "adam"] | None = Field(None, description="Reptile's inner rule.")
+    inner_batch: int | None = Field(None, ge=1, description="Reptile's examples of an inner training step.")
+    full_context: bool | None = Field(None, description="Matching Networks' full-context embeddings.")
+    attention_steps: int | None = Field(None, ge=1, description="Steps of full context's attention LSTM.")
+    head_lr: float | None = Field(None, gt=0, description="Step size of the baseline's new head.")
+    head_steps: int | None = Field(None, ge=0, description="Gradient steps of the baseline's new head.")
+    transductive: bool | None = Field(None, description="Normalise queries by their own batch statistics.")
+
+    steps: int = Field(5000, ge=1, description="Outer steps.")
+    tasks_per_step: int | None = Field(None, ge=1, description="Tasks of an outer step.")
+    batch_size: int = Field(128, ge=1, description="Examples of a training step of the baseline.")
+    outer_lr: float | None = Field(None, gt=0, description="Outer learning rate.")
+    optimizer: Literal["adam", "sgd"] | None = Field(None, description="Outer optimiser.")
+    schedule: Literal["constant", "cosine", "linear", "halving"] = Field(
+        "cosine", description="Of the outer rate: cosine and linear fall to 0; halving halves it every 2000 steps."
+    )
+    clip: float | None = Field(None, gt=0, description="Largest absolute entry of an outer gradient.")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="Of the training loss.")
+    validate_every: int = Field(500, ge=1, description="Steps from one validation to the next.")
+    validation_tasks: int = Field(200, ge=2, description="Tasks of a validation.")
+    patience: int | None = Field(None, ge=1, description="Stop after so many validations without a better one.")
+    device: str = Field("auto", description="cpu, cuda, or auto.")
+    threads: int | None = Field(None, ge=1, description="CPU threads; torch's own choice if not set.")
+
+
+HYPERPARAMETERS = [
+    "inner_lr",
+    "inner_steps",
+    "test_steps",
+    "first_order",
+    "inner_rule",
+    "inner_batch",
+    "full_context",
+    "attention_steps",
+    "head_lr",
+    "head_steps",
+    "transductive",
+]
+"""Settings that are arguments of some learners, and no business of the others."""
+
+_ADAM = {"optimizer": "adam", "outer_lr": 1e-3}
+_METRIC = {"train_way": 60, "train_query": 5, "tasks_per_step": 1, "pool": True, **_ADAM}
+PRESETS: dict[str, dict[str, Any]] = {
+    "maml": {"test_steps": 3, "train_query": 5, "tasks_per_step": 32, "pool": False, "clip": 10.0, **_ADAM},
+    "reptile": {
+        "train_shot": 10,
+        "train_query": 0,
+        "tasks_per_step": 5,
+        "pool": False,
+        "optimizer": "sgd",
+        "outer_lr": 1.0,
+        "schedule": "linear",
+    },
+    "siamese": _METRIC,
+    "matching": {**_METRIC, "train_way": 20},
+    "prototypical": _METRIC,
+    "baseline": {"tasks_per_step": 1, "pool": True, **_ADAM},
+}
+"""What an algorithm is trained with where nothing else is said: the papers' protocols (see docs/protocols.md)."""
+
+SINUSOID: dict[str, dict[str, Any]] = {
+    "maml": {"n_shot": 10, "inner_lr": 0.001, "test_steps": 1, "tasks_per_step": 25, "train_query": 10, "clip": None},
+    "reptile": {
+        "n_shot": 10,
+        "inner_lr": 0.02,
+        "inner_rule": "sgd",
+        "train_shot": 50,
+        "tasks_per_step": 1,
+        "outer_lr": 0.1,
+        "test_steps": 32,
+    },
+}
+"""The same for regression on sinusoids, which only learners by gradient descent can do."""
+
+
+def load_settings(
+    file: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """Settings from a TOML file, overridden by ``QUICKSTUDY_*`` variables, overridden by flags; completed and checked.
+
+    Raises:
+        SettingError: A name or value is wrong, in one line that says which and from where.
+
+    >>> load_settings(environment={"QUICKSTUDY_STEPS": "7"}, flags={"algorithm": "maml"}).steps
+    7
+    """
+    variables = os.environ if environment is None else environment
+    given: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for source, values in (
+        (str(file), _read(file) if file else {}),
+        ("the environment", _variables(variables)),
+        ("the command line", flags or {}),
+    ):
+        given |= values
+        origin |= dict.fromkeys(values, source)
+    return complete(given, origin)
+
+
+def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Settings:
+    """What was given, checked, with what was left open filled in from the algorithm's and the data's presets."""
+    for name in given:
+        if name not in Settings.model_fields:
+            raise SettingError(_from(name, origin) + unknown("setting", name, Settings.model_fields))
+    try:
+        chosen = Settings.model_validate(dict(given))
+    except ValidationError as error:
+        raise SettingError(_explain(error, origin)) from None
+    defaults = dict(PRESETS[chosen.algorithm])
+    if chosen.data == "sinusoid":
+        if chosen.algorithm not in SINUSOID:
+            raise SettingError(
+                f"{chosen.algorithm} classifies, sinusoid is regression; choose one of {', '.join(SINUSOID)}"
+            )
+        defaults |= SINUSOID[chosen.algorithm]
+    settings = Settings.model_validate({**defaults, **given})
+    n_query = settings.n_query
+    follow = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
+    follow["net"] = "mlp" if settings.data == "sinusoid" else "conv4"  # type: ignore[assignment]
+    unset = {name: value for name, value in follow.items() if getattr(settings, name) is None}
+    return settings.model_copy(update=unset)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SettingError(f"no settings file {str(file)!r}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"{file} is no TOML file: {error}") from error
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
+    return {names[key]: value for key, value in environment.items() if key in names}
+
+
+def _explain(error: ValidationError, origin: Mapping[str, str] | None) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{_from(name, origin)}{name} = {first['input']!r}: {message}"
+
+
+def _from(name: str, origin: Mapping[str, str] | None) -> str:
+    return f"{origin[name]}: " if origin and name in origin else ""

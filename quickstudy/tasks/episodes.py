@@ -1,0 +1,156 @@
+"""Tasks cut from a data set: seeded N-way K-shot episodes, and plain batches for learners without episodes.
+
+Task i of step s is a pure function of (seed, split, s, i): the same in any process, after any resume. All indices of a
+batch are drawn first, then the images are gathered once, from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.task import Examples, Task, one_hot
+
+
+def generator(seed: int, split: str, step: int, task: int) -> np.random.Generator:
+    """The random numbers of one task, independent of every other task's.
+
+    >>> a, b = (generator(0, "train", step=5, task=2) for _ in range(2))
+    >>> bool(a.integers(1000) == b.integers(1000))
+    True
+    """
+    return np.random.default_rng([seed, int.from_bytes(split.encode()), step, task])
+
+
+class Episodes:
+    """N-way K-shot tasks over a data set in memory.
+
+    Args:
+        data: What to draw from; its inputs' device is the tasks' device.
+        n_way: Classes a task.
+        n_shot: Support examples of each class, or a sequence of ``n_way`` counts, dealt to the classes at random, for
+            tasks with unequal shots.
+        n_query: Query examples of each class.
+        seed: Of the whole sequence of tasks.
+        split: Name of the split; the same seed draws other tasks for another split.
+        rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
+
+    Raises:
+        NotEnoughClasses: ``data`` has fewer than ``n_way`` classes.
+        NotEnoughExamples: A class has fewer than shots + queries examples.
+
+    Uint8 images come out as floats in [0, 1].
+
+    >>> data = ClassDataset.from_labels(torch.zeros(12, 1, 8, 8, dtype=torch.uint8), list("aaaabbbbcccc"))
+    >>> tasks = Episodes(data, n_way=2, n_shot=1, n_query=3).sample(step=0, n_tasks=7)
+    >>> tasks.support.x.shape, tasks.query.y.shape
+    (torch.Size([7, 2, 1, 8, 8]), torch.Size([7, 6, 2]))
+    """
+
+    def __init__(
+        self,
+        data: ClassDataset,
+        n_way: int = 5,
+        n_shot: int | Sequence[int] = 1,
+        n_query: int = 15,
+        *,
+        seed: int = 0,
+        split: str = "train",
+        rotate: bool = False,
+    ) -> None:
+        shots = [n_shot] * n_way if isinstance(n_shot, int) else list(n_shot)
+        if n_way < 1 or n_query < 0 or len(shots) != n_way or min(shots) < 1:
+            raise SettingError(
+                f"n_way={n_way}, n_shot={n_shot}, n_query={n_query}: ways and shots are 1 or more, queries 0 or more, "
+                f"and a list of shots has one count a way"
+            )
+        if n_way > data.n_classes:
+            raise NotEnoughClasses(
+                f"n_way={n_way} asked, but the {split} split has {data.n_classes} classes; lower n_way or add classes"
+            )
+        scarce = int(data.counts.argmin())
+        if data.counts[scarce] < max(shots) + n_query:
+            raise NotEnoughExamples(
+                f"class {data.names[scarce]!r} has {data.counts[scarce]} examples, but n_shot={max(shots)} + "
+                f"n_query={n_query} needs {max(shots) + n_query}; lower n_query or drop the class"
+            )
+        self.data, self.n_way, self.shots, self.n_query = data, n_way, np.array(shots), n_query
+        self.seed, self.split, self.rotate = seed, split, rotate
+
+    def sample(self, step: int, n_tasks: int) -> Task:
+        """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        drawn = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
+        support, support_y, query, query_y, turns = (np.stack(parts) for parts in zip(*drawn, strict=True))
+        return Task(self._gather(support, support_y, turns), self._gather(query, query_y, turns))
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        """Rows and class positions of one task's support and query, and the turn of each class."""
+        n_way, most = self.n_way, int(self.shots.max())
+        classes = rng.choice(self.data.n_classes, n_way, replace=False)  # in random order: a position means nothing
+        counts = self.data.counts[classes]
+        order = rng.random((n_way, counts.max()))
+        order[np.arange(counts.max()) >= counts[:, None]] = 2.0  # beyond a smaller class's end: never chosen
+        rows = self.data.starts[classes][:, None] + order.argsort(axis=1)
+        shots = rng.permutation(self.shots)
+        # Shot by shot, not class by class, so that any run of rows is about balanced: Reptile's inner batches are runs.
+        position = np.tile(np.arange(n_way), (most, 1))
+        taken = np.arange(most)[:, None] < shots
+        query = rows[:, most : most + self.n_query].T
+        query_position = np.tile(np.arange(n_way), (self.n_query, 1))
+        turns = rng.integers(4, size=n_way) if self.rotate else np.zeros(n_way, dtype=np.int64)
+        return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns
+
+    def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray) -> Examples:
+        x = self.data.x[torch.from_numpy(rows).to(self.data.x.device)]
+        if self.rotate:
+            turn = torch.from_numpy(np.take_along_axis(turns, position, axis=1)).to(x.device)
+            for k in (1, 2, 3):
+                x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
+        return Examples(as_float(x), one_hot(torch.from_numpy(position).to(x.device), self.n_way))
+
+
+class Batches:
+    """Plain labelled batches over all classes of a data set, for learners that train without episodes.
+
+    A batch is a task whose ways are all the classes, with an empty support.
+
+    Args:
+        data: What to draw from.
+        batch_size: Examples a task.
+        seed: Of the whole sequence.
+        split: Name of the split.
+
+    >>> data = ClassDataset.from_labels(torch.zeros(4, 3), list("aabc"))
+    >>> Batches(data, batch_size=8).sample(step=0, n_tasks=1).query.y.shape
+    torch.Size([1, 8, 3])
+    """
+
+    def __init__(self, data: ClassDataset, batch_size: int = 64, *, seed: int = 0, split: str = "train") -> None:
+        self.data, self.batch_size, self.seed, self.split = data, batch_size, seed, split
+
+    def sample(self, step: int, n_tasks: int) -> Task:
+        """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        rows = np.stack(
+            [
+                generator(self.seed, self.split, step, i).integers(len(self.data.x), size=self.batch_size)
+                for i in range(n_tasks)
+            ]
+        )
+        index = torch.from_numpy(rows)
+        x = as_float(self.data.x[index.to(self.data.x.device)])
+        y = one_hot(self.data.y[index].to(x.device), self.data.n_classes)
+        return Task(Examples(x[:, :0], y[:, :0]), Examples(x, y))
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Uint8 images scaled to [0, 1]; anything else as it is.
+
+    >>> as_float(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([0., 1.])
+    """
+    return x.to(torch.get_default_dtype()) / 255 if x.dtype == torch.uint8 else x

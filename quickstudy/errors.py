@@ -7,7 +7,13 @@ from difflib import get_close_matches
 
 
 class QuickstudyError(Exception):
-    """Parent of every error that quickstudy raises on purpose; the command line prints it as one line."""
+    """Parent of every error that quickstudy raises on purpose; the command line prints it as one line.
+
+    Attributes:
+        exit_code: Of the command line: 2 for what was asked wrongly, 1 for what failed.
+    """
+
+    exit_code = 2
 
 
 class SettingError(QuickstudyError, ValueError):

@@ -9,7 +9,9 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ import torch
 
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.model import build, replace, save
+from quickstudy.model import build, load, replace, save
 from quickstudy.settings import HYPERPARAMETERS, Settings
 from quickstudy.tasks import sources
 from quickstudy.tasks.dataset import rotated_classes
@@ -36,10 +38,6 @@ class Experiment:
     Args:
         settings: As ``load_settings`` or ``complete`` gives them.
 
-    Attributes:
-        learner: With weights drawn from the seed.
-        tasks: Training tasks.
-
     >>> from quickstudy.settings import complete
     >>> run = Experiment(complete({"data": "sinusoid", "algorithm": "maml", "steps": 2}))
     >>> [progress.step for progress in run.train()]
@@ -51,9 +49,7 @@ class Experiment:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.device = _device(settings.device)
-        self.splits = None if settings.data == "sinusoid" else _load(settings)
-        self.tasks = self._training_tasks()
-        self.learner = self._learner().to(self.device)
+        self.source = None if settings.data == "sinusoid" else _load(settings)
 
     def train(self, folder: Path | None = None) -> Iterator[Progress]:
         """Run the outer loop, and keep settings, metrics and the best weights in ``folder`` as it goes."""
@@ -75,23 +71,17 @@ class Experiment:
         )
         return progress if folder is None else self._recorded(progress, folder)
 
-    def test_tasks(self, split: Split = "test", **changes: Any) -> TaskSource:
-        """Tasks of a split: of the test's ways, shots and queries, or of others where given by name."""
-        given = self.settings.model_copy(update=changes)
-        if given.data == "sinusoid":
-            return Sinusoid(given.n_shot, given.n_query, seed=given.seed, split=split)
+    def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
+        """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
+        s = self.settings
+        if s.data == "sinusoid":
+            return Sinusoid(s.n_shot, s.n_query, seed=s.seed, split=split)
         data = self._data()._asdict()[split].to(self.device)
-        return Episodes(data, given.n_way, given.n_shot, given.n_query, seed=given.seed, split=split)
+        return Episodes(data, s.n_way, s.n_shot, s.n_query, seed=s.seed, split=split, rotate=rotate)
 
-    @property
-    def images(self) -> ImageFormat | None:
-        """What the learner's input images look like; None for vectors."""
-        if self.splits is None:
-            return None
-        channels, size = self._data().train.x.shape[1:3]
-        return ImageFormat(channels=channels, size=size, ink=sources.has_ink(self.settings.data))
-
-    def _training_tasks(self) -> TaskSource:
+    @cached_property
+    def tasks(self) -> TaskSource:
+        """Training tasks."""
         s = self.settings
         if s.data == "sinusoid":
             return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
@@ -105,7 +95,9 @@ class Experiment:
         query = s.n_query if query is None else query
         return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=s.rotations == "tasks")
 
-    def _learner(self) -> Learner:
+    @cached_property
+    def learner(self) -> Learner:
+        """The learner that is trained, at first with weights drawn from the seed."""
         s = self.settings
         cls = LEARNERS[s.algorithm]
         accepted = inspect.signature(cls.__init__).parameters
@@ -123,7 +115,7 @@ class Experiment:
         net = {"name": "mlp", "in_features": 1} if s.net == "mlp" else self._conv4()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
-            return build({"name": s.algorithm, "net": net, **chosen})
+            return build({"name": s.algorithm, "net": net, **chosen}).to(self.device)
 
     def _conv4(self) -> dict[str, Any]:
         channels, size = self._data().train.x.shape[1:3]
@@ -131,11 +123,11 @@ class Experiment:
         return {"name": "conv4", "channels": channels, "size": size, "width": self.settings.width, "pool": pool}
 
     def _data(self) -> Splits:
-        assert self.splits is not None
-        return self.splits
+        assert self.source is not None
+        return self.source.splits
 
     def _has(self, split: Split) -> bool:
-        return self.splits is None or self.splits._asdict()[split].n_classes > 0
+        return self.source is None or self._data()._asdict()[split].n_classes > 0
 
     def _recorded(self, progress: Iterator[Progress], folder: Path) -> Iterator[Progress]:
         """The same progress, written down."""
@@ -144,27 +136,28 @@ class Experiment:
         folder.mkdir(parents=True, exist_ok=True)
         record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
         replace(folder / "run.json", json.dumps(record, indent=2).encode())
-        images = self.images
-        extra = {"images": vars(images) if images else None}
-        with (folder / "metrics.jsonl").open("a", buffering=1, encoding="utf-8") as metrics:
+        images = vars(self.source.images) if self.source else None
+        with (
+            (folder / "metrics.jsonl").open("a", buffering=1, encoding="utf-8") as metrics,
+            _board(self, folder) as board,
+        ):
             for p in progress:
                 if p.best:
-                    save(self.learner, folder, **extra)
+                    save(self.learner, folder, images=images)
                 line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
                 if p.validation is not None:
                     line["validation"] = p.validation.summary()
                 metrics.write(json.dumps(line) + "\n")
+                board(p)
                 yield p
 
 
-def open_run(folder: Path) -> tuple[Experiment, Learner]:
-    """The experiment of a run folder and its trained learner.
+def open_run(folder: Path) -> tuple[Settings, Learner]:
+    """The settings of a run folder and its trained learner.
 
     Raises:
         ModelError: The folder is no run.
     """
-    from quickstudy.model import load
-
     try:
         record = json.loads((folder / "run.json").read_bytes())
         settings = Settings.model_validate(record["settings"])
@@ -172,9 +165,28 @@ def open_run(folder: Path) -> tuple[Experiment, Learner]:
         raise ModelError(f"no run in {str(folder)!r}: run.json is missing; `quickstudy train` makes runs") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / 'run.json'} cannot be read: {error}") from error
-    learner = load(folder)
-    experiment = Experiment(settings)
-    return experiment, learner.to(experiment.device)
+    return settings, load(folder)
+
+
+@contextmanager
+def _board(experiment: Experiment, folder: Path) -> Iterator[Callable[[Progress], None]]:
+    """What shows progress to TensorBoard; nothing where that is not asked for."""
+    if not experiment.settings.tensorboard:
+        yield lambda p: None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise SettingError("tensorboard is not installed; pip install 'quickstudy[tensorboard]'") from None
+
+    def show(p: Progress) -> None:
+        writer.add_scalar("loss", p.loss, p.step)
+        writer.add_scalar("outer_lr", p.lr, p.step)
+        if p.validation is not None:
+            writer.add_scalar(f"validation/{p.validation.metric}", p.validation.mean, p.step)
+
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        yield show
 
 
 def provenance() -> dict[str, Any]:
@@ -189,8 +201,9 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def _load(settings: Settings) -> Splits:
-    return sources.load(settings.data, settings.data_root, split=settings.split, seed=settings.seed)
+def _load(settings: Settings) -> sources.Source:
+    images = ImageFormat(settings.channels, settings.image_size, settings.ink)
+    return sources.load(settings.data, settings.data_root, split=settings.split, images=images, seed=settings.seed)
 
 
 def _device(name: str) -> torch.device:

@@ -33,6 +33,9 @@ class Settings(BaseModel):
     rotations: Literal["none", "classes", "tasks"] = Field(
         "none", description="Turned training images: as new classes, or one turn a class a task."
     )
+    image_size: int = Field(28, ge=16, description="Pixels a side that images of folders are brought to.")
+    channels: Literal[1, 3] = Field(1, description="1 reads images of folders as grey, 3 as colour.")
+    ink: bool = Field(True, description="Images of folders are drawings: paper becomes 0 and ink 1.")
     n_way: int = Field(5, ge=1, description="Classes of a validation or test task.")
     n_shot: int = Field(1, ge=1, description="Support examples a class.")
     n_query: int = Field(15, ge=1, description="Query examples a class.")
@@ -69,11 +72,12 @@ class Settings(BaseModel):
     validate_every: int = Field(500, ge=1, description="Steps from one validation to the next.")
     validation_tasks: int = Field(200, ge=2, description="Tasks of a validation.")
     patience: int | None = Field(None, ge=1, description="Stop after so many validations without a better one.")
+    tensorboard: bool = Field(False, description="Write metrics for TensorBoard too, in the run folder.")
     device: str = Field("auto", description="cpu, cuda, or auto.")
     threads: int | None = Field(None, ge=1, description="CPU threads; torch's own choice if not set.")
 
 
-HYPERPARAMETERS = [
+HYPERPARAMETERS = (
     "inner_lr",
     "inner_steps",
     "test_steps",
@@ -85,7 +89,7 @@ HYPERPARAMETERS = [
     "head_lr",
     "head_steps",
     "transductive",
-]
+)
 """Settings that are arguments of some learners, and no business of the others."""
 
 _ADAM = {"optimizer": "adam", "outer_lr": 1e-3}

@@ -1,7 +1,9 @@
-"""The commands, and how errors leave: one line on stderr, exit code 2."""
+"""The commands, and how errors leave: one line on stderr, or JSON where JSON was asked for."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +13,10 @@ import typer
 from quickstudy.cli.options import settings_flags
 from quickstudy.errors import QuickstudyError
 
-app = typer.Typer(
-    name="quickstudy",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Run = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
 
 
 @app.callback()
@@ -32,10 +32,100 @@ def train(
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
     print_settings: Annotated[bool, typer.Option("--print-settings", help="Print all settings and stop.")] = False,
 ) -> None:
-    """Meta-train a learner; keeps settings, metrics and the best weights in a run folder."""
+    """Meta-train a learner; keeps settings, metrics and the best weights in a run folder.
+
+    Settings come from the file, then QUICKSTUDY_* variables, then flags; the later wins.
+    """
     from quickstudy.cli.training import train
 
     train(flags, out, config, print_settings)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    n_tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 600,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    data: Annotated[str | None, typer.Option(help="Another source than the run's: does it generalise?")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    n_way: Annotated[int | None, typer.Option(help="Classes a task; the run's if not given.")] = None,
+    n_shot: Annotated[int | None, typer.Option(help="Support examples a class.")] = None,
+    n_query: Annotated[int | None, typer.Option(help="Query examples a class.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the tasks.")] = None,
+    test_steps: Annotated[int | None, typer.Option(help="Inner steps.")] = None,
+    transductive: Annotated[
+        bool | None, typer.Option("--transductive/--inductive", help="Normalise queries by their own statistics.")
+    ] = None,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Turn each class of each task at random.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
+    json: Json = False,
+) -> None:
+    """Accuracy of a run on new tasks, with its 95% interval."""
+    from quickstudy.cli.evaluation import evaluate
+
+    changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
+    chosen = {name: value for name, value in changes.items() if value is not None}
+    evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, out, json)
+
+
+@app.command()
+def adapt(
+    run: Run,
+    folder: Annotated[Path, typer.Argument(help="Images to learn from: one folder a class.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Learn the classes of a folder of images; any number of examples each."""
+    from quickstudy.cli.classification import adapt
+
+    adapt(run, folder, out, json)
+
+
+@app.command()
+def predict(
+    classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or WebP files.", show_default=False)],
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Label images, with the probability of each label."""
+    from quickstudy.cli.classification import predict
+
+    predict(classifier, images, json, csv)
+
+
+@app.command()
+def tasks(
+    source: Annotated[str | None, typer.Argument(help="Name of a source; all are listed without.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing (Omniglot).")] = False,
+    draw: Annotated[Path | None, typer.Option(help="Draw some training tasks into this PNG file.")] = None,
+    n_way: Annotated[int, typer.Option(help="Classes a drawn task.")] = 5,
+    n_shot: Annotated[int, typer.Option(help="Support examples a class.")] = 1,
+    n_query: Annotated[int, typer.Option(help="Query examples a class.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the tasks.")] = 0,
+    json: Json = False,
+) -> None:
+    """List the sources of tasks, count one's classes, or draw its tasks."""
+    from quickstudy.cli.listing import tasks
+
+    tasks(source, data_root, download, draw, (n_way, n_shot, n_query), seed, json)
+
+
+@app.command()
+def algorithms(json: Json = False) -> None:
+    """The algorithms, their settings and their papers."""
+    from quickstudy.cli.listing import algorithms
+
+    algorithms(json)
+
+
+@app.command()
+def info(json: Json = False) -> None:
+    """Versions, device, threads and folders: what a report of a fault should hold."""
+    from quickstudy.cli.listing import info
+
+    info(json)
 
 
 def main() -> None:
@@ -43,5 +133,10 @@ def main() -> None:
     try:
         app()
     except QuickstudyError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": str(error)}))
         print(f"quickstudy: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader has gone, which is no fault; flushing at exit must not say so again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

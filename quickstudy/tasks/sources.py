@@ -1,36 +1,62 @@
-"""Data by name: what the command line and settings call for."""
+"""Data by name: what settings and the command line call for."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-from quickstudy.errors import SettingError
+from quickstudy.errors import DataError
+from quickstudy.tasks.digits import digits
+from quickstudy.tasks.folders import folders
+from quickstudy.tasks.glyphs import glyphs
+from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.mini_imagenet import mini_imagenet
+from quickstudy.tasks.omniglot import OmniglotSplit, omniglot
 from quickstudy.tasks.splits import Splits
 
 
-def load(name: str, root: Path | None = None, *, split: str = "background", seed: int = 0) -> Splits:
+class Source(NamedTuple):
+    """Splits of classes, and what their images look like."""
+
+    splits: Splits
+    images: ImageFormat
+
+
+def load(
+    name: str,
+    root: Path | None = None,
+    *,
+    split: OmniglotSplit = "background",
+    images: ImageFormat | None = None,
+    download: bool = False,
+    seed: int = 0,
+) -> Source:
     """The train, validation and test classes of a source.
 
     Args:
-        name: "glyphs", "omniglot", "digits", "folders" or "mini-imagenet".
+        name: "glyphs", "omniglot", "digits" (all ten classes are test), "folders" or "mini-imagenet".
         root: Folder of the data, for those that read files; the cache folder if None.
         split: Of Omniglot.
-        seed: Of splits that are shuffled.
+        images: Format that "folders" are read in.
+        download: Fetch what is missing, where that is allowed (Omniglot).
+        seed: Of what is drawn or shuffled.
 
-    >>> load("digits").test.n_classes
+    Raises:
+        DataError: The data is not where it should be; the message says where to put it.
+
+    >>> load("digits").splits.test.n_classes
     10
     """
-    if name == "glyphs":
-        from quickstudy.tasks.glyphs import glyphs
-
-        return glyphs(seed=seed)
+    if name == "folders":
+        if root is None:
+            raise DataError("data = 'folders' needs the folder of your images; give it as data_root")
+        images = images or ImageFormat()
+        return Source(folders(root, images, seed=seed), images)
     if name == "omniglot":
-        from quickstudy.tasks.omniglot import omniglot
-
-        return omniglot(root, split=split, seed=seed)  # type: ignore[arg-type]
-    raise SettingError(f"{name}")
-
-
-def has_ink(name: str) -> bool:
-    """Whether images are strokes on a ground, so that a photograph must be turned to match: ink is 1."""
-    return name in {"glyphs", "omniglot", "digits"}
+        return Source(omniglot(root, split=split, download=download, seed=seed), ImageFormat())
+    if name == "mini-imagenet":
+        return Source(mini_imagenet(root), ImageFormat(channels=3, size=84, ink=False))
+    if name == "digits":
+        data = digits()
+        return Source(Splits(data.select([]), data.select([]), data), ImageFormat())
+    return Source(glyphs(seed=seed), ImageFormat())

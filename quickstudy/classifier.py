@@ -1,0 +1,105 @@
+"""A learner that has learned one task: labels for inputs, with probabilities, and a folder that keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from quickstudy.errors import DataError, ModelError
+from quickstudy.learners import Learner
+from quickstudy.model import load, read_config, read_tensors, replace, save
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.episodes import as_float
+from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.task import Examples, one_hot
+
+
+class Classifier:
+    """Predicts the labels that a learner was shown a few examples of.
+
+    Args:
+        learner: Meta-learned; left as it is.
+        data: The examples to learn from, any number of each class, at least two classes.
+        images: What images of files are brought to before they are classified.
+
+    Raises:
+        DataError: Fewer than two classes, or inputs that the learner's net does not take.
+
+    >>> from quickstudy.learners import Prototypical
+    >>> from quickstudy.nets import MLP
+    >>> data = ClassDataset.from_labels(torch.tensor([[0.0, 1.0], [5.0, 0.0], [4.0, 1.0]]), ["cat", "dog", "dog"])
+    >>> Classifier(Prototypical(MLP(2, (8,))), data).predict(torch.tensor([[5.0, 0.0]]))
+    ['dog']
+    """
+
+    def __init__(self, learner: Learner, data: ClassDataset, images: ImageFormat | None = None) -> None:
+        if data.n_classes < 2:
+            raise DataError(f"{data.n_classes} class is no choice; give examples of at least two classes")
+        self.learner, self.data, self.images = learner.eval(), data, images
+        self.labels = data.names
+        support = Examples(self._checked(data.x), one_hot(data.y, data.n_classes).to(self._device))
+        with torch.no_grad():
+            self._predictor = learner.adapt(support)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.learner.parameters()).device
+
+    def predict_proba(self, x: Tensor | np.ndarray) -> np.ndarray:
+        """Probability of each label, in the order of ``labels``: inputs (n, *input) to (n, n_labels)."""
+        with torch.no_grad():
+            logits = self._predictor(self._checked(torch.as_tensor(x)))
+        probabilities: np.ndarray = logits.double().softmax(-1).cpu().numpy()
+        return probabilities
+
+    def predict(self, x: Tensor | np.ndarray) -> list[str]:
+        """The most probable label of each input."""
+        return [self.labels[i] for i in self.predict_proba(x).argmax(1)]
+
+    def save(self, folder: Path | str) -> None:
+        """Write learner, labels and support examples to a folder, as data."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {"x": self.data.x.cpu().contiguous(), "y": self.data.y.cpu().contiguous()}
+        replace(folder / "support.safetensors", save_tensors(tensors))
+        images = vars(self.images) if self.images else None
+        save(self.learner, folder, images=images, labels=list(self.labels))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Classifier:
+        """The classifier in a folder, with equal predictions.
+
+        Raises:
+            ModelError: The folder holds no classifier, or a file in it is damaged.
+        """
+        config = read_config(folder)
+        if "labels" not in config:
+            raise ModelError(f"{str(folder)!r} is a learner without labels; `quickstudy adapt` teaches it some")
+        path = Path(folder) / "support.safetensors"
+        tensors = read_tensors(path)
+        try:
+            data = ClassDataset(tensors["x"], tensors["y"], tuple(config["labels"]))
+            images = ImageFormat(**config["images"]) if config.get("images") else None
+        except (KeyError, TypeError, DataError) as error:
+            raise ModelError(f"{path} does not fit config.json: {error}") from error
+        return cls(load(folder), data, images)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        """Inputs as the net takes them, or one line that says what it takes."""
+        net = self.learner.net
+        if hasattr(net, "channels"):
+            want: Sequence[object] = (net.channels, net.size, net.size)
+        else:
+            want = (net.in_features,) if hasattr(net, "in_features") else x.shape[1:]
+        if tuple(x.shape[1:]) != tuple(want):
+            raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {tuple(want)}; convert them")
+        x = as_float(x).to(self._device)
+        if not bool(torch.isfinite(x).all()):
+            row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
+            raise DataError(f"input {row} holds NaN or infinity; clean it or drop it")
+        return x

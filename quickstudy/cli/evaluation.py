@@ -1,0 +1,81 @@
+"""``quickstudy evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from quickstudy.errors import DataError, SettingError, unknown
+from quickstudy.evaluation import evaluate as evaluate_learner
+from quickstudy.experiment import Experiment, open_run, provenance
+from quickstudy.model import read_config, replace
+from quickstudy.settings import complete
+from quickstudy.tasks.splits import Split
+
+
+def evaluate(
+    run: Path,
+    changes: dict[str, Any],
+    n_tasks: int,
+    split: str,
+    test_steps: int | None,
+    transductive: bool | None,
+    rotate: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Evaluate a run on tasks of a split; ``changes`` are settings of the tasks that differ from the run's."""
+    if split not in get_args(Split):
+        raise SettingError(unknown("split", split, get_args(Split)))
+    settings, learner = open_run(run)
+    settings = complete({**settings.model_dump(), **changes})
+    if test_steps is not None:
+        if not hasattr(learner, "test_steps"):
+            raise SettingError(f"test_steps does not apply to {settings.algorithm}, which takes no steps; leave it out")
+        learner.test_steps = test_steps  # type: ignore[assignment]
+    experiment = Experiment(settings)
+    _check_images(experiment, run)
+    learner.to(experiment.device)
+    tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
+    result = evaluate_learner(learner, tasks, n_tasks=n_tasks, transductive=transductive)
+    record = {
+        "algorithm": settings.algorithm,
+        "data": settings.data,
+        "split": f"{split} classes of the {settings.split} split" if settings.data == "omniglot" else split,
+        "n_way": settings.n_way,
+        "n_shot": settings.n_shot,
+        "n_query": settings.n_query,
+        "rotate": rotate,
+        "test_steps": getattr(learner, "test_steps", None),
+        "seed": settings.seed,
+        **result.summary(),
+        "training": json.loads((run / "run.json").read_bytes()) | {"seconds": _seconds(run)},
+        "evaluation": provenance(),
+    }
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace(out, (json.dumps(record, indent=2) + "\n").encode())
+    if as_json:
+        print(json.dumps(record))
+    elif settings.data == "sinusoid":
+        print(f"sinusoid, {settings.n_shot} points: {result}")
+    else:
+        chance = f"chance {100 / settings.n_way:.1f} %"
+        where = f"{settings.data} {split}, {settings.n_way}-way {settings.n_shot}-shot"
+        print(f"{where}: {result} ({chance}, {1000 * result.seconds_per_adaptation:.1f} ms to adapt)")
+
+
+def _check_images(experiment: Experiment, run: Path) -> None:
+    images = read_config(run).get("images")
+    there = vars(experiment.source.images) if experiment.source else None
+    if images != there:
+        raise DataError(
+            f"{experiment.settings.data} gives {there}, but the run was trained on {images}; choose other data"
+        )
+
+
+def _seconds(run: Path) -> float | None:
+    """How long the run was trained."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return float(json.loads(lines[-1])["seconds"]) if lines else None

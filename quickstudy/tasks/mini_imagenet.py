@@ -1,0 +1,119 @@
+"""mini-ImageNet: 600 pictures of each of 100 classes (Vinyals et al. 2016), in the split of Ravi & Larochelle 2017."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from functools import partial
+from pathlib import Path
+
+from quickstudy.errors import DataError
+from quickstudy.tasks.cache import data_folder, prepared
+from quickstudy.tasks.folders import read_classes
+from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.splits import Splits
+
+_SPLITS = ("train", "val", "test")
+_COLUMNS = ("filename", "label")
+_VERSION = 1  # of the preparation: a change of the images' preparation must raise it
+
+_Classes = dict[str, list[Path]]
+
+
+def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
+    """mini-ImageNet as three sets of classes that never meet: uint8 images (n, 3, size, size).
+
+    Reads ``train.csv``, ``val.csv`` and ``test.csv`` (columns ``filename`` and ``label``) and from the folder
+    ``images`` the pictures they name. These are brought to a square by Pillow's LANCZOS filter, proportions changing,
+    as in the code of Finn et al. 2017, but not stored as JPEG once more. Classes are sorted by label, pictures in the
+    order of the rows. The result is kept in the cache, where the next call finds it. Nothing is downloaded, and no
+    pickle is read: a pickle is code.
+
+    Args:
+        root: Folder of the files; None is ``quickstudy.tasks.cache.data_folder() / "mini_imagenet"``.
+        size: Pixels a side.
+
+    Raises:
+        DataError: A file is missing or damaged, a row names no picture, or a label or picture occurs in two splits.
+        SettingError: ``size`` is below 1.
+
+    Source: Ravi and Larochelle 2017, openreview.net/forum?id=rJY0-Kcll.
+
+    >>> mini_imagenet(Path("nowhere"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.DataError: no mini-ImageNet in 'nowhere' (no train.csv, val.csv, test.csv, images/): put ...
+    """
+    format = ImageFormat(channels=3, size=size, ink=False)
+    folder = data_folder() / "mini_imagenet" if root is None else Path(root)
+    _check_there(folder)
+    # Every table before any picture: a mistake in the last must not show after minutes.
+    splits = []
+    seen_labels: dict[str, str] = {}
+    seen_files: dict[str, str] = {}
+    for split in _SPLITS:
+        classes, rows = _read_table(folder, split, seen_files)
+        for label, row in rows.items():
+            if label in seen_labels:
+                raise DataError(
+                    f"{row}: label {label!r} is also in {seen_labels[label]}, but splits are of different classes; "
+                    f"use the published tables"
+                )
+        seen_labels |= rows
+        splits.append(classes)
+    return Splits(*(prepared(_key(classes, size), partial(read_classes, classes, format)) for classes in splits))
+
+
+def _check_there(folder: Path) -> None:
+    needed = {f"{split}.csv": (folder / f"{split}.csv").is_file() for split in _SPLITS}
+    needed["images/"] = (folder / "images").is_dir()
+    missing = [name for name, there in needed.items() if not there]
+    if not missing:
+        return
+    what = "put train.csv, val.csv and test.csv (columns filename,label) and the folder images/ there"
+    pickles = [folder] if folder.suffix == ".pkl" else sorted(folder.glob("*.pkl"))
+    if pickles:
+        raise DataError(f"{str(pickles[0])!r} is a pickle, which is code and is never read; instead {what}")
+    raise DataError(f"no mini-ImageNet in {str(folder)!r} (no {', '.join(missing)}): {what}")
+
+
+def _read_table(folder: Path, split: str, seen: dict[str, str]) -> tuple[_Classes, dict[str, str]]:
+    """The pictures of each label, and the row where each label first stands; names of pictures go into ``seen``."""
+    path = folder / f"{split}.csv"
+    classes: _Classes = {}
+    rows: dict[str, str] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            absent = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
+            if absent:
+                raise DataError(f"{str(path)!r} row 1 has no column {absent[0]!r}; it needs filename,label")
+            for line in reader:
+                row = f"{str(path)!r} row {reader.line_num}"
+                name, label = line["filename"], line["label"]
+                if not name or not label:
+                    raise DataError(f"{row} has no {'label' if name else 'filename'}; complete or remove it")
+                if name in seen:
+                    raise DataError(f"{row}: picture {name!r} is also in {seen[name]}; keep one of the two rows")
+                picture = folder / "images" / name
+                outside = Path(name).is_absolute() or ".." in Path(name).parts
+                if outside or not picture.is_file():
+                    raise DataError(f"{row}: picture {name!r} is not in {str(folder / 'images')!r}; put it there")
+                seen[name] = row
+                rows.setdefault(label, row)
+                classes.setdefault(label, []).append(picture)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{str(path)!r} cannot be read as a table ({error}); replace it") from error
+    if not classes:
+        raise DataError(f"{str(path)!r} has no rows below its header; replace it")
+    return classes, rows
+
+
+def _key(classes: _Classes, size: int) -> str:
+    """Names the prepared images of a split: changes with its rows and with the name, size and time of any picture."""
+    listing = [
+        (label, str(file.absolute()), (stat := file.stat()).st_size, stat.st_mtime_ns)
+        for label, files in classes.items()
+        for file in files
+    ]
+    return f"mini_imagenet-{_VERSION}-{hashlib.sha256(repr((size, listing)).encode()).hexdigest()[:32]}"

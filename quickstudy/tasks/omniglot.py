@@ -1,0 +1,163 @@
+"""Omniglot: 1,623 handwritten characters of 50 alphabets, each drawn by 20 people (Lake et al. 2015)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from PIL import Image
+
+from quickstudy.errors import DataError, SettingError, unknown
+from quickstudy.tasks.cache import data_folder, prepared
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.download import fetch
+from quickstudy.tasks.splits import Splits, split_classes
+
+OmniglotSplit = Literal["background", "vinyals", "random"]
+
+_URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+# MD5 is all that was ever published of these archives, so it is what a download can be checked against: enough against
+# a cut or mistaken file, and what is read from them is only ever decoded as small PNG images.
+_CHECKSUM = {
+    "images_background": "md5:68d2efa1b9178cc56df9314c21c6e718",
+    "images_evaluation": "md5:6b91aef0f799c5bb55b94e3f2daec811",
+}
+_MAX_BYTES = 32 * 2**20
+_MAX_IMAGE = 2**16  # bytes read of one packed image: a few hundred are usual, and a packed file may swell to anything
+_VINYALS_VALIDATION = {"Armenian", "Bengali", "Early_Aramaic", "Hebrew", "Mkhedruli_(Georgian)"}
+_VERSION = 1  # of the preparation: a change of the images below must raise it
+_DRAWN, _SIDE = (105, 105), 28
+_IMAGE = re.compile(r"(?:.*/)?([^/]+/character\d+)/[^/]+\.png")
+
+
+def omniglot(
+    root: Path | None = None, *, split: OmniglotSplit = "background", download: bool = False, seed: int = 0
+) -> Splits:
+    """Omniglot as three sets of classes that never meet: uint8 images (n, 1, 28, 28), ink 255 on 0, 20 of each class.
+
+    Reads ``images_background.zip`` and ``images_evaluation.zip``, or the folders of the same names, in ``root`` or
+    ``root/omniglot``. Images are reduced from 105x105 by Pillow's BOX filter, the mean over the pixels that each new
+    pixel covers. Classes are named ``Alphabet/characterNN`` and sorted by name, images by file name. The result is
+    kept in the cache, where the next call finds it.
+
+    Args:
+        root: Folder of the archives; None is ``quickstudy.tasks.cache.data_folder() / "omniglot"``.
+        split: ``"background"``: trains on the 30 background alphabets, of which every tenth in the order of names is
+            validation (828/136 characters), and tests on the 20 evaluation alphabets (659), as the data set's authors
+            meant it. ``"vinyals"``: 1028/172/423 characters, fixed, as Snell et al. 2017 after Vinyals et al. 2016: of
+            the first 1200 characters by name, background before evaluation, five whole alphabets are validation and
+            the others train; the last 423 are the test. One alphabet, Gurmukhi, is on both sides. ``"random"``:
+            1100/100/423 characters shuffled by ``seed``, as Finn et al. 2017; characters of most alphabets are on
+            several sides, which is easier.
+        download: Fetch the archives that are missing, from the authors' repository.
+        seed: Of the shuffle in ``"random"``.
+
+    Raises:
+        DataError: The data is missing, cannot be downloaded or is damaged.
+        NotEnoughClasses: The archives hold fewer characters than the split needs.
+        SettingError: ``split`` is unknown.
+
+    Source: Lake et al. 2015, doi:10.1126/science.aab3050; Vinyals et al. 2016, arXiv:1606.04080; Snell et al. 2017,
+    arXiv:1703.05175; Finn et al. 2017, arXiv:1703.03400.
+
+    >>> omniglot(Path("nowhere"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.DataError: no images_background in 'nowhere': ...
+    """
+    if split not in get_args(OmniglotSplit):
+        raise SettingError(unknown("Omniglot split", split, get_args(OmniglotSplit)))
+    folder = data_folder() / "omniglot" if root is None else Path(root)
+    background, evaluation = [_read(path) for path in [_find(folder, part, download) for part in _CHECKSUM]]
+    if split == "background":
+        alphabets = [name.split("/")[0] for name in background.names]
+        chosen = np.isin(alphabets, sorted(set(alphabets))[9::10])
+        return Splits(background.select(np.flatnonzero(~chosen)), background.select(np.flatnonzero(chosen)), evaluation)
+    both = ClassDataset(
+        torch.cat([background.x, evaluation.x]),
+        torch.cat([background.y, evaluation.y + background.n_classes]),
+        background.names + evaluation.names,
+    )
+    if split == "random":
+        return split_classes(both.select(np.argsort(both.names)), (1100, 100, 423), seed)
+    side = [(i >= 1200) * 2 or name.split("/")[0] in _VINYALS_VALIDATION for i, name in enumerate(both.names)]
+    return split_classes(both.select(np.argsort(side, kind="stable")), (1028, 172, 423), seed=None)
+
+
+def _find(folder: Path, part: str, download: bool) -> Path:
+    for place in (folder, folder / "omniglot"):
+        for path in (place / f"{part}.zip", place / part):
+            if path.exists():
+                return path
+    if not download:
+        raise DataError(
+            f"no {part} in {str(folder)!r}: put images_background.zip and images_evaluation.zip there, or fetch them "
+            f"with `quickstudy tasks omniglot --download`"
+        )
+    return fetch(f"{_URL}/{part}.zip", folder / f"{part}.zip", checksum=_CHECKSUM[part], max_bytes=_MAX_BYTES)
+
+
+def _read(path: Path) -> ClassDataset:
+    """The images of an archive or folder, prepared or from the cache."""
+
+    def prepare() -> ClassDataset:
+        images = {name: _image(content, path / name) for name, content in _contents(path)}
+        if not images:
+            raise DataError(f"{path} holds no ALPHABET/characterNN/NAME.png; put Omniglot's {path.stem}.zip there")
+        names = sorted(images)
+        classes = [match[1] for name in names if (match := _IMAGE.fullmatch(name))]
+        return ClassDataset.from_labels(np.stack([images[name] for name in names])[:, None], classes)
+
+    try:
+        return prepared(f"{path.stem}-{_VERSION}-{_key(path)}", prepare)
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"cannot read {path}: {error}; fetch Omniglot again") from error
+
+
+def _key(path: Path) -> str:
+    """Hash of what the images come from: an archive's bytes, or the paths, sizes and times of a folder's files."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    about = [(str(file), file.stat()) for file in sorted(path.absolute().rglob("*.png"))]
+    return hashlib.sha256(repr([(file, s.st_size, s.st_mtime_ns) for file, s in about]).encode()).hexdigest()[:32]
+
+
+def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each image."""
+    if path.is_dir():
+        for file in path.rglob("*.png"):
+            name = file.relative_to(path).as_posix()
+            if _IMAGE.fullmatch(name):
+                yield name, file.read_bytes()
+        return
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if _IMAGE.fullmatch(name) and not name.startswith("__MACOSX"):
+                with archive.open(name) as member:
+                    yield name, member.read(_MAX_IMAGE)
+
+
+def _image(content: bytes, where: Path) -> np.ndarray:
+    """28x28 uint8, ink 255."""
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            image.verify()  # the checksums within, which decoding passes over; the image must be opened anew after it
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            size = image.size
+            # From 1 bit to 8 first: Pillow resizes 1-bit images by the nearest pixel whatever filter is asked for.
+            small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX) if size == _DRAWN else None
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+        raise DataError(f"{where} is no readable PNG; fetch Omniglot again") from error
+    if small is None:
+        raise DataError(f"{where} is {size[0]}x{size[1]}, but Omniglot is 105x105; fetch Omniglot again")
+    return 255 - np.asarray(small)

@@ -1,0 +1,268 @@
+"""The contract of a learner, as laws that anyone can run on theirs."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.engine import map_tasks
+from quickstudy.errors import ModelError, QuickstudyError, SettingError
+from quickstudy.learners import Learner
+from quickstudy.model import build, describe
+from quickstudy.tasks.task import Examples, Task
+
+TOLERANCE = 1e-7
+"""Largest difference that counts as equal, in float64, beside the largest number compared."""
+
+Law = Callable[[Learner, Task], float]
+"""How far a learner is from what the law's first line says, on a batch of tasks."""
+
+
+def check_learner(learner: Learner, tasks: Task | None = None) -> None:
+    """Hold a learner to the contract: what training, evaluation and model files take for granted.
+
+    Args:
+        learner: Left as it is; a copy in float64 is examined.
+        tasks: A batch of at least two tasks, with two or more support examples a class for the laws on unequal shots
+            to mean most; by default, noise that fits the learner's net.
+
+    Raises:
+        AssertionError: A law is broken; one line says which, and by how much.
+        SettingError: The input of the learner's net cannot be told; give tasks.
+
+    >>> from quickstudy.learners import Prototypical
+    >>> from quickstudy.nets import MLP
+    >>> check_learner(Prototypical(MLP(2, (8,))))
+    """
+    tasks = noise_tasks(learner) if tasks is None else tasks
+    device = next(learner.parameters()).device
+    tasks = Task(*(Examples(*(tensor.to(device, torch.float64) for tensor in part)) for part in tasks))
+    for law in LAWS:
+        examined = copy.deepcopy(learner).double().eval()
+        examined.observe(tasks.support.x.flatten(0, 1))
+        statement = f"{type(learner).__name__} breaks a law: {(law.__doc__ or '').splitlines()[0]}"
+        try:
+            off = law(examined, tasks)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise AssertionError(f"{statement} Instead: {type(error).__name__}: {reason}") from error
+        if not off <= TOLERANCE:
+            raise AssertionError(f"{statement} It is off by {off:.3g}.")
+
+
+def noise_tasks(
+    learner: Learner, n_tasks: int = 3, n_way: int | None = None, n_shot: int = 2, n_query: int = 3, *, seed: int = 0
+) -> Task:
+    """A batch of tasks whose classes are clouds of noise, or of random targets for regression, in float64.
+
+    Args:
+        learner: Whose net says what an input looks like: ``in_features``, or ``channels`` and ``size``.
+        n_tasks: Tasks of the batch.
+        n_way: Classes; what the learner is trained on if None (5 if it does not say).
+        n_shot: Support examples of each class.
+        n_query: Query examples of each class.
+        seed: Of the noise.
+
+    Raises:
+        SettingError: The net does not say what its input looks like.
+
+    >>> from quickstudy.learners import MAML
+    >>> from quickstudy.nets import Conv4
+    >>> noise_tasks(MAML(Conv4(size=16, width=4), n_way=3)).query.x.shape
+    torch.Size([3, 9, 1, 16, 16])
+    """
+    net = getattr(learner, "net", None)
+    if hasattr(net, "in_features"):
+        shape = [net.in_features]
+    elif hasattr(net, "channels") and hasattr(net, "size"):
+        shape = [net.channels, net.size, net.size]
+    else:
+        raise SettingError(f"the net of {type(learner).__name__} does not say what its inputs look like; give tasks")
+    n_way = n_way or getattr(learner, "n_way", None) or getattr(learner, "n_classes", 5)
+    noise = torch.Generator().manual_seed(seed)
+
+    def normal(*size: int) -> Tensor:
+        return torch.randn(*size, generator=noise, dtype=torch.float64)
+
+    centres = normal(n_tasks, n_way, *shape)
+
+    def draw(each: int) -> Examples:
+        x = centres.repeat(1, each, *[1] * len(shape)) + 0.5 * normal(n_tasks, each * n_way, *shape)
+        if learner.loss == "mse":
+            return Examples(x, normal(n_tasks, each * n_way, n_way))
+        return Examples(x, torch.eye(n_way, dtype=torch.float64).repeat(n_tasks, each, 1))
+
+    return Task(draw(n_shot), draw(n_query))
+
+
+def _meta_loss_trains(learner: Learner, tasks: Task) -> float:
+    """The meta-loss is a finite scalar with a finite gradient that is not zero for every parameter."""
+    loss = learner.train().meta_loss(tasks.at(0))
+    if loss.shape != ():
+        raise ValueError(f"its shape is {list(loss.shape)}")
+    parameters = [p for p in learner.parameters() if p.requires_grad]
+    gradients = [g for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None]
+    if not any(bool((g != 0).any()) for g in gradients):
+        raise ValueError("the gradient reaches no parameter")
+    return max(_distance(x, x) for x in (loss, *gradients))
+
+
+def _learner_is_unchanged(learner: Learner, tasks: Task) -> float:
+    """Adapting, predicting and the meta-loss change no weight, no buffer and no mode; the count of those that do."""
+    changes = 0
+    for training in (False, True):
+        learner.train(training)
+        before = copy.deepcopy(learner.state_dict())
+        _logits(learner, tasks.at(0))
+        learner.meta_loss(tasks.at(0))
+        changes += sum(not torch.equal(before[name], value) for name, value in learner.state_dict().items())
+        changes += sum(module.training != training for module in learner.modules())
+    return float(changes)
+
+
+def _no_global_random_numbers(learner: Learner, tasks: Task) -> float:
+    """Adapting and the meta-loss read and write no global random state of torch or numpy."""
+
+    def state() -> list[int]:
+        _, keys, position, *_ = np.random.get_state()  # noqa: NPY002
+        return [*torch.get_rng_state().tolist(), *np.asarray(keys).tolist(), int(position)]
+
+    before = state()
+    _logits(learner, tasks.at(0))
+    learner.train().meta_loss(tasks.at(0))
+    return float(state() != before)
+
+
+def _logits_have_a_row_a_query(learner: Learner, tasks: Task) -> float:
+    """Predictions of m queries are finite and of shape (m, n_way)."""
+    task = tasks.at(0)
+    return _distance(torch.zeros_like(task.query.y), 0 * _logits(learner, task))
+
+
+def _predicting_twice(learner: Learner, tasks: Task) -> float:
+    """Predicting twice, with or without gradients, gives equal logits."""
+    predict = learner.adapt(tasks.at(0).support)
+    first = predict(tasks.at(0).query.x)
+    with torch.no_grad():
+        return _distance(first, predict(tasks.at(0).query.x))
+
+
+def _adapting_twice(learner: Learner, tasks: Task) -> float:
+    """Adapting twice, with or without gradients, gives equal logits, and the meta-loss twice is equal."""
+    first = learner.adapt(tasks.at(0).support)(tasks.at(0).query.x)
+    losses = [learner.meta_loss(tasks.at(0)) for _ in range(2)]
+    return max(_distance(first, _logits(learner, tasks.at(0))), _distance(*losses))
+
+
+def _predictors_stand_alone(learner: Learner, tasks: Task) -> float:
+    """Adapting to another task leaves a predictor as it was."""
+    predict = learner.adapt(tasks.at(0).support)
+    before = predict(tasks.at(0).query.x)
+    learner.adapt(tasks.at(-1).support)(tasks.at(-1).query.x)
+    return _distance(before, predict(tasks.at(0).query.x))
+
+
+def _support_order_is_irrelevant(learner: Learner, tasks: Task) -> float:
+    """The order of the support does not matter."""
+    support, query = tasks.at(0)
+    order = torch.randperm(len(support.x), generator=torch.Generator().manual_seed(0))
+    return _distance(*(_logits(learner, Task(s, query)) for s in (support, _rows(support, order))))
+
+
+def _queries_are_independent(learner: Learner, tasks: Task) -> float:
+    """A query alone gets the logits that it gets beside others, unless the learner says that it is transductive."""
+    if learner.transductive:
+        return 0.0
+    predict = learner.adapt(tasks.at(0).support)
+    x = tasks.at(0).query.x
+    return _distance(predict(x), torch.cat([predict(row) for row in x.split(1)]))
+
+
+def _unequal_shots(learner: Learner, tasks: Task) -> float:
+    """Classes may have unequal numbers of support examples, or none, and no logit is NaN."""
+    support, query = tasks.at(0)
+    fewer = _logits(learner, Task(_rows(support, slice(1, None)), query))
+    none = _logits(learner, Task(_rows(support, support.y[:, 0] != 1), query))
+    return float(sum(logits.isnan().sum() for logits in (fewer, none)))
+
+
+def _any_number_of_classes(learner: Learner, tasks: Task) -> float:
+    """A classifier adapts to other numbers of classes than it was trained on, or refuses with a QuickstudyError."""
+    if learner.loss == "mse":
+        return 0.0
+    a, b = tasks.at(0), tasks.at(-1)
+    n_way = a.query.y.shape[-1]
+    narrow = _rows(a.support, a.support.y[:, 0] != 1)
+    tried = [Examples(torch.cat([a.support.x, b.support.x]), torch.block_diag(a.support.y, b.support.y))]
+    tried += [Examples(narrow.x, narrow.y[:, 1:])] if n_way > 2 else []
+    try:
+        return max(
+            _distance(a.query.x.new_zeros(len(a.query.x), s.y.shape[-1]), 0 * _logits(learner, Task(s, a.query)))
+            for s in tried
+        )
+    except QuickstudyError:
+        return 0.0
+
+
+def _vmap_is_the_loop(learner: Learner, tasks: Task) -> float:
+    """Logits, meta-losses and meta-gradients of many tasks at once (vmap) are those of one after another."""
+
+    def learn(engine: str) -> list[Tensor]:
+        logits = map_tasks(lambda task: _logits(learner.eval(), task), tasks, engine=engine)  # type: ignore[arg-type]
+        losses = map_tasks(learner.train().meta_loss, tasks, engine=engine)  # type: ignore[arg-type]
+        parameters = [p for p in learner.parameters() if p.requires_grad]
+        gradients = torch.autograd.grad(losses.sum(), parameters, allow_unused=True)
+        return [logits, losses, *(g for g in gradients if g is not None)]
+
+    return max(_distance(a, b) for a, b in zip(learn("loop"), learn("vmap"), strict=True))
+
+
+def _built_again_it_is_the_same(learner: Learner, tasks: Task) -> float:
+    """A registered learner, built from its description and given its weights, predicts the same."""
+    try:
+        config = json.loads(json.dumps(describe(learner)))
+    except ModelError:  # not registered
+        return 0.0
+    with torch.random.fork_rng(devices=[]):
+        twin = build(config).to(tasks.query.x.device).double().eval()
+    twin.load_state_dict(learner.state_dict())
+    return _distance(*(_logits(each, tasks.at(0)) for each in (learner, twin)))
+
+
+LAWS: tuple[Law, ...] = (
+    _meta_loss_trains,
+    _learner_is_unchanged,
+    _no_global_random_numbers,
+    _logits_have_a_row_a_query,
+    _predicting_twice,
+    _adapting_twice,
+    _predictors_stand_alone,
+    _support_order_is_irrelevant,
+    _queries_are_independent,
+    _unequal_shots,
+    _any_number_of_classes,
+    _vmap_is_the_loop,
+    _built_again_it_is_the_same,
+)
+"""In the order in which ``check_learner`` holds a learner to them."""
+
+
+def _logits(learner: Learner, task: Task) -> Tensor:
+    with torch.no_grad():
+        return learner.adapt(task.support)(task.query.x)
+
+
+def _rows(examples: Examples, rows: Tensor | slice) -> Examples:
+    return Examples(examples.x[rows], examples.y[rows])
+
+
+def _distance(a: Tensor, b: Tensor) -> float:
+    """Largest difference relative to the largest number; NaN where a number is not finite."""
+    if a.shape != b.shape:
+        raise ValueError(f"shape {list(b.shape)} where {list(a.shape)} was expected")
+    return float((a - b).abs().max() / a.abs().max().clamp(min=1))

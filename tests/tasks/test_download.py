@@ -1,0 +1,127 @@
+"""A download is the whole right file or nothing, and says why in one line."""
+
+import hashlib
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from quickstudy.errors import DataError
+from quickstudy.tasks import download
+from quickstudy.tasks.download import fetch
+
+CONTENT = bytes(range(256)) * 1200
+SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
+MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
+HALF = len(CONTENT) // 2
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves CONTENT under names that say how it goes wrong, and notes each request."""
+
+    def do_GET(self):
+        name = self.path.strip("/")
+        with self.server.lock:
+            self.server.asked[name] += 1
+            nth = self.server.asked[name]
+            self.server.ranges.append(self.headers.get("Range"))
+        if name == "missing" or (name == "busy-once" and nth == 1):
+            self.send_error(404 if name == "missing" else 503)
+            return
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1]) if "resume" in name else 0
+        body = b"<html>Please log in</html>" if name == "page" else CONTENT[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        if name != "unsized":
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        cut = name == "cut" or (name in ("cut-once", "resume") and nth == 1)
+        self.wfile.write(body[:HALF] if cut else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(download, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.asked, server.ranges, server.lock = Counter(), [], threading.Lock()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("checksum", [SHA256, MD5])
+@pytest.mark.parametrize("name", ["right", "unsized", "cut-once", "busy-once", "resume"])
+def test_a_file_that_can_be_had_is_had_whole(server, tmp_path, name, checksum):
+    target = tmp_path / "new" / "data.zip"
+    assert fetch(f"{server.url}/{name}", target, checksum=checksum, max_bytes=len(CONTENT)) == target
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_cut_transfer_goes_on_where_it_stopped(server, tmp_path):
+    fetch(f"{server.url}/resume", tmp_path / "data", checksum=SHA256, max_bytes=len(CONTENT))
+    assert server.ranges == [None, f"bytes={HALF}-"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "tries"),
+    [
+        ("missing", "HTTP status 404", 1),
+        ("cut", f"cut after {HALF} of {len(CONTENT)} bytes", 3),
+        ("page", "is expected", 1),
+    ],
+)
+def test_what_is_not_the_file_is_refused_and_leaves_all_as_it_was(server, tmp_path, name, says, tries):
+    target = tmp_path / "data.zip"
+    target.write_bytes(b"from before")
+    with pytest.raises(DataError, match=says) as caught:
+        fetch(f"{server.url}/{name}", target, checksum=SHA256, max_bytes=len(CONTENT))
+    assert "\n" not in str(caught.value)
+    assert server.asked[name] == tries
+    assert target.read_bytes() == b"from before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["right", "unsized"])
+def test_a_file_too_long_is_refused(server, tmp_path, name):
+    with pytest.raises(DataError, match=f"more than the {HALF} bytes"):
+        fetch(f"{server.url}/{name}", tmp_path / "data", checksum=SHA256, max_bytes=HALF)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_network_is_one_line(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DataError, match=r"cannot download http://127.+refused; check the network"):
+        fetch(f"{server.url}/right", tmp_path / "data", checksum=SHA256, max_bytes=len(CONTENT))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_cannot_be_written_is_named(server, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match=r"cannot write .+file"):
+        fetch(f"{server.url}/right", tmp_path / "file" / "data", checksum=SHA256, max_bytes=len(CONTENT))
+    assert server.asked["right"] == 0
+
+
+def test_several_may_fetch_one_file_at_once(server, tmp_path):
+    def once(_):
+        return fetch(f"{server.url}/right", tmp_path / "data", checksum=SHA256, max_bytes=len(CONTENT)).read_bytes()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(once, range(12))) == {CONTENT}
+    assert list(tmp_path.iterdir()) == [tmp_path / "data"]
+
+
+def test_nothing_is_drawn_where_stderr_is_no_terminal(server, tmp_path, capfd):
+    fetch(f"{server.url}/right", tmp_path / "data", checksum=SHA256, max_bytes=len(CONTENT))
+    assert capfd.readouterr() == ("", "")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from quickstudy.engine import map_tasks
 from quickstudy.errors import ModelError, QuickstudyError, SettingError
@@ -19,21 +21,17 @@ from quickstudy.tasks.task import Examples, Task
 TOLERANCE = 1e-7
 """Largest difference that counts as equal, in float64, beside the largest number compared."""
 
-Law = Callable[[Learner, Task], float]
-"""How far a learner is from what the law's first line says, on a batch of tasks."""
-
 
 def check_learner(learner: Learner, tasks: Task | None = None) -> None:
     """Hold a learner to the contract: what training, evaluation and model files take for granted.
 
     Args:
         learner: Left as it is; a copy in float64 is examined.
-        tasks: A batch of at least two tasks, with two or more support examples a class for the laws on unequal shots
-            to mean most; by default, noise that fits the learner's net.
+        tasks: A batch of at least two tasks; ``noise_tasks`` if None.
 
     Raises:
         AssertionError: A law is broken; one line says which, and by how much.
-        SettingError: The input of the learner's net cannot be told; give tasks.
+        SettingError: What an input looks like cannot be told from the learner's net; give tasks.
 
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import MLP
@@ -55,35 +53,28 @@ def check_learner(learner: Learner, tasks: Task | None = None) -> None:
             raise AssertionError(f"{statement} It is off by {off:.3g}.")
 
 
-def noise_tasks(
-    learner: Learner, n_tasks: int = 3, n_way: int | None = None, n_shot: int = 2, n_query: int = 3, *, seed: int = 0
-) -> Task:
-    """A batch of tasks whose classes are clouds of noise, or of random targets for regression, in float64.
+def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: int = 3, *, seed: int = 0) -> Task:
+    """A batch of tasks in float64: classes are clouds of noise, or targets are random where the loss is "mse".
 
     Args:
-        learner: Whose net says what an input looks like: ``in_features``, or ``channels`` and ``size``.
+        learner: Says how many classes by ``n_way`` or ``n_classes`` (5 if by neither), and what an input looks like by
+            its net's ``in_features``, or ``channels`` and ``size``.
         n_tasks: Tasks of the batch.
-        n_way: Classes; what the learner is trained on if None (5 if it does not say).
         n_shot: Support examples of each class.
         n_query: Query examples of each class.
         seed: Of the noise.
-
-    Raises:
-        SettingError: The net does not say what its input looks like.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import Conv4
     >>> noise_tasks(MAML(Conv4(size=16, width=4), n_way=3)).query.x.shape
     torch.Size([3, 9, 1, 16, 16])
     """
-    net = getattr(learner, "net", None)
-    if hasattr(net, "in_features"):
-        shape = [net.in_features]
-    elif hasattr(net, "channels") and hasattr(net, "size"):
-        shape = [net.channels, net.size, net.size]
-    else:
-        raise SettingError(f"the net of {type(learner).__name__} does not say what its inputs look like; give tasks")
-    n_way = n_way or getattr(learner, "n_way", None) or getattr(learner, "n_classes", 5)
+    net: Any = getattr(learner, "net", None)
+    try:
+        shape = (net.in_features,) if hasattr(net, "in_features") else (net.channels, net.size, net.size)
+    except AttributeError:
+        raise SettingError(f"the net of {type(learner).__name__} does not say what an input is; give tasks") from None
+    n_way: int = getattr(learner, "n_way", getattr(learner, "n_classes", 5))
     noise = torch.Generator().manual_seed(seed)
 
     def normal(*size: int) -> Tensor:
@@ -105,8 +96,7 @@ def _meta_loss_trains(learner: Learner, tasks: Task) -> float:
     loss = learner.train().meta_loss(tasks.at(0))
     if loss.shape != ():
         raise ValueError(f"its shape is {list(loss.shape)}")
-    parameters = [p for p in learner.parameters() if p.requires_grad]
-    gradients = [g for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None]
+    gradients = _gradients(learner, loss)
     if not any(bool((g != 0).any()) for g in gradients):
         raise ValueError("the gradient reaches no parameter")
     return max(_distance(x, x) for x in (loss, *gradients))
@@ -116,8 +106,7 @@ def _learner_is_unchanged(learner: Learner, tasks: Task) -> float:
     """Adapting, predicting and the meta-loss change no weight, no buffer and no mode; the count of those that do."""
     changes = 0
     for training in (False, True):
-        learner.train(training)
-        before = copy.deepcopy(learner.state_dict())
+        before = copy.deepcopy(learner.train(training).state_dict())
         _logits(learner, tasks.at(0))
         learner.meta_loss(tasks.at(0))
         changes += sum(not torch.equal(before[name], value) for name, value in learner.state_dict().items())
@@ -140,30 +129,22 @@ def _no_global_random_numbers(learner: Learner, tasks: Task) -> float:
 
 def _logits_have_a_row_a_query(learner: Learner, tasks: Task) -> float:
     """Predictions of m queries are finite and of shape (m, n_way)."""
-    task = tasks.at(0)
-    return _distance(torch.zeros_like(task.query.y), 0 * _logits(learner, task))
+    return _off_shape(learner, *tasks.at(0))
 
 
-def _predicting_twice(learner: Learner, tasks: Task) -> float:
-    """Predicting twice, with or without gradients, gives equal logits."""
+def _again_is_the_same(learner: Learner, tasks: Task) -> float:
+    """Predicting or adapting again, with or without gradients, gives equal logits; the meta-loss again is equal."""
     predict = learner.adapt(tasks.at(0).support)
-    first = predict(tasks.at(0).query.x)
-    with torch.no_grad():
-        return _distance(first, predict(tasks.at(0).query.x))
-
-
-def _adapting_twice(learner: Learner, tasks: Task) -> float:
-    """Adapting twice, with or without gradients, gives equal logits, and the meta-loss twice is equal."""
-    first = learner.adapt(tasks.at(0).support)(tasks.at(0).query.x)
+    first, again = (predict(tasks.at(0).query.x) for _ in range(2))
     losses = [learner.meta_loss(tasks.at(0)) for _ in range(2)]
-    return max(_distance(first, _logits(learner, tasks.at(0))), _distance(*losses))
+    return max(_distance(first, again), _distance(first, _logits(learner, tasks.at(0))), _distance(*losses))
 
 
 def _predictors_stand_alone(learner: Learner, tasks: Task) -> float:
     """Adapting to another task leaves a predictor as it was."""
     predict = learner.adapt(tasks.at(0).support)
     before = predict(tasks.at(0).query.x)
-    learner.adapt(tasks.at(-1).support)(tasks.at(-1).query.x)
+    _logits(learner, tasks.at(-1))
     return _distance(before, predict(tasks.at(0).query.x))
 
 
@@ -180,31 +161,26 @@ def _queries_are_independent(learner: Learner, tasks: Task) -> float:
         return 0.0
     predict = learner.adapt(tasks.at(0).support)
     x = tasks.at(0).query.x
-    return _distance(predict(x), torch.cat([predict(row) for row in x.split(1)]))
+    return _distance(predict(x), torch.cat([predict(row) for row in x[:, None]]))
 
 
 def _unequal_shots(learner: Learner, tasks: Task) -> float:
     """Classes may have unequal numbers of support examples, or none, and no logit is NaN."""
     support, query = tasks.at(0)
-    fewer = _logits(learner, Task(_rows(support, slice(1, None)), query))
-    none = _logits(learner, Task(_rows(support, support.y[:, 0] != 1), query))
-    return float(sum(logits.isnan().sum() for logits in (fewer, none)))
+    fewer = _rows(support, slice(1, None)), _rows(support, support.y[:, 0] != 1)
+    return float(sum(_logits(learner, Task(left, query)).isnan().sum() for left in fewer))
 
 
 def _any_number_of_classes(learner: Learner, tasks: Task) -> float:
     """A classifier adapts to other numbers of classes than it was trained on, or refuses with a QuickstudyError."""
     if learner.loss == "mse":
         return 0.0
-    a, b = tasks.at(0), tasks.at(-1)
-    n_way = a.query.y.shape[-1]
-    narrow = _rows(a.support, a.support.y[:, 0] != 1)
-    tried = [Examples(torch.cat([a.support.x, b.support.x]), torch.block_diag(a.support.y, b.support.y))]
-    tried += [Examples(narrow.x, narrow.y[:, 1:])] if n_way > 2 else []
+    a, b = tasks.at(0).support, tasks.at(-1).support
+    n_way = a.y.shape[-1]
+    wider = Examples(torch.cat([a.x, b.x]), torch.cat([F.pad(a.y, (0, n_way)), F.pad(b.y, (n_way, 0))]))
+    rest = _rows(a, a.y[:, 0] != 1)
     try:
-        return max(
-            _distance(a.query.x.new_zeros(len(a.query.x), s.y.shape[-1]), 0 * _logits(learner, Task(s, a.query)))
-            for s in tried
-        )
+        return max(_off_shape(learner, s, tasks.at(0).query) for s in (wider, Examples(rest.x, rest.y[:, 1:])))
     except QuickstudyError:
         return 0.0
 
@@ -215,9 +191,7 @@ def _vmap_is_the_loop(learner: Learner, tasks: Task) -> float:
     def learn(engine: str) -> list[Tensor]:
         logits = map_tasks(lambda task: _logits(learner.eval(), task), tasks, engine=engine)  # type: ignore[arg-type]
         losses = map_tasks(learner.train().meta_loss, tasks, engine=engine)  # type: ignore[arg-type]
-        parameters = [p for p in learner.parameters() if p.requires_grad]
-        gradients = torch.autograd.grad(losses.sum(), parameters, allow_unused=True)
-        return [logits, losses, *(g for g in gradients if g is not None)]
+        return [logits, losses, *_gradients(learner, losses.sum())]
 
     return max(_distance(a, b) for a, b in zip(learn("loop"), learn("vmap"), strict=True))
 
@@ -234,13 +208,12 @@ def _built_again_it_is_the_same(learner: Learner, tasks: Task) -> float:
     return _distance(*(_logits(each, tasks.at(0)) for each in (learner, twin)))
 
 
-LAWS: tuple[Law, ...] = (
+LAWS: tuple[Callable[[Learner, Task], float], ...] = (
     _meta_loss_trains,
     _learner_is_unchanged,
     _no_global_random_numbers,
     _logits_have_a_row_a_query,
-    _predicting_twice,
-    _adapting_twice,
+    _again_is_the_same,
     _predictors_stand_alone,
     _support_order_is_irrelevant,
     _queries_are_independent,
@@ -249,7 +222,7 @@ LAWS: tuple[Law, ...] = (
     _vmap_is_the_loop,
     _built_again_it_is_the_same,
 )
-"""In the order in which ``check_learner`` holds a learner to them."""
+"""Each tells how far a learner, on a batch of tasks, is from what the law's docstring states."""
 
 
 def _logits(learner: Learner, task: Task) -> Tensor:
@@ -257,12 +230,23 @@ def _logits(learner: Learner, task: Task) -> Tensor:
         return learner.adapt(task.support)(task.query.x)
 
 
+def _off_shape(learner: Learner, support: Examples, query: Examples) -> float:
+    """Zero where the logits of the queries are finite numbers, one a class of the support."""
+    return _distance(query.x.new_zeros(len(query.x), support.y.shape[-1]), 0 * _logits(learner, Task(support, query)))
+
+
+def _gradients(learner: Learner, loss: Tensor) -> list[Tensor]:
+    parameters = [p for p in learner.parameters() if p.requires_grad]
+    return [g for g in torch.autograd.grad(loss, parameters, allow_unused=True) if g is not None]
+
+
 def _rows(examples: Examples, rows: Tensor | slice) -> Examples:
     return Examples(examples.x[rows], examples.y[rows])
 
 
 def _distance(a: Tensor, b: Tensor) -> float:
-    """Largest difference relative to the largest number; NaN where a number is not finite."""
+    """Largest difference relative to the largest number; infinite where a number is not finite."""
     if a.shape != b.shape:
         raise ValueError(f"shape {list(b.shape)} where {list(a.shape)} was expected")
-    return float((a - b).abs().max() / a.abs().max().clamp(min=1))
+    off = (a - b).detach().abs().max() / a.detach().abs().max().clamp(min=1)
+    return float(off.nan_to_num(nan=torch.inf))

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from quickstudy.settings import Settings, load_settings
 
 
@@ -18,32 +15,12 @@ def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_se
         print(settings.model_dump_json(indent=2))
         return
     from quickstudy.experiment import Experiment
+    from quickstudy.training import show
 
     folder = out or Path("runs") / default_name(settings)
-    experiment = Experiment(settings)
-    console = Console(stderr=True)
-    with progress_bar(console) as bar:
-        task = bar.add_task(f"{settings.algorithm} on {settings.data}", total=settings.steps, loss="", validation="")
-        for p in experiment.train(folder):
-            bar.update(task, completed=p.step, loss=f"loss {p.loss:.4f}")
-            if p.validation is not None:
-                bar.update(task, validation=str(p.validation))
+    for _ in show(Experiment(settings).train(folder), settings.steps, f"{settings.algorithm} on {settings.data}"):
+        pass
     print(folder)
-
-
-def progress_bar(console: Console) -> Progress:
-    """Steps, loss, validation and time left; nothing where there is no terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TextColumn("{task.fields[loss]}"),
-        TextColumn("{task.fields[validation]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
 
 
 def default_name(settings: Settings) -> str:

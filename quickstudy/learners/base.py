@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from quickstudy.errors import SettingError
 from quickstudy.tasks.task import Examples, Task
 
 Predictor = Callable[[Tensor], Tensor]
@@ -50,3 +51,15 @@ class Learner(nn.Module, ABC):
 
         The outer loop calls it before each validation and at the end. By default there is nothing to measure.
         """
+
+
+def embedding_width(net: nn.Module) -> int:
+    """``net.out_features``: how wide the embeddings are that a net gives.
+
+    >>> embedding_width(nn.Linear(3, 7))
+    7
+    """
+    width = getattr(net, "out_features", None)
+    if not isinstance(width, int):
+        raise SettingError(f"{type(net).__name__} has no out_features; set it to the width of its output (n, width)")
+    return width

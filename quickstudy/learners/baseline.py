@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.inner import Params, Sgd, descend
-from quickstudy.learners.base import Learner, Predictor
+from quickstudy.learners.base import Learner, Predictor, embedding_width
 from quickstudy.nets import apply, record_population
 from quickstudy.tasks.task import Examples, Task
 
@@ -33,11 +33,9 @@ class Baseline(Learner):
 
     def __init__(self, net: nn.Module, n_classes: int, *, head_lr: float = 0.1, head_steps: int = 100) -> None:
         super().__init__()
-        out_features = net.out_features
-        assert isinstance(out_features, int)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.n_classes, self.head_lr, self.head_steps = n_classes, head_lr, head_steps
-        self.head = nn.Linear(out_features, n_classes)
+        self.head = nn.Linear(embedding_width(net), n_classes)
 
     def adapt(self, support: Examples) -> Predictor:
         """Fit a linear head to the support's features."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.inner import Params
-from quickstudy.learners.base import Learner, Loss, Predictor
+from quickstudy.learners.base import Learner, Loss, Predictor, embedding_width
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 
@@ -24,9 +24,7 @@ class GradientLearner(Learner):
     def __init__(self, net: nn.Module, n_way: int, *, loss: Loss = "cross_entropy", transductive: bool = False) -> None:
         super().__init__()
         self.n_way, self.loss, self.transductive = n_way, loss, transductive
-        out_features = net.out_features
-        assert isinstance(out_features, int)
-        self.model = nn.Sequential(net, nn.Linear(out_features, n_way))
+        self.model = nn.Sequential(net, nn.Linear(embedding_width(net), n_way))
 
     @property
     def net(self) -> nn.Module:

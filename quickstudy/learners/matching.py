@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from quickstudy.learners.base import embedding_width
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -40,8 +41,7 @@ class Matching(MetricLearner):
         self.full_context, self.attention_steps = full_context, attention_steps
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         if full_context:
-            d = net.out_features
-            assert isinstance(d, int)
+            d = embedding_width(net)
             self.forwards, self.backwards = nn.LSTMCell(d, d), nn.LSTMCell(d, d)
             self.attention = nn.LSTMCell(d, 2 * d)
             self.d = d
@@ -70,7 +70,7 @@ class Matching(MetricLearner):
         h = c = torch.zeros_like(rows[0])[None]
         states = []
         for row in rows:
-            h, c = cell(row[None], (h, c))
+            h, c = lstm(cell, row[None], h, c)
             states.append(h[0])
         return states
 
@@ -80,6 +80,19 @@ class Matching(MetricLearner):
         c = torch.zeros_like(torch.cat([h, r], -1))
         for _ in range(self.attention_steps):
             r = (h @ z.T).softmax(-1) @ z
-            state, c = self.attention(query, (torch.cat([h, r], -1), c))
+            state, c = lstm(self.attention, query, torch.cat([h, r], -1), c)
             h = state[:, : self.d] + query
         return h
+
+
+def lstm(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """``cell(x, (h, c))``, written out because torch has no rule for it under ``vmap``: the next h and c.
+
+    >>> cell, x, h, c = nn.LSTMCell(2, 3), torch.ones(1, 2), torch.ones(1, 3), torch.ones(1, 3)
+    >>> torch.allclose(lstm(cell, x, h, c)[0], cell(x, (h, c))[0])
+    True
+    """
+    gates = F.linear(x, cell.weight_ih, cell.bias_ih) + F.linear(h, cell.weight_hh, cell.bias_hh)
+    i, f, g, o = gates.chunk(4, -1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c

@@ -25,7 +25,7 @@ class MetricLearner(Learner):
 
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
         super().__init__()
-        # Channels last is a CPU convolution's own layout; here one set of weights serves all examples, and 1.5x is saved.
+        # A CPU convolution's own layout. Here one set of weights serves all examples, so a step is 1.5x faster.
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.transductive = transductive
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from quickstudy.learners.base import embedding_width
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
@@ -31,10 +32,8 @@ class Siamese(MetricLearner):
 
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
         super().__init__(net, transductive=transductive)
-        out_features = net.out_features
-        assert isinstance(out_features, int)
-        self.similarity = nn.Linear(out_features, 1)
-        nn.init.constant_(self.similarity.weight, -1 / out_features)  # at first: the farther, the less alike
+        self.similarity = nn.Linear(embedding_width(net), 1)
+        nn.init.constant_(self.similarity.weight, -1 / embedding_width(net))  # at first: the farther, the less alike
 
     def pairs(self, a: Tensor, b: Tensor) -> Tensor:
         """Logit of "same" for embeddings that broadcast to (..., d)."""

@@ -1,5 +1,7 @@
 """The outer loop."""
 
-from quickstudy.training.outer import Progress, outer_loop
+from quickstudy.training.bar import show
+from quickstudy.training.outer import DivergedError, Progress, outer_loop
+from quickstudy.training.train import train
 
-__all__ = ["Progress", "outer_loop"]
+__all__ = ["DivergedError", "Progress", "outer_loop", "show", "train"]

@@ -26,6 +26,8 @@ OBSERVED = 1024
 class DivergedError(QuickstudyError):
     """The loss became NaN or infinite."""
 
+    exit_code = 1
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -1,0 +1,35 @@
+"""A live progress bar over the outer loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from quickstudy.training.outer import Progress
+
+
+def show(progress: Iterator[Progress], steps: int, title: str) -> Iterator[Progress]:
+    """The same progress, shown on stderr: steps, loss, last validation, time left. Silent where it is no terminal.
+
+    >>> [p.step for p in show(iter([Progress(1, 0.5, 0.1, 2.0)]), steps=1, title="maml")]
+    [1]
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}  {task.fields[state]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=steps, state="")
+        validation = ""
+        for p in progress:
+            if p.validation is not None:
+                validation = f", validation {p.validation}"
+            bar.update(task, completed=p.step, state=f"loss {p.loss:.4f}{validation}")
+            yield p

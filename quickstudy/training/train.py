@@ -1,0 +1,44 @@
+"""Training in one call."""
+
+from __future__ import annotations
+
+import torch
+from torch.optim import Optimizer
+
+from quickstudy.learners import Learner
+from quickstudy.tasks.task import TaskSource
+from quickstudy.training.bar import show
+from quickstudy.training.outer import Progress, outer_loop
+
+
+def train(
+    learner: Learner,
+    tasks: TaskSource,
+    *,
+    steps: int,
+    tasks_per_step: int = 1,
+    optimizer: Optimizer | None = None,
+    validation: TaskSource | None = None,
+) -> list[Progress]:
+    """Improve a learner over many tasks, with a progress bar; ``outer_loop`` is the same with every choice open.
+
+    Args:
+        learner: Changed in place.
+        tasks: Training tasks.
+        steps: Outer steps.
+        tasks_per_step: Tasks whose mean loss one step descends.
+        optimizer: Adam at 1e-3 if None. Reptile wants ``torch.optim.SGD`` at a rate up to 1.
+        validation: Tasks of other classes; the weights that do best on them are kept.
+
+    Returns:
+        The loop's progress, a record a step.
+
+    >>> from quickstudy.learners import MAML
+    >>> from quickstudy.nets import MLP
+    >>> from quickstudy.tasks.sinusoid import Sinusoid
+    >>> len(train(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), steps=2))
+    2
+    """
+    optimizer = optimizer or torch.optim.Adam(learner.parameters(), lr=1e-3)
+    progress = outer_loop(learner, tasks, optimizer, steps=steps, tasks_per_step=tasks_per_step, validation=validation)
+    return list(show(progress, steps, type(learner).__name__))

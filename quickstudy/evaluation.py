@@ -32,7 +32,7 @@ class Evaluation:
         median: Median over tasks.
         n_tasks: Number of tasks.
         transductive: Whether an answer could depend on the other queries.
-        seconds_per_adaptation: Median time to adapt to one task, alone, seconds.
+        seconds_per_adaptation: Median time to adapt to one task, alone, and answer its first query, seconds.
         values: The figure of every task.
     """
 
@@ -111,7 +111,7 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
 
 def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int = 11) -> Iterator[float]:
     for step in range(n):
-        support = tasks.sample(step, 1).at(0).support
+        support, query = tasks.sample(step, 1).at(0)
         start = time.perf_counter()
-        learner.adapt(support)
+        learner.adapt(support)(query.x[:1])
         yield time.perf_counter() - start

@@ -162,4 +162,4 @@ def take(x: Tensor, rows: Tensor) -> Tensor:
     >>> take(torch.tensor([5, 6, 7]), torch.tensor([[2, 0]]))
     tensor([[7, 5]])
     """
-    return x.index_select(0, rows.flatten().to(x.device)).unflatten(0, rows.shape)
+    return x.index_select(0, rows.flatten().to(x.device)).view(*rows.shape, *x.shape[1:])

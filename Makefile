@@ -1,0 +1,33 @@
+# `make demo` and `make test` set everything up in .venv; Python 3.11 to 3.13 is all they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-slow bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+
+setup: .venv/.installed  ## Make .venv and install everything, pinned
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup  ## Meta-train on invented characters, then learn what was never seen; writes demo/out/report.html
+	$(BIN)/python demo/demo.py
+
+test: setup  ## Lint, types, doctests and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+test-slow: setup  ## The tests that need more than 20 s each
+	$(BIN)/pytest -m slow
+
+bench: setup  ## Time episodes from memory against files
+	$(BIN)/python benchmarks/episodes.py
+
+clean:  ## Remove what was built
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,167 @@
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from quickstudy.engine import map_tasks
+from quickstudy.learners import MAML
+from quickstudy.nets import MLP, Conv4
+from quickstudy.tasks.task import Examples, Task
+from quickstudy.testing import noise_tasks
+
+Params = dict[str, Tensor]
+
+
+def conv4(params: Params, x: Tensor, n: int) -> Tensor:
+    """The whole model by hand, normalised by the statistics of the first n rows."""
+    for i in range(4):
+        x = F.conv2d(x, params[f"0.convs.{i}.weight"], padding=1)
+        mean = x[:n].mean((0, 2, 3), keepdim=True)
+        var = ((x[:n] - mean) ** 2).mean((0, 2, 3), keepdim=True)
+        weight, bias = (params[f"0.norms.{i}.{name}"][:, None, None] for name in ("weight", "bias"))
+        x = F.max_pool2d(F.relu((x - mean) / (var + 1e-5).sqrt() * weight + bias), 2)
+    return x.flatten(1) @ params["1.weight"].T + params["1.bias"]
+
+
+def loss(learner: MAML, params: Params, support: Examples, examples: Examples) -> Tensor:
+    """Of examples beside the support, which gives the statistics."""
+    both, n = torch.cat([support.x, examples.x]), len(support.x)
+    if isinstance(learner.net, Conv4):
+        prediction = conv4(params, both, n)[n:]
+    else:
+        prediction = functional_call(learner.model, params, (both,))[n:]
+    if learner.loss == "mse":
+        return ((prediction - examples.y) ** 2).mean()
+    return -(prediction.log_softmax(-1) * examples.y).sum(-1).mean()
+
+
+def adapted(learner: MAML, support: Examples, steps: int, *, create_graph: bool) -> Params:
+    params: Params = dict(learner.model.named_parameters())
+    for _ in range(steps):
+        value = loss(learner, params, support, support)
+        grads = torch.autograd.grad(value, list(params.values()), create_graph=create_graph)
+        params = {name: p - learner.inner_lr * g for (name, p), g in zip(params.items(), grads, strict=True)}
+    return params
+
+
+def images(**options: object) -> MAML:
+    torch.manual_seed(0)
+    return MAML(Conv4(size=16, width=4), 3, inner_lr=0.4, **options).double()
+
+
+def curves(**options: object) -> MAML:
+    torch.manual_seed(0)
+    return MAML(MLP(1, (8, 8), "tanh"), 2, inner_lr=0.1, loss="mse", **options).double()
+
+
+def meta_gradient(learner: MAML, task: Task) -> list[Tensor]:
+    return list(torch.autograd.grad(learner.meta_loss(task), list(learner.parameters())))
+
+
+def assert_equal(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    size = max(float(t.abs().max()) for t in theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        assert float((a - b).abs().max()) <= 1e-12 * size
+
+
+MODELS = pytest.mark.parametrize("make", [images, curves])
+STEPS = pytest.mark.parametrize("steps", [1, 3])
+
+
+@MODELS
+@STEPS
+def test_the_meta_gradient_is_that_of_central_differences(make, steps):
+    learner = make(inner_steps=steps)
+    task = noise_tasks(learner).at(0)
+    gradient = meta_gradient(learner, task)
+    draw = torch.Generator().manual_seed(1)
+    for _ in range(3):
+        direction = [torch.randn(g.shape, generator=draw, dtype=g.dtype) for g in gradient]
+
+        def along(h: float, direction: list[Tensor] = direction) -> float:
+            moved = copy.deepcopy(learner)
+            with torch.no_grad():
+                for p, d in zip(moved.parameters(), direction, strict=True):
+                    p += h * d
+                return float(moved.meta_loss(task))
+
+        exact = float(sum((g * d).sum() for g, d in zip(gradient, direction, strict=True)))
+        numeric = (along(1e-6) - along(-1e-6)) / 2e-6
+        assert abs(numeric - exact) <= 1e-6 * abs(exact)
+
+
+@MODELS
+@STEPS
+def test_the_meta_gradient_is_that_of_a_loop_by_hand_with_create_graph(make, steps):
+    learner = make(inner_steps=steps)
+    task = noise_tasks(learner).at(0)
+    phi = adapted(learner, task.support, steps, create_graph=True)
+    by_hand = torch.autograd.grad(loss(learner, phi, task.support, task.query), list(learner.parameters()))
+    assert_equal(meta_gradient(learner, task), list(by_hand))
+
+
+@MODELS
+@STEPS
+def test_first_order_takes_the_gradient_at_the_adapted_weights(make, steps):
+    learner = make(inner_steps=steps, first_order=True)
+    task = noise_tasks(learner).at(0)
+    phi = adapted(learner, task.support, steps, create_graph=False)
+    phi = {name: p.detach().requires_grad_() for name, p in phi.items()}
+    by_hand = torch.autograd.grad(loss(learner, phi, task.support, task.query), list(phi.values()))
+    first = meta_gradient(learner, task)
+    assert_equal(first, list(by_hand))
+    second = meta_gradient(make(inner_steps=steps), task)
+    assert max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(first, second, strict=True)) > 0.01
+    assert torch.equal(learner.meta_loss(task), make(inner_steps=steps).meta_loss(task))
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+def test_the_meta_gradient_of_a_batch_is_the_mean_of_its_tasks(first_order):
+    learner = images(inner_steps=2, first_order=first_order)
+    tasks = noise_tasks(learner)
+    each = [meta_gradient(learner, tasks.at(i)) for i in range(3)]
+    mean = [torch.stack(gradients).mean(0) for gradients in zip(*each, strict=True)]
+    batch = torch.autograd.grad(map_tasks(learner.meta_loss, tasks, engine="vmap").mean(), list(learner.parameters()))
+    assert_equal(list(batch), mean)
+
+
+@MODELS
+def test_predictions_are_those_of_the_weights_adapted_by_hand(make):
+    learner = make(inner_steps=1, test_steps=4)
+    support, query = noise_tasks(learner).at(0)
+    for steps in (1, 4):  # in training, and otherwise
+        phi = adapted(learner, support, steps, create_graph=False)
+        prediction = learner.train(steps == 1).adapt(support)(query.x)
+        by_hand = learner.prediction_loss(prediction, query.y)
+        torch.testing.assert_close(by_hand, loss(learner, phi, support, query), rtol=1e-12, atol=0)
+
+
+def test_no_inner_step_is_the_meta_learned_model_itself():
+    learner = curves(inner_steps=0)
+    support, query = noise_tasks(learner).at(0)
+    assert torch.equal(learner.adapt(support)(query.x), learner.model(query.x))
+
+
+def test_transductive_queries_are_normalised_by_themselves_and_inductive_ones_by_the_support():
+    inductive, transductive = images(), images(transductive=True)
+    support, query = noise_tasks(inductive).at(0)
+    phi = adapted(inductive, support, 1, create_graph=False)
+    a, b = (learner.adapt(support)(query.x) for learner in (inductive, transductive))
+    torch.testing.assert_close(b, conv4(phi, query.x, len(query.x)), rtol=1e-10, atol=1e-10)
+    assert not torch.allclose(a, b)
+    assert torch.allclose(inductive.adapt(support)(query.x[:2]), a[:2])
+    assert not torch.allclose(transductive.adapt(support)(query.x[:2]), b[:2])
+
+
+def test_the_head_shrinks_to_fewer_classes_and_grows_by_its_mean_row():
+    learner = curves()
+    for n_way in (1, 4):
+        params = learner.initial(n_way)
+        assert params["1.weight"].shape == (n_way, 8)
+        assert torch.equal(params["1.weight"][:2], learner.model[1].weight[:n_way])
+        assert torch.equal(params["1.bias"][:2], learner.model[1].bias[:n_way])
+        for row in params["1.weight"][2:]:
+            torch.testing.assert_close(row, learner.model[1].weight.mean(0))

@@ -1,0 +1,213 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
+from quickstudy.evaluation import evaluate
+from quickstudy.learners import Learner, Predictor
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.episodes import Batches, Episodes, as_float
+from quickstudy.tasks.task import Examples, Task
+
+LAW = settings(max_examples=60, deadline=None)
+
+
+def numbered(counts: list[int]) -> ClassDataset:
+    """Images of 2x2 pixels that tell their row, and how they were turned: 4 * row + [[0, 1], [2, 3]]."""
+    x = 4 * torch.arange(sum(counts)).view(-1, 1, 1, 1) + torch.tensor([[0, 1], [2, 3]])
+    y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    return ClassDataset(x.float(), y, tuple(f"class {k}" for k in range(len(counts))))
+
+
+def rows(x: torch.Tensor) -> torch.Tensor:
+    return (x.amin((-3, -2, -1)) / 4).long()
+
+
+def turns(x: torch.Tensor) -> torch.Tensor:
+    """Quarter turns, from the place of the smallest pixel: rot90 moves it down the left side first."""
+    return torch.tensor([0, 3, 1, 2])[x.flatten(-3).argmin(-1)]
+
+
+def tensors(task: Task) -> list[torch.Tensor]:
+    return [*task.support, *task.query]
+
+
+@st.composite
+def episodes(draw: st.DrawFn) -> Episodes:
+    """Of unequal classes, and shots that may be unequal too."""
+    n_way, n_query = draw(st.integers(1, 5)), draw(st.integers(0, 3))
+    shots = draw(st.one_of(st.integers(1, 3), st.lists(st.integers(1, 4), min_size=n_way, max_size=n_way)))
+    need = (shots if isinstance(shots, int) else max(shots)) + n_query
+    counts = draw(st.lists(st.integers(need, need + 4), min_size=n_way, max_size=n_way + 3))
+    seed, rotate = draw(st.integers(0, 2**32)), draw(st.booleans())
+    return Episodes(numbered(counts), n_way, shots, n_query, seed=seed, rotate=rotate)
+
+
+@LAW
+@given(source=episodes(), step=st.integers(0, 10**6), n=st.integers(1, 4), more=st.integers(1, 4))
+def test_a_task_depends_on_seed_split_step_and_its_number_alone(source, step, n, more):
+    again = Episodes(source.data, source.n_way, source.shots.tolist(), source.n_query, seed=source.seed)
+    again.rotate = source.rotate
+    for few, many in zip(tensors(source.sample(step, n)), tensors(again.sample(step, n + more)), strict=True):
+        assert torch.equal(few, many[:n])
+
+
+@LAW
+@given(source=episodes(), step=st.integers(0, 100))
+def test_support_and_query_are_distinct_examples_of_one_distinct_class_a_position(source, step):
+    (sx, sy), (qx, qy) = source.sample(step, 2)
+    for i in range(2):
+        drawn = torch.cat([rows(sx[i]), rows(qx[i])])
+        assert len(drawn.unique()) == len(drawn)
+        position = torch.cat([sy[i], qy[i]]).argmax(-1)
+        classes = [set(source.data.y[drawn[position == k]].tolist()) for k in range(source.n_way)]
+        assert all(len(each) == 1 for each in classes)
+        assert len(set.union(*classes)) == source.n_way
+
+
+@LAW
+@given(source=episodes())
+def test_labels_are_one_hot_and_every_class_gets_its_shots_and_queries(source):
+    task = source.sample(0, 3)
+    for y in (task.support.y, task.query.y):
+        assert ((y == 0) | (y == 1)).all()
+        assert (y.sum(-1) == 1).all()
+    dealt = task.support.y.sum(1).sort().values
+    assert torch.equal(dealt, torch.tensor(sorted(source.shots)).float().expand(3, -1))
+    assert (task.query.y.sum(1) == source.n_query).all()
+
+
+@LAW
+@given(source=episodes())
+def test_a_class_is_turned_alike_in_support_and_query_and_only_when_asked(source):
+    (sx, sy), (qx, qy) = source.sample(0, 2)
+    for i in range(2):
+        position, turned = torch.cat([sy[i], qy[i]]).argmax(-1), turns(torch.cat([sx[i], qx[i]]))
+        assert all(len(turned[position == k].unique()) == 1 for k in range(source.n_way))
+        assert source.rotate or (turned == 0).all()
+
+
+def test_turns_are_the_four_quarters_alike_and_turned_images_are_rotated_ones():
+    data = numbered([5] * 6)
+    x = Episodes(data, 5, 1, 2, rotate=True).sample(0, 200).query.x
+    share = torch.bincount(turns(x).flatten()) / turns(x).numel()
+    assert (share - 0.25).abs().max() < 0.05
+    for image in x[0]:
+        original = data.x[rows(image)]
+        assert torch.equal(image, torch.rot90(original, int(turns(image)), (-2, -1)))
+
+
+def test_unequal_shots_fall_on_any_class_and_position():
+    task = Episodes(numbered([9] * 3), 3, [1, 2, 6], 1).sample(0, 60)
+    most = task.support.y.sum(1).argmax(-1)
+    assert set(most.tolist()) == {0, 1, 2}
+    assert task.support.x.shape[1] == 9
+
+
+def test_every_class_example_and_position_comes_up_about_equally_often():
+    source = Episodes(numbered([4, 8, 6]), 2, 1, 2)
+    (sx, _), (qx, _) = source.sample(0, 3000)
+    label = source.data.y[rows(sx)]
+    assert torch.all((torch.bincount(label.flatten()) / 6000 - 1 / 3).abs() < 0.03)
+    assert torch.all((torch.bincount(label[:, 0]) / 3000 - 1 / 3).abs() < 0.03)  # a position means nothing
+    seen = torch.bincount(torch.cat([rows(sx), rows(qx)], 1).flatten(), minlength=18)
+    expected = 3 * 2000 / torch.tensor([4.0] * 4 + [8.0] * 8 + [6.0] * 6)
+    assert (seen / expected - 1).abs().max() < 0.15
+
+
+def test_another_seed_split_step_or_number_draws_another_task():
+    data = numbered([30] * 30)
+    sources = [Episodes(data, seed=seed, split=split) for seed in (0, 1) for split in ("train", "test")]
+    tasks = [source.sample(step, 2).at(i) for source in sources for step in (0, 1) for i in (0, 1)]
+    assert len({tuple(rows(task.support.x).tolist()) for task in tasks}) == len(tasks) == 16
+
+
+def test_the_same_classes_come_with_other_support_examples():
+    source = Episodes(numbered([20, 20]), 2, 1, 1)
+    assert len({tuple(rows(source.sample(step, 1).support.x[0]).tolist()) for step in range(20)}) > 10
+
+
+def test_any_run_of_support_rows_is_about_balanced():
+    y = Episodes(numbered([9] * 5), 5, 4, 1).sample(0, 1).support.y[0]
+    for first in range(0, 20, 5):
+        assert (y[first : first + 5].sum(0) == 1).all()
+
+
+class Constant(Learner):
+    """Always says the first class."""
+
+    def adapt(self, support: Examples) -> Predictor:
+        return lambda x: x.new_zeros(len(x), support.y.shape[-1])
+
+
+class FavouriteClass(Learner):
+    """Says the position of the largest support image: of one class of the data set, wherever it stands."""
+
+    def adapt(self, support: Examples) -> Predictor:
+        return lambda x: support.y[support.x.flatten(1).sum(1).argmax()].expand(len(x), -1)
+
+
+@pytest.mark.parametrize("n_way", [2, 5])
+@pytest.mark.parametrize("learner", [Constant(), FavouriteClass()], ids=["position", "class"])
+def test_a_learner_that_always_says_the_same_scores_one_in_n_way(learner, n_way):
+    result = evaluate(learner, Episodes(numbered([6] * 8), n_way, 1, 3), n_tasks=50)
+    assert abs(result.mean - 1 / n_way) <= result.ci95 + 1e-6
+
+
+def test_images_come_out_as_floats_in_0_1_and_vectors_as_they_are():
+    images = ClassDataset.from_labels(torch.full((4, 1, 3, 3), 255, dtype=torch.uint8), list("aabb"))
+    task = Episodes(images, 2, 1, 1).sample(0, 1)
+    assert {t.dtype for t in tensors(task)} == {torch.float32}
+    assert (task.support.x == 1).all()
+    assert torch.equal(as_float(torch.tensor([-3.5])), torch.tensor([-3.5]))
+    vectors = Episodes(ClassDataset.from_labels(torch.randn(4, 7), list("aabb")), 2, 1, 1).sample(0, 3)
+    assert vectors.query.x.shape == (3, 2, 7)
+
+
+def test_the_data_is_left_as_it_was():
+    data = numbered([5, 5])
+    before = data.x.clone()
+    source = Episodes(data, 2, 1, 2, rotate=True)
+    task = source.sample(0, 5)
+    task.support.x.zero_()
+    assert torch.equal(data.x, before)
+
+
+def test_global_random_state_is_left_alone():
+    before = torch.get_rng_state(), np.random.get_state()[2]  # noqa: NPY002
+    Episodes(numbered([5, 5]), 2, rotate=True, n_query=2).sample(0, 3)
+    Batches(numbered([5, 5])).sample(0, 3)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1] == np.random.get_state()[2]  # noqa: NPY002
+
+
+@LAW
+@given(counts=st.lists(st.integers(1, 5), min_size=1, max_size=5), size=st.integers(1, 9), n=st.integers(1, 4))
+def test_plain_batches_name_each_example_by_its_class_and_hold_no_support(counts, size, n):
+    data = numbered(counts)
+    task = Batches(data, size, seed=3).sample(7, n)
+    assert task.query.y.shape == (n, size, len(counts))
+    assert torch.equal(task.query.y.argmax(-1), data.y[rows(task.query.x)])
+    assert task.support.x.shape[1] == task.support.y.shape[1] == 0
+    assert torch.equal(Batches(data, size, seed=3).sample(7, n + 2).query.x[:n], task.query.x)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "says"),
+    [
+        ({"n_way": 4}, NotEnoughClasses, ["n_way=4", "3 classes"]),
+        ({"n_way": 2, "n_shot": 2, "n_query": 3}, NotEnoughExamples, ["'class 1' has 4", "n_shot=2", "n_query=3", "5"]),
+        ({"n_way": 2, "n_shot": [1, 5], "n_query": 0}, NotEnoughExamples, ["n_shot=5", "'class 1' has 4"]),
+        ({"n_way": 0}, SettingError, ["n_way=0"]),
+        ({"n_way": 2, "n_shot": 0}, SettingError, ["n_shot=0"]),
+        ({"n_way": 2, "n_query": -1}, SettingError, ["n_query=-1"]),
+        ({"n_way": 2, "n_shot": [1, 1, 1]}, SettingError, ["n_shot=[1, 1, 1]"]),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_one_line_with_its_numbers(ask, error, says):
+    with pytest.raises(error) as caught:
+        Episodes(numbered([6, 4, 9]), **ask)
+    assert "\n" not in str(caught.value)
+    assert all(words in str(caught.value) for words in says)

@@ -1,0 +1,93 @@
+"""The layers, read from the imports themselves."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import quickstudy
+
+ROOT = Path(quickstudy.__file__).parent
+LAYERS = [
+    {"errors"},
+    {"tasks"},
+    {"nets"},
+    {"inner"},
+    {"learners"},
+    {"engine"},
+    {"model"},
+    {"evaluation"},
+    {"training"},
+    {"settings", "experiment"},
+    {"classifier", "estimators", "explain"},
+    {"testing"},
+    {"cli"},
+    {"__main__"},
+]
+"""From the ground up: a module imports its own layer or lower ones."""
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+BASES = {"base", "gradient", "metric"}
+"""Files of learners that other learners may build on."""
+
+
+def modules() -> dict[str, Path]:
+    """Every module, by its name below quickstudy; the package itself, which only names things, left out."""
+    files = {path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): path for path in ROOT.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in files.items() if name != "__init__"}
+
+
+def imports(path: Path) -> set[str]:
+    """What a file imports of quickstudy, wherever in the file, by name below quickstudy; "" is the package itself."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relative to itself; say the whole name"
+            found.add(str(node.module))
+    inside = {name for name in found if name.split(".")[0] == "quickstudy"}
+    return {name.removeprefix("quickstudy").removeprefix(".") for name in inside}
+
+
+def test_every_module_has_a_layer():
+    unplaced = {name.split(".")[0] for name in modules()} - RANK.keys()
+    assert not unplaced, f"{sorted(unplaced)} have no layer; place them in LAYERS"
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_point_down(name):
+    for imported in imports(modules()[name]):
+        assert imported, f"{name} imports the package itself; import from the module that defines what it needs"
+        above = RANK[imported.split(".")[0]] > RANK[name.split(".")[0]]
+        assert not above, f"{name} imports {imported}, which is above it"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in modules() if name.startswith("learners.")))
+def test_no_learner_imports_another(name):
+    imported = {name.split(".")[-1] for name in imports(modules()[name]) if name.startswith("learners")}
+    assert imported <= BASES
+
+
+def test_settings_rest_on_errors_alone():
+    assert imports(modules()["settings"]) == {"errors"}
+
+
+def test_the_errors_rest_on_nothing():
+    assert imports(modules()["errors"]) == set()
+
+
+def test_no_module_goes_round_in_a_circle():
+    known = modules()
+    needs = {name: {each for each in imports(path) if each in known} for name, path in known.items()}
+    while ready := {name for name, rest in needs.items() if not rest & needs.keys() - {name}}:
+        needs = {name: rest for name, rest in needs.items() if name not in ready}
+    assert not needs, f"these import one another: {sorted(needs)}"
+
+
+@pytest.mark.parametrize("module", ["quickstudy", "quickstudy.cli", "quickstudy.settings"])
+def test_the_command_line_starts_without_torch(module):
+    code = f"import sys, {module}; print([name for name in ('torch', 'numpy', 'sklearn') if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

@@ -1,0 +1,156 @@
+import math
+import statistics
+
+import pytest
+import torch
+from torch import Tensor
+
+from quickstudy.errors import SettingError
+from quickstudy.evaluation import Evaluation, evaluate, task_metric
+from quickstudy.learners import MAML, Learner, Predictor, Prototypical
+from quickstudy.nets import MLP, Conv4
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.episodes import Episodes
+from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.tasks.task import Examples, Task
+
+
+def clouds(n_classes: int = 12, each: int = 8) -> ClassDataset:
+    draw = torch.Generator().manual_seed(0)
+    centres = torch.randn(n_classes, 1, 1, 16, 16, generator=draw).repeat(1, each, 1, 1, 1)
+    x = (centres + 2 * torch.randn(centres.shape, generator=draw)).flatten(0, 1)
+    return ClassDataset(x, torch.arange(n_classes).repeat_interleave(each), tuple(map(str, range(n_classes))))
+
+
+@pytest.fixture
+def tasks() -> Episodes:
+    return Episodes(clouds(), n_way=4, n_shot=1, n_query=3, split="test")
+
+
+@pytest.fixture
+def learner() -> MAML:
+    torch.manual_seed(0)
+    return MAML(Conv4(size=16, width=4), 4, inner_lr=0.4)
+
+
+def figures(result: Evaluation) -> tuple[object, ...]:
+    return result.mean, result.ci95, result.median, result.values
+
+
+def test_the_same_tasks_twice_give_the_same_figures(learner, tasks):
+    assert figures(evaluate(learner, tasks, n_tasks=23)) == figures(evaluate(learner, tasks, n_tasks=23))
+
+
+def test_more_tasks_go_on_where_fewer_ended(learner, tasks):
+    few, many = (evaluate(learner, tasks, n_tasks=n) for n in (13, 25))
+    assert (len(few.values), len(many.values)) == (13, 25)
+    assert many.values[:13] == few.values
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("transductive", [None, True, False])
+def test_the_learner_is_left_as_it_was(learner, tasks, training, transductive):
+    learner.train(training)
+    before = {name: tensor.clone() for name, tensor in learner.state_dict().items()}
+    random = torch.get_rng_state()
+    evaluate(learner, tasks, n_tasks=5, transductive=transductive)
+    assert all(module.training == training for module in learner.modules())
+    assert learner.transductive is False
+    assert all(torch.equal(before[name], tensor) for name, tensor in learner.state_dict().items())
+    assert all(p.grad is None for p in learner.parameters())
+    assert torch.equal(random, torch.get_rng_state())
+
+
+def test_the_learner_is_left_as_it_was_even_if_a_task_fails(learner):
+    class Broken:
+        def sample(self, step: int, n_tasks: int) -> Task:
+            raise OSError
+
+    learner.train()
+    with pytest.raises(OSError):  # noqa: PT011
+        evaluate(learner, Broken(), transductive=True)
+    assert learner.training
+    assert learner.transductive is False
+    assert torch.is_grad_enabled()
+
+
+def test_values_are_the_accuracies_of_the_tasks_one_by_one(learner, tasks):
+    result = evaluate(learner, tasks, n_tasks=12)
+    learner.eval()
+    for i, value in enumerate(result.values):
+        task = tasks.sample(i // 10, 10).at(i % 10)
+        right = learner.adapt(task.support)(task.query.x).argmax(-1) == task.query.y.argmax(-1)
+        assert value == pytest.approx(int(right.sum()) / 12)
+
+
+def test_the_interval_is_1_96_standard_errors_of_the_mean(learner, tasks):
+    result = evaluate(learner, tasks, n_tasks=30)
+    assert result.mean == statistics.fmean(result.values)
+    assert result.median == statistics.median(result.values)
+    assert result.ci95 == pytest.approx(1.96 * statistics.stdev(result.values) / math.sqrt(30))
+
+
+def test_about_95_of_100_intervals_hold_the_truth(tasks):
+    class Guess(Learner):
+        """Right with probability 1/4, by numbers that lie in the query."""
+
+        def adapt(self, support: Examples) -> Predictor:
+            def predict(x: Tensor) -> Tensor:
+                guess = (x.flatten(1).sum(1) * 1e4).long() % 4
+                return torch.nn.functional.one_hot(guess, 4).float()
+
+            return predict
+
+    def holds(seed: int) -> bool:
+        source = Episodes(tasks.data, 4, 1, 3, seed=seed)
+        result = evaluate(Guess(), source, n_tasks=40)
+        return abs(result.mean - 0.25) <= result.ci95
+
+    assert sum(holds(seed) for seed in range(60)) >= 51
+
+
+def test_every_figure_says_whether_it_is_transductive(learner, tasks):
+    inductive = evaluate(learner, tasks, n_tasks=20)
+    transductive = evaluate(learner, tasks, n_tasks=20, transductive=True)
+    assert (inductive.transductive, transductive.transductive) == (False, True)
+    assert str(inductive).endswith("over 20 tasks, inductive")
+    assert str(transductive).endswith("over 20 tasks, transductive")
+    assert inductive.values != transductive.values
+    own = MAML(learner.net, 4, transductive=True)
+    assert evaluate(own, tasks, n_tasks=2).transductive
+    assert not evaluate(own, tasks, n_tasks=2, transductive=False).transductive
+
+
+def test_an_inductive_score_is_that_of_queries_asked_one_at_a_time(learner, tasks):
+    class OneByOne(Prototypical):
+        def adapt(self, support: Examples) -> Predictor:
+            predict = super().adapt(support)
+            return lambda x: torch.cat([predict(row) for row in x[:, None]])
+
+    torch.manual_seed(0)
+    together, alone = Prototypical(Conv4(size=16, width=4)), OneByOne(Conv4(size=16, width=4))
+    alone.load_state_dict(together.state_dict())
+    assert evaluate(together, tasks, n_tasks=20).values == evaluate(alone, tasks, n_tasks=20).values
+
+
+def test_regression_is_scored_by_its_squared_error():
+    learner = MAML(MLP(1, (8,)), 1, inner_lr=0.01, loss="mse")
+    source = Sinusoid(n_shot=5, n_query=7)
+    result = evaluate(learner, source, n_tasks=11)
+    assert result.metric == "mse"
+    assert str(result).startswith("mse ")
+    task = source.sample(0, 10).at(3)
+    error = (learner.eval().adapt(task.support)(task.query.x) - task.query.y) ** 2
+    assert result.values[3] == pytest.approx(float(error.mean().detach()))
+    assert task_metric(learner, task).item() == pytest.approx(result.values[3])
+
+
+def test_a_summary_is_all_but_the_single_values(learner, tasks):
+    summary = evaluate(learner, tasks, n_tasks=3).summary()
+    assert summary.keys() == {"metric", "mean", "ci95", "median", "n_tasks", "transductive", "seconds_per_adaptation"}
+    assert summary["seconds_per_adaptation"] > 0
+
+
+def test_an_interval_needs_two_tasks(learner, tasks):
+    with pytest.raises(SettingError, match="n_tasks=1"):
+        evaluate(learner, tasks, n_tasks=1)

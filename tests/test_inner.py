@@ -1,0 +1,122 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.func import grad, jacrev
+
+from quickstudy.inner import Adam, Params, Sgd, descend
+
+NUMBERS = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
+
+
+def quadratic(params: Params, t: int) -> Tensor:
+    return (params["w"] ** 2 * torch.tensor([0.5, 2.0], dtype=torch.float64)).sum() + params["b"].sin().sum()
+
+
+def start() -> Params:
+    return {"w": torch.tensor([1.0, -0.7]).double(), "b": torch.tensor([[0.3], [2.0]]).double()}
+
+
+@settings(max_examples=50, deadline=None)
+@given(w=NUMBERS, target=NUMBERS, curvature=st.floats(0, 2), lr=st.floats(0, 1), steps=st.integers(0, 6))
+def test_descent_of_a_parabola_is_known_in_closed_form_with_its_derivative(w, target, curvature, lr, steps):
+    def end(w: Tensor) -> Tensor:
+        return descend(lambda p, t: 0.5 * curvature * (p["w"] - target) ** 2, {"w": w}, Sgd(lr), steps)["w"]
+
+    shrink = (1 - lr * curvature) ** steps
+    w = torch.tensor(w, dtype=torch.float64)
+    torch.testing.assert_close(end(w), target + shrink * (w - target))
+    torch.testing.assert_close(jacrev(end)(w), torch.tensor(shrink, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("rule", [Sgd(0.1), Adam(0.1, eps=1e-30)])
+def test_a_rule_walks_the_path_of_torch_optim(rule):
+    theirs = {name: p.clone().requires_grad_() for name, p in start().items()}
+    if isinstance(rule, Sgd):
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(theirs.values(), lr=0.1)
+    else:
+        optimizer = torch.optim.Adam(theirs.values(), lr=0.1, betas=(0.0, 0.999), eps=1e-30)
+    for steps in range(1, 8):
+        optimizer.zero_grad()
+        quadratic(theirs, 0).backward()
+        optimizer.step()
+        ours = descend(quadratic, start(), rule, steps)
+        for name, p in theirs.items():
+            torch.testing.assert_close(ours[name], p.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_adam_with_its_usual_eps_is_torch_adam_to_eps():
+    theirs = torch.tensor([1.0, -2.0]).double().requires_grad_()
+    optimizer = torch.optim.Adam([theirs], lr=0.01, betas=(0.0, 0.999))
+    for _ in range(20):
+        optimizer.zero_grad()
+        (theirs**2).sum().backward()
+        optimizer.step()
+    ours = descend(lambda p, t: (p["w"] ** 2).sum(), {"w": torch.tensor([1.0, -2.0]).double()}, Adam(0.01), 20)["w"]
+    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_meta_gradient_through_adam_is_finite_where_a_gradient_is_zero(steps):
+    def outer(w: Tensor) -> Tensor:
+        return descend(lambda p, t: (p["w"][0] ** 2).sum(), {"w": w}, Adam(0.1), steps)["w"].sum()
+
+    slope = grad(outer)(torch.tensor([1.0, 2.0]))  # nothing pulls at w[1]: its second moment stays 0
+    assert torch.isfinite(slope).all()
+    assert slope[1] == 1
+
+
+@pytest.mark.parametrize("rule", [Sgd(0.1), Adam(0.1)])
+def test_the_derivative_of_where_it_ends_is_that_of_finite_differences(rule):
+    direction = {"w": torch.tensor([0.6, -1.1]).double(), "b": torch.tensor([[1.3], [-0.2]]).double()}
+
+    def end(s: Tensor) -> Tensor:
+        params = {name: p + s * direction[name] for name, p in start().items()}
+        return torch.cat([p.flatten() for p in descend(quadratic, params, rule, 4).values()])
+
+    zero, h = torch.tensor(0.0).double(), 1e-5
+    numeric = (end(zero + h) - end(zero - h)) / (2 * h)
+    torch.testing.assert_close(jacrev(end)(zero), numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("rule", [Sgd(0.1), Adam(0.1)])
+def test_first_order_ends_at_the_same_place_with_the_derivative_one(rule):
+    def end(w: Tensor, first_order: bool) -> Tensor:
+        return descend(quadratic, start() | {"w": w}, rule, 3, first_order=first_order)["w"]
+
+    w = start()["w"]
+    assert torch.equal(end(w, True), end(w, False))
+    assert torch.equal(jacrev(end)(w, True), torch.eye(2).double())
+    assert not torch.allclose(jacrev(end)(w, False), torch.eye(2).double(), rtol=0.01)
+
+
+def test_the_loss_is_told_the_step():
+    seen: list[int] = []
+
+    def loss(params: Params, t: int) -> Tensor:
+        seen.append(t)
+        return params["w"].sum() * t
+
+    out = descend(loss, {"w": torch.zeros(1)}, Sgd(1.0), 4)
+    assert seen == [0, 1, 2, 3]
+    assert out["w"].item() == -6
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+def test_the_start_is_left_as_it_was(first_order):
+    params = {name: p.requires_grad_() for name, p in start().items()}
+    descend(quadratic, params, Adam(0.1), 3, first_order=first_order)
+    assert all(
+        torch.equal(p, before) and p.grad is None for p, before in zip(params.values(), start().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("rule", [Sgd(0.1), Adam(0.1)])
+def test_many_descents_at_once_are_each_alone(rule):
+    starts = torch.linspace(-2, 2, 5).double()[:, None]
+
+    def end(w: Tensor) -> Tensor:
+        return descend(lambda p, t: (p["w"] ** 4).sum(), {"w": w}, rule, 3)["w"]
+
+    torch.testing.assert_close(torch.vmap(end)(starts), torch.stack([end(w) for w in starts]), rtol=1e-14, atol=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,15 +41,17 @@ class Classifier:
     def __init__(self, learner: Learner, data: ClassDataset, images: ImageFormat | None = None) -> None:
         if data.n_classes < 2:
             raise DataError(f"{data.n_classes} class is no choice; give examples of at least two classes")
-        self.learner, self.data, self.images = learner.eval(), data, images
+        # A copy: whatever becomes of the learner, the answers stay.
+        self.learner, self.data, self.images = copy.deepcopy(learner).eval(), data, images
         self.labels = data.names
-        support = Examples(self._checked(data.x), one_hot(data.y, data.n_classes).to(self._device))
+        support = Examples(self._checked(data.x), one_hot(data.y, data.n_classes).to(self._weight))
         with torch.no_grad():
-            self._predictor = learner.adapt(support)
+            self._predictor = self.learner.adapt(support)
 
     @property
-    def _device(self) -> torch.device:
-        return next(self.learner.parameters()).device
+    def _weight(self) -> Tensor:
+        """Any weight: its device and number type are the inputs' too."""
+        return next(self.learner.parameters())
 
     def predict_proba(self, x: Tensor | np.ndarray) -> np.ndarray:
         """Probability of each label, in the order of ``labels``: inputs (n, *input) to (n, n_labels)."""
@@ -85,7 +88,7 @@ class Classifier:
         try:
             data = ClassDataset(tensors["x"], tensors["y"], tuple(config["labels"]))
             images = ImageFormat(**config["images"]) if config.get("images") else None
-        except (KeyError, TypeError, DataError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
         return cls(load(folder), data, images)
 
@@ -98,7 +101,7 @@ class Classifier:
             want = (net.in_features,) if hasattr(net, "in_features") else x.shape[1:]
         if tuple(x.shape[1:]) != tuple(want):
             raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {tuple(want)}; convert them")
-        x = as_float(x).to(self._device)
+        x = as_float(x).to(self._weight)
         if not bool(torch.isfinite(x).all()):
             row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
             raise DataError(f"input {row} holds NaN or infinity; clean it or drop it")

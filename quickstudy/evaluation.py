@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -83,7 +83,8 @@ def evaluate(
         seconds = median(_adaptation_seconds(learner, tasks))
         used = learner.transductive
     metric = "accuracy" if learner.loss == "cross_entropy" else "mse"
-    ci95 = 1.96 * stdev(values) / math.sqrt(n_tasks)
+    # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
+    ci95 = 1.96 * torch.tensor(values, dtype=torch.float64).std().item() / math.sqrt(n_tasks)
     return Evaluation(metric, fmean(values), ci95, median(values), n_tasks, used, seconds, tuple(values))
 
 

@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 
-from quickstudy.errors import ModelError, SettingError
+from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.model import build, load, replace, save
-from quickstudy.settings import HYPERPARAMETERS, Settings
+from quickstudy.settings import HYPERPARAMETERS, Settings, complete
 from quickstudy.tasks import sources
 from quickstudy.tasks.dataset import rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
@@ -86,6 +86,8 @@ class Experiment:
         if s.data == "sinusoid":
             return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
         data = self._data().train
+        if not data.n_classes:
+            raise NotEnoughClasses(f"{s.data} has no classes to train on, only to test; choose other data")
         if s.rotations == "classes":
             data = rotated_classes(data)
         data = data.to(self.device)
@@ -100,15 +102,12 @@ class Experiment:
         """The learner that is trained, at first with weights drawn from the seed."""
         s = self.settings
         cls = LEARNERS[s.algorithm]
-        accepted = inspect.signature(cls.__init__).parameters
         chosen = {name: getattr(s, name) for name in HYPERPARAMETERS if getattr(s, name) is not None}
         for name in chosen:
-            if name not in accepted:
-                apt = [key for key, other in LEARNERS.items() if name in inspect.signature(other.__init__).parameters]
-                raise SettingError(f"{name} does not apply to {s.algorithm}, only to {', '.join(apt)}; leave it out")
+            check_applies(name, s.algorithm)
         if s.data == "sinusoid":
             chosen |= {"loss": "mse", "n_way": 1}
-        elif "n_way" in accepted:
+        elif _takes(cls, "n_way"):
             chosen["n_way"] = s.train_way
         if isinstance(self.tasks, Batches):
             chosen["n_classes"] = self.tasks.data.n_classes
@@ -133,14 +132,13 @@ class Experiment:
         """The same progress, written down."""
         if (folder / "run.json").exists():
             raise SettingError(f"there is a run in {str(folder)!r} already; choose another folder with --out")
-        folder.mkdir(parents=True, exist_ok=True)
         record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
-        replace(folder / "run.json", json.dumps(record, indent=2).encode())
         images = vars(self.source.images) if self.source else None
-        with (
-            (folder / "metrics.jsonl").open("a", buffering=1, encoding="utf-8") as metrics,
-            _board(self, folder) as board,
-        ):
+        with ExitStack() as stack:
+            board = stack.enter_context(_board(self, folder))  # first, for it may refuse, and then nothing is written
+            folder.mkdir(parents=True, exist_ok=True)
+            replace(folder / "run.json", json.dumps(record, indent=2).encode())
+            metrics = stack.enter_context((folder / "metrics.jsonl").open("w", buffering=1, encoding="utf-8"))
             for p in progress:
                 if p.best:
                     save(self.learner, folder, images=images)
@@ -160,12 +158,26 @@ def open_run(folder: Path) -> tuple[Settings, Learner]:
     """
     try:
         record = json.loads((folder / "run.json").read_bytes())
-        settings = Settings.model_validate(record["settings"])
+        settings = complete(record["settings"])
     except FileNotFoundError:
         raise ModelError(f"no run in {str(folder)!r}: run.json is missing; `quickstudy train` makes runs") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder / 'run.json'} cannot be read: {error}") from error
     return settings, load(folder)
+
+
+def check_applies(name: str, algorithm: str) -> None:
+    """Refuse a hyperparameter that an algorithm does not have.
+
+    >>> check_applies("inner_lr", "maml")
+    """
+    if not _takes(LEARNERS[algorithm], name):
+        apt = ", ".join(key for key, learner in LEARNERS.items() if _takes(learner, name))
+        raise SettingError(f"{name} does not apply to {algorithm}, only to {apt}; leave it out")
+
+
+def _takes(learner: type[Learner], name: str) -> bool:
+    return name in inspect.signature(learner.__init__).parameters
 
 
 @contextmanager

@@ -58,14 +58,15 @@ def build(config: dict[str, Any]) -> Learner:
 def _build(kind: str, registry: dict[str, Any], config: dict[str, Any]) -> nn.Module:
     arguments = dict(config)
     name = arguments.pop("name", None)
-    if name not in registry:
+    if not isinstance(name, str) or name not in registry:
         raise ModelError(unknown(kind, str(name), registry))
     if isinstance(arguments.get("net"), dict):
         arguments["net"] = _build("net", NETS, arguments["net"])
     try:
         module: nn.Module = registry[name](**arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{kind} {name!r} cannot be built from its config: {error}") from error
+    except Exception as error:  # whatever a constructor makes of arguments that nobody checked
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{kind} {name!r} cannot be built from its config: {reason}") from error
     return module
 
 
@@ -91,7 +92,8 @@ def load(folder: Path | str) -> Learner:
     Raises:
         ModelError: A file is missing, damaged, of a later format, or does not fit the other.
     """
-    learner = build(read_config(folder)["learner"])
+    with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and replaced at once
+        learner = build(read_config(folder)["learner"])
     load_weights(learner, Path(folder) / "model.safetensors")
     return learner.eval()
 
@@ -103,7 +105,7 @@ def read_config(folder: Path | str) -> dict[str, Any]:
         config = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise ModelError(f"no model in {str(folder)!r}: config.json is missing; give the folder of a run") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("learner"), dict):
         raise ModelError(f"{path} is no model config: it has no 'learner'")

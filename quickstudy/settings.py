@@ -6,26 +6,31 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from quickstudy.errors import SettingError, unknown
 
 PREFIX = "QUICKSTUDY_"
-"""Of environment variables: ``QUICKSTUDY_INNER_LR=0.1`` sets ``inner_lr``."""
+"""Of environment variables: ``QUICKSTUDY_INNER_LR=0.1`` sets ``inner_lr``. ``QUICKSTUDY_CACHE`` alone is no setting."""
 
 Algorithm = Literal["maml", "reptile", "siamese", "matching", "prototypical", "baseline"]
 Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "sinusoid"]
 
 
+def _number(value: Any) -> Any:
+    """Flags and variables are text, and a literal number is not read from text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
 class Settings(BaseModel):
     """Everything that decides a run. What is None follows the algorithm or the data; ``complete`` fills it in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     algorithm: Algorithm = Field("prototypical", description="How it learns; `quickstudy algorithms` explains each.")
-    seed: int = Field(0, ge=0, description="Of weights, splits and tasks.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Of weights, splits and tasks.")
 
     data: Data = Field("glyphs", description="What tasks are drawn from.")
     data_root: Path | None = Field(None, description="Folder of the data; the cache folder if not given.")
@@ -34,7 +39,9 @@ class Settings(BaseModel):
         "none", description="Turned training images: as new classes, or one turn a class a task."
     )
     image_size: int = Field(28, ge=16, description="Pixels a side that images of folders are brought to.")
-    channels: Literal[1, 3] = Field(1, description="1 reads images of folders as grey, 3 as colour.")
+    channels: Annotated[Literal[1, 3], BeforeValidator(_number)] = Field(
+        1, description="1 reads images of folders as grey, 3 as colour."
+    )
     ink: bool = Field(True, description="Images of folders are drawings: paper becomes 0 and ink 1.")
     n_way: int = Field(5, ge=1, description="Classes of a validation or test task.")
     n_shot: int = Field(1, ge=1, description="Support examples a class.")
@@ -169,10 +176,22 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
         defaults |= SINUSOID[chosen.algorithm]
     settings = Settings.model_validate({**defaults, **given})
     n_query = settings.n_query
-    follow = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
-    follow["net"] = "mlp" if settings.data == "sinusoid" else "conv4"  # type: ignore[assignment]
+    follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
+    follow["net"] = "mlp" if settings.data == "sinusoid" else "conv4"
+    if settings.net not in (None, follow["net"]):
+        raise SettingError(f"net {settings.net!r} does not take {settings.data}; leave it out, it is {follow['net']!r}")
     unset = {name: value for name, value in follow.items() if getattr(settings, name) is None}
     return settings.model_copy(update=unset)
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The words that a setting takes; none where it takes numbers.
+
+    >>> choices("net")
+    ('conv4', 'mlp')
+    """
+    kinds = get_args(Settings.model_fields[name].annotation)
+    return tuple(word for kind in kinds for word in (get_args(kind) or (kind,)) if isinstance(word, str))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -185,13 +204,18 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
-    names = {PREFIX + name.upper(): name for name in Settings.model_fields}
-    return {names[key]: value for key, value in environment.items() if key in names}
+    return {
+        key.removeprefix(PREFIX).lower(): value
+        for key, value in environment.items()
+        if key.startswith(PREFIX) and key != PREFIX + "CACHE"
+    }
 
 
 def _explain(error: ValidationError, origin: Mapping[str, str] | None) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0])
+    if first["type"] == "literal_error" and isinstance(first["input"], str) and choices(name):
+        return _from(name, origin) + unknown(name, first["input"], choices(name))
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{_from(name, origin)}{name} = {first['input']!r}: {message}"
 

@@ -60,8 +60,7 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
         learner: Says how many classes by ``n_way`` or ``n_classes`` (5 if by neither), and what an input looks like by
             its net's ``in_features``, or ``channels`` and ``size``.
         n_tasks: Tasks of the batch.
-        n_shot: Support examples of each class.
-        n_query: Query examples of each class.
+        n_shot, n_query: Support and query examples of each class.
         seed: Of the noise.
 
     >>> from quickstudy.learners import MAML
@@ -151,16 +150,15 @@ def _predictors_stand_alone(learner: Learner, tasks: Task) -> float:
 def _support_order_is_irrelevant(learner: Learner, tasks: Task) -> float:
     """The order of the support does not matter."""
     support, query = tasks.at(0)
-    order = torch.randperm(len(support.x), generator=torch.Generator().manual_seed(0))
-    return _distance(*(_logits(learner, Task(s, query)) for s in (support, _rows(support, order))))
+    shuffled = _rows(support, torch.randperm(len(support.x), generator=torch.Generator().manual_seed(0)))
+    return _distance(*(_logits(learner, Task(each, query)) for each in (support, shuffled)))
 
 
 def _queries_are_independent(learner: Learner, tasks: Task) -> float:
     """A query alone gets the logits that it gets beside others, unless the learner says that it is transductive."""
     if learner.transductive:
         return 0.0
-    predict = learner.adapt(tasks.at(0).support)
-    x = tasks.at(0).query.x
+    predict, x = learner.adapt(tasks.at(0).support), tasks.at(0).query.x
     return _distance(predict(x), torch.cat([predict(row) for row in x[:, None]]))
 
 
@@ -248,5 +246,5 @@ def _distance(a: Tensor, b: Tensor) -> float:
     """Largest difference relative to the largest number; infinite where a number is not finite."""
     if a.shape != b.shape:
         raise ValueError(f"shape {list(b.shape)} where {list(a.shape)} was expected")
-    off = (a - b).detach().abs().max() / a.detach().abs().max().clamp(min=1)
-    return float(off.nan_to_num(nan=torch.inf))
+    off = (a - b).abs().max() / a.abs().max().clamp(min=1)
+    return off.nan_to_num(nan=torch.inf).item()

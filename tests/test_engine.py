@@ -57,3 +57,10 @@ def test_auto_takes_tasks_together_only_where_they_fit_the_cache(monkeypatch):
         calls = 0
         map_tasks(count, tasks(6))
         assert calls == expected
+
+
+def test_tasks_too_large_for_the_cache_are_taken_as_they_are(monkeypatch):
+    monkeypatch.setattr(engine, "CACHE_NUMBERS", 1)
+    batch = tasks(3)
+    values = map_tasks(lambda task: torch.tensor(task.query.x.sum().item()), batch)  # under vmap, item() fails
+    torch.testing.assert_close(values, batch.query.x.sum((1, 2)))

@@ -145,6 +145,20 @@ def test_regression_is_scored_by_its_squared_error():
     assert task_metric(learner, task).item() == pytest.approx(result.values[3])
 
 
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_task_that_diverged_is_reported_not_a_failure(value):
+    class Diverges(Learner):
+        loss = "mse"
+
+        def adapt(self, support: Examples) -> Predictor:
+            return lambda x: x + (value if support.x[0] > 3 else 0)
+
+    result = evaluate(Diverges(), Sinusoid(), n_tasks=40)
+    assert result.mean != result.mean or result.mean == math.inf
+    assert math.isnan(result.ci95)
+    assert 0 < sum(math.isfinite(v) for v in result.values) < 40
+
+
 def test_a_summary_is_all_but_the_single_values(learner, tasks):
     summary = evaluate(learner, tasks, n_tasks=3).summary()
     assert summary.keys() == {"metric", "mean", "ci95", "median", "n_tasks", "transductive", "seconds_per_adaptation"}

@@ -57,6 +57,11 @@ def test_adam_with_its_usual_eps_is_torch_adam_to_eps():
     torch.testing.assert_close(ours, theirs.detach(), rtol=1e-7, atol=0)
 
 
+def test_a_gradient_as_small_as_eps_takes_the_share_of_a_step_that_the_root_says():
+    step = descend(lambda p, t: 0.1 * p["w"], {"w": torch.tensor(0.0).double()}, Adam(1.0, eps=0.1), 1)["w"]
+    assert step.item() == pytest.approx(-(0.5**0.5))
+
+
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_meta_gradient_through_adam_is_finite_where_a_gradient_is_zero(steps):
     def outer(w: Tensor) -> Tensor:

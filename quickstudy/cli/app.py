@@ -13,7 +13,8 @@ import typer
 from quickstudy.cli.options import settings_flags
 from quickstudy.errors import QuickstudyError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+_UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Run = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
@@ -52,7 +53,7 @@ def evaluate(
     n_shot: Annotated[int | None, typer.Option(help="Support examples a class.")] = None,
     n_query: Annotated[int | None, typer.Option(help="Query examples a class.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the tasks.")] = None,
-    test_steps: Annotated[int | None, typer.Option(help="Inner steps.")] = None,
+    test_steps: Annotated[int | None, typer.Option(min=0, help="Inner steps.")] = None,
     transductive: Annotated[
         bool | None, typer.Option("--transductive/--inductive", help="Normalise queries by their own statistics.")
     ] = None,
@@ -100,10 +101,10 @@ def tasks(
     data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch what is missing (Omniglot).")] = False,
     draw: Annotated[Path | None, typer.Option(help="Draw some training tasks into this PNG file.")] = None,
-    n_way: Annotated[int, typer.Option(help="Classes a drawn task.")] = 5,
-    n_shot: Annotated[int, typer.Option(help="Support examples a class.")] = 1,
-    n_query: Annotated[int, typer.Option(help="Query examples a class.")] = 2,
-    seed: Annotated[int, typer.Option(help="Of the tasks.")] = 0,
+    n_way: Annotated[int, typer.Option(min=1, help="Classes a drawn task.")] = 5,
+    n_shot: Annotated[int, typer.Option(min=1, help="Support examples a class.")] = 1,
+    n_query: Annotated[int, typer.Option(min=1, help="Query examples a class.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of the tasks.")] = 0,
     json: Json = False,
 ) -> None:
     """List the sources of tasks, count one's classes, or draw its tasks."""
@@ -131,12 +132,23 @@ def info(json: Json = False) -> None:
 def main() -> None:
     """Entry point of ``quickstudy``."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], prog_name="quickstudy", standalone_mode=False)
+        sys.stdout.flush()
     except QuickstudyError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": str(error)}))
-        print(f"quickstudy: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = _fail(str(error), error.exit_code)
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "quickstudy"
+        code = _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", 2)
     except BrokenPipeError:  # the reader has gone, which is no fault; flushing at exit must not say so again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = 1
+    except OSError as error:  # a full disk, a folder that cannot be written
+        code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+    sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message}))
+    print(f"quickstudy: {message}", file=sys.stderr)
+    return code

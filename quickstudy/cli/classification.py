@@ -53,7 +53,7 @@ def predict(folder: Path, paths: list[Path], as_json: bool, as_csv: bool) -> Non
         ]
         print(json.dumps(rows))
     elif as_csv:
-        writer = csv.writer(sys.stdout)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["image", "label", *classifier.labels])
         for path, label, row in zip(paths, best, table, strict=True):
             writer.writerow([path, label, *(f"{p:.6f}" for p in row)])

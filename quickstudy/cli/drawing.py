@@ -28,7 +28,7 @@ def draw_tasks(tasks: Task, path: Path) -> None:
             else:
                 ax.plot(examples.x[:, 0], examples.y[:, 0], "o", markersize=3)
                 ax.set(xlim=(-5, 5), ylim=(-5.2, 5.2))
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, format="png", dpi=110)
 
 
 def _sheet(examples: Examples) -> np.ndarray:

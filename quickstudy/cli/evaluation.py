@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.evaluation import evaluate as evaluate_learner
-from quickstudy.experiment import Experiment, open_run, provenance
+from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.model import read_config, replace
 from quickstudy.settings import complete
 from quickstudy.tasks.splits import Split
@@ -30,15 +30,15 @@ def evaluate(
         raise SettingError(unknown("split", split, get_args(Split)))
     settings, learner = open_run(run)
     settings = complete({**settings.model_dump(), **changes})
-    if test_steps is not None:
-        if not hasattr(learner, "test_steps"):
-            raise SettingError(f"test_steps does not apply to {settings.algorithm}, which takes no steps; leave it out")
-        learner.test_steps = test_steps  # type: ignore[assignment]
+    for name, value in (("test_steps", test_steps), ("transductive", transductive)):
+        if value is not None:
+            check_applies(name, settings.algorithm)
+            setattr(learner, name, value)
     experiment = Experiment(settings)
     _check_images(experiment, run)
     learner.to(experiment.device)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
-    result = evaluate_learner(learner, tasks, n_tasks=n_tasks, transductive=transductive)
+    result = evaluate_learner(learner, tasks, n_tasks=n_tasks)
     record = {
         "algorithm": settings.algorithm,
         "data": settings.data,

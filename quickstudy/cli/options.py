@@ -9,7 +9,10 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from quickstudy.settings import Settings
+from quickstudy.settings import Settings, choices
+
+_PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner loop", "steps": "Outer loop"}
+"""Headings of ``--help`` by the first setting under each."""
 
 
 def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,14 +36,24 @@ def _flag(name: str) -> Any:
     """The annotation of a flag. Values stay words where they can: the schema checks them, wherever they come from."""
     field = Settings.model_fields[name]
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
-    choices = [str(value) for kind in kinds for value in (get_args(kind) or [kind]) if isinstance(value, str)]
     words = field.description or ""
-    if choices:
-        words += f" One of {', '.join(choices)}."
+    if choices(name):
+        words += f" One of {', '.join(choices(name))}."
     if field.default is not None:
-        words += f" [default: {field.default}]"
+        words += f" Default: {field.default}."
     flag = "--" + name.replace("_", "-")
     if kinds == [bool]:
-        return Annotated[bool | None, typer.Option(f"{flag}/--no-{flag[2:]}", help=words, show_default=False)]
+        both = f"{flag}/--no-{flag[2:]}"
+        return Annotated[
+            bool | None, typer.Option(both, help=words, show_default=False, rich_help_panel=_panel(name), metavar="")
+        ]
     kind = next((k.__name__.upper() for k in kinds if k in (int, float, Path)), "WORD")
-    return Annotated[str | None, typer.Option(flag, help=words, metavar=kind, show_default=False)]
+    return Annotated[
+        str | None, typer.Option(flag, help=words, metavar=kind, show_default=False, rich_help_panel=_panel(name))
+    ]
+
+
+def _panel(name: str) -> str:
+    """The heading of a flag in ``--help``."""
+    names = list(Settings.model_fields)
+    return next(panel for first, panel in reversed(_PANELS.items()) if names.index(first) <= names.index(name))

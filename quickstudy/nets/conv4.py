@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from quickstudy.errors import SettingError
 from quickstudy.nets.norm import BatchNorm
 
 
@@ -22,6 +23,9 @@ class Conv4(nn.Module):
 
     Images (n, channels, size, size) become (n, out_features). The convolutions have no bias: batch norm removes it.
 
+    Raises:
+        SettingError: Pooling would leave no pixel.
+
     Source: Vinyals et al. 2016, section 4.1.1, arXiv:1606.04080; Finn et al. 2017, section 5.2, arXiv:1703.03400.
 
     >>> import torch
@@ -31,6 +35,10 @@ class Conv4(nn.Module):
 
     def __init__(self, channels: int = 1, size: int = 28, width: int = 64, *, pool: bool = True) -> None:
         super().__init__()
+        if pool and size < 16:
+            raise SettingError(
+                f"size={size}: four poolings leave nothing below 16 pixels; enlarge images or set pool=False"
+            )
         self.channels, self.size, self.width, self.pool = channels, size, width, pool
         self.out_features = width * (size // 16) ** 2 if pool else width
         widths = [channels, width, width, width, width]

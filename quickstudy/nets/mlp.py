@@ -8,6 +8,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from quickstudy.errors import SettingError
+
 
 class MLP(nn.Module):
     """Hidden layers for vectors; a learner puts its own head on top.
@@ -16,6 +18,9 @@ class MLP(nn.Module):
         in_features: Width of the input.
         hidden: Widths of the hidden layers.
         activation: "relu" (Finn 2017's sinusoid net, 1-40-40-1) or "tanh" (Nichol 2018's, 1-64-64-1).
+
+    Raises:
+        SettingError: There is no hidden layer.
 
     Vectors (n, in_features) become (n, out_features), the last hidden width.
 
@@ -28,6 +33,8 @@ class MLP(nn.Module):
         self, in_features: int = 1, hidden: Sequence[int] = (40, 40), activation: Literal["relu", "tanh"] = "relu"
     ) -> None:
         super().__init__()
+        if not hidden:
+            raise SettingError(f"hidden={hidden!r} leaves no layer; give at least one width")
         self.in_features, self.hidden, self.activation = in_features, tuple(hidden), activation
         self.out_features = self.hidden[-1]
         widths = (in_features, *self.hidden)

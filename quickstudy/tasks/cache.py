@@ -22,12 +22,12 @@ from quickstudy.tasks.dataset import ClassDataset
 def data_folder() -> Path:
     """Where data sets are looked for when no folder is named.
 
-    It is the environment variable ``QUICKSTUDY_DATA``, or ``data`` in the user's cache folder of the platform.
+    It is the environment variable ``QUICKSTUDY_CACHE``, or ``data`` in the user's cache folder of the platform.
 
     >>> data_folder().is_absolute()
     True
     """
-    named = os.environ.get("QUICKSTUDY_DATA")
+    named = os.environ.get("QUICKSTUDY_CACHE")
     folder = Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("quickstudy")) / "data"
     return folder.absolute()
 
@@ -71,7 +71,7 @@ def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
     >>> from tempfile import TemporaryDirectory
     >>> from unittest.mock import patch
     >>> make = lambda: ClassDataset.from_labels(torch.zeros(2, 1), ["a", "b"])
-    >>> with TemporaryDirectory() as folder, patch.dict(os.environ, QUICKSTUDY_DATA=folder):
+    >>> with TemporaryDirectory() as folder, patch.dict(os.environ, QUICKSTUDY_CACHE=folder):
     ...     _, again = prepared("zeros-1", make), prepared("zeros-1", make)
     >>> again.names
     ('a', 'b')

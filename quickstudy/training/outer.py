@@ -120,7 +120,7 @@ def outer_loop(
                 is_best = True
             else:
                 result = evaluate(learner, validation, n_tasks=validation_tasks)
-                is_best = best is None or _better(result, best)
+                is_best = _better(result, best)
                 worse = 0 if is_best else worse + 1
                 if is_best:
                     best, best_state = result, copy.deepcopy(learner.state_dict())
@@ -140,5 +140,7 @@ def observe(learner: Learner, tasks: TaskSource) -> None:
     learner.observe(torch.cat([batch.support.x.flatten(0, 1), batch.query.x.flatten(0, 1)]))
 
 
-def _better(new: Evaluation, old: Evaluation) -> bool:
-    return new.mean < old.mean if new.metric == "mse" else new.mean > old.mean
+def _better(new: Evaluation, old: Evaluation | None) -> bool:
+    if math.isnan(new.mean):
+        return False
+    return old is None or (new.mean < old.mean if new.metric == "mse" else new.mean > old.mean)

@@ -38,7 +38,7 @@ def test_the_meta_loss_is_the_cross_entropy_of_pairs_same_and_different_weighing
     by_hand = 0.5 * sum(same) / len(same) + 0.5 * sum(different) / len(different)
     assert (len(same), len(different)) == (10, 40)
     loss = learner.meta_loss(noise_tasks(learner, n_shot=2, n_query=1).at(0))
-    assert float(loss) == pytest.approx(by_hand, rel=1e-12)
+    assert loss.item() == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_a_class_scores_as_its_most_similar_support_example(learner):
@@ -47,7 +47,7 @@ def test_a_class_scores_as_its_most_similar_support_example(learner):
     for j, q in enumerate(query.x):
         for k in range(5):
             best = max(same_by_hand(learner, q, s) for s in support.x[support.y[:, k] == 1])
-            assert float(probabilities[j, k]) == pytest.approx(best, rel=1e-12)
+            assert probabilities[j, k].item() == pytest.approx(best, rel=1e-12)
 
 
 def test_the_answer_does_not_depend_on_where_the_target_stands(learner):
@@ -72,7 +72,7 @@ def test_same_is_symmetric_and_the_sigmoid_of_the_pairs_logit(learner):
     assert torch.equal(p, learner.same(b, a))
     torch.testing.assert_close(p, learner.pairs(learner.net(a), learner.net(b)).sigmoid())
     for i in range(4):
-        assert float(p[i]) == pytest.approx(same_by_hand(learner, a[i], b[i]), rel=1e-12)
+        assert p[i].item() == pytest.approx(same_by_hand(learner, a[i], b[i]), rel=1e-12)
 
 
 def test_at_first_nothing_is_more_alike_than_a_thing_and_itself():

@@ -15,7 +15,7 @@ ORDINARY = settings(max_examples=100, deadline=None, suppress_health_check=[Heal
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("QUICKSTUDY_DATA", str(tmp_path))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path))
     return tmp_path / "prepared"
 
 
@@ -69,7 +69,7 @@ def test_a_cut_file_is_made_again(cache, at):
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setenv("QUICKSTUDY_DATA", str(tmp_path / "file"))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path / "file"))
     assert same(prepared("key", make), DATA)
 
 
@@ -83,7 +83,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
 
 
 def test_the_folder_is_the_variable_or_the_users_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("QUICKSTUDY_DATA", str(tmp_path))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path))
     assert data_folder() == tmp_path
-    monkeypatch.delenv("QUICKSTUDY_DATA")
+    monkeypatch.delenv("QUICKSTUDY_CACHE")
     assert str(data_folder()).startswith(platformdirs.user_cache_dir("quickstudy"))

@@ -26,7 +26,7 @@ def write_table(path: Path, rows: list[list[str]]) -> None:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("QUICKSTUDY_DATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 

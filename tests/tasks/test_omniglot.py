@@ -60,7 +60,7 @@ def write_folder(folder, files):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("QUICKSTUDY_DATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "prepared"
 
 
@@ -274,7 +274,7 @@ class TestShared:
 
     @pytest.fixture(autouse=True)
     def cache(self, tmp_path_factory, monkeypatch):
-        monkeypatch.setenv("QUICKSTUDY_DATA", str(tmp_path_factory.getbasetemp() / "shared-cache"))
+        monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path_factory.getbasetemp() / "shared-cache"))
 
     @pytest.mark.parametrize(
         ("split", "sizes"),

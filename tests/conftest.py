@@ -1,0 +1,140 @@
+"""What holds for every test: no network but this machine's own, no settings of the user's, a cache of its own."""
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+
+from quickstudy.cli import main
+from quickstudy.experiment import Experiment
+from quickstudy.settings import complete
+from quickstudy.tasks.glyphs import draw_glyphs
+
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("QUICKSTUDY_")]:
+            patch.delenv(name)
+        patch.setenv("QUICKSTUDY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _near(getattr(socket.socket, name)))
+        yield
+
+
+def _near(connect):
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            assert host == "localhost" or ipaddress.ip_address(host).is_loopback, f"a test reaches out to {host}"
+        return connect(self, address)
+
+    return guarded
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """15 characters, 8 drawings each, black on white: CLASS/NUMBER.png."""
+    folder = tmp_path_factory.mktemp("pictures")
+    data = draw_glyphs(range(15), 8)
+    for i, (image, c) in enumerate(zip(data.x, data.y.tolist(), strict=True)):
+        path = folder / data.names[c] / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(255 - image[0].numpy()).save(path)
+    return folder
+
+
+@pytest.fixture
+def small(pictures: Path) -> dict[str, object]:
+    """Settings of a run of a second."""
+    return {
+        "data": "folders",
+        "data_root": str(pictures),
+        "n_way": 3,
+        "n_query": 3,
+        "train_way": 4,
+        "train_query": 2,
+        "width": 4,
+        "steps": 3,
+        "validation_tasks": 2,
+    }
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Path:
+    """A run folder, of a prototypical network on the pictures. Not to be written to."""
+    folder = tmp_path_factory.mktemp("runs") / "prototypical"
+    given = {"data": "folders", "data_root": pictures, "n_way": 3, "n_query": 3, "train_way": 6, "train_query": 4}
+    for _ in Experiment(complete({**given, "width": 8, "steps": 30, "validation_tasks": 10})).train(folder):
+        pass
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sinusoid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of MAML on sinusoids. Not to be written to."""
+    folder = tmp_path_factory.mktemp("runs") / "sinusoid"
+    for _ in Experiment(complete({"algorithm": "maml", "data": "sinusoid", "steps": 2, "validation_tasks": 2})).train(
+        folder
+    ):
+        pass
+    return folder
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """The command line in this process: exit code, stdout and stderr."""
+
+    def call(*args: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["quickstudy", *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit:
+            main()
+        return Result(exit.value.code or 0, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def refused(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Calls the command line and holds it to the law of bad input: exit code 2, one line on stderr, nothing written."""
+
+    def call(*args: object) -> str:
+        monkeypatch.chdir(tmp_path)
+        before = sorted(tmp_path.rglob("*"))
+        code, out, err = cli(*args)
+        assert code == 2, err
+        assert out == ""
+        assert err.startswith("quickstudy: ")
+        assert err.count("\n") == 1
+        assert err.endswith("\n")
+        assert sorted(tmp_path.rglob("*")) == before
+        return err
+
+    return call
+
+
+@pytest.fixture
+def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of the real Omniglot archives."""
+    if not SHARED.exists():
+        pytest.skip("no shared data")
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path_factory.getbasetemp() / "shared-cache"))
+    return SHARED

@@ -1,0 +1,218 @@
+"""A run is decided by its settings alone, and its folder holds it as data."""
+
+import builtins
+import json
+import zipfile
+from itertools import pairwise
+
+import pytest
+import torch
+from PIL import Image
+
+from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
+from quickstudy.experiment import Experiment, check_applies, open_run
+from quickstudy.learners import LEARNERS
+from quickstudy.settings import HYPERPARAMETERS, complete
+
+QUICK = {
+    "maml": {"tasks_per_step": 2, "test_steps": 1},
+    "reptile": {"tasks_per_step": 2, "train_shot": 3, "inner_steps": 2, "test_steps": 2},
+    "baseline": {"batch_size": 16, "head_steps": 5},
+}
+
+
+def trained(folder, **settings):
+    experiment = Experiment(complete(settings))
+    return experiment, list(experiment.train(folder))
+
+
+def metrics(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("algorithm", LEARNERS)
+def test_a_run_is_kept_and_opened_again(tmp_path, small, algorithm):
+    small |= {"algorithm": algorithm, "validate_every": 2, **QUICK.get(algorithm, {})}
+    experiment, progress = trained(tmp_path / "run", **small)
+    assert [p.step for p in progress] == [1, 2, 3]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "config.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "run.json",
+    ]
+    settings, learner = open_run(tmp_path / "run")
+    assert settings == experiment.settings
+    support, query = experiment.test_tasks().sample(0, 1).at(0)
+    assert torch.equal(learner.adapt(support)(query.x), experiment.learner.adapt(support)(query.x))
+
+
+def test_metrics_are_a_line_a_step(tmp_path, small):
+    _, progress = trained(tmp_path, **small | {"steps": 4, "validate_every": 2})
+    lines = metrics(tmp_path)
+    assert [line["step"] for line in lines] == [1, 2, 3, 4]
+    assert [line["loss"] for line in lines] == [p.loss for p in progress]
+    assert ["validation" in line for line in lines] == [False, True, False, True]
+    assert lines[1]["validation"]["n_tasks"] == 2
+    assert all(a["lr"] > b["lr"] > 0 and a["seconds"] <= b["seconds"] for a, b in pairwise(lines))
+
+
+def test_a_run_says_with_what_it_was_made(tmp_path, small):
+    trained(tmp_path, **small)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["settings"]["width"] == 4
+    assert {"command", "versions", "python", "threads", "time"} <= set(record)
+    assert json.loads((tmp_path / "config.json").read_text())["images"] == {"channels": 1, "size": 28, "ink": True}
+
+
+def test_a_run_folder_is_data(tmp_path, small):
+    trained(tmp_path, **small | {"tensorboard": True})
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or not zipfile.is_zipfile(path), "torch.save writes zip files that hold pickles"
+        assert path.suffix in ("", ".json", ".jsonl", ".safetensors") or "tfevents" in path.name
+
+
+def test_equal_settings_give_equal_bytes_and_leave_global_randomness_alone(tmp_path, small):
+    before = torch.get_rng_state()
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        torch.manual_seed(hash(name) % 2**32)
+        state = torch.get_rng_state()
+        trained(tmp_path / name, **small | {"seed": seed})
+        assert torch.equal(torch.get_rng_state(), state)
+    torch.set_rng_state(before)
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_a_run_is_never_written_over(tmp_path, small):
+    trained(tmp_path, **small)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(SettingError, match="there is a run in .* already; choose another folder with --out"):
+        trained(tmp_path, **small)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "reptile"])
+def test_sinusoids_are_learned_by_gradient_descent(tmp_path, algorithm):
+    experiment, _ = trained(tmp_path, algorithm=algorithm, data="sinusoid", steps=3, test_steps=2, validation_tasks=2)
+    assert metrics(tmp_path)[-1]["validation"]["metric"] == "mse"
+    _, learner = open_run(tmp_path)
+    support, query = experiment.test_tasks().sample(0, 1).at(0)
+    assert torch.equal(learner.adapt(support)(query.x), experiment.learner.adapt(support)(query.x))
+
+
+def test_glyphs_need_no_files(tmp_path):
+    trained(tmp_path, width=4, steps=1, train_way=5, validation_tasks=2)
+    assert open_run(tmp_path)[0].data == "glyphs"
+
+
+def test_turned_images_are_new_classes_of_training_alone(small):
+    plain, turned = (Experiment(complete(small | {"rotations": r})) for r in ("none", "classes"))
+    assert turned.tasks.data.n_classes == 4 * plain.tasks.data.n_classes
+    assert turned.test_tasks().data.n_classes == plain.test_tasks().data.n_classes
+    assert Experiment(complete(small | {"rotations": "tasks"})).tasks.rotate
+
+
+def test_splits_in_folders_of_their_own_are_kept(tmp_path, pictures, small):
+    classes = sorted(pictures.iterdir())
+    for name, chosen in (("train", classes[:8]), ("val", classes[8:11]), ("test", classes[11:])):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for place in chosen:
+            (tmp_path / "data" / name / place.name).symlink_to(place)
+    experiment, _ = trained(tmp_path / "run", **small | {"data_root": tmp_path / "data"})
+    assert experiment.test_tasks().data.names == tuple(place.name for place in classes[11:])
+
+
+def test_colour_images_of_another_size(tmp_path):
+    for c in range(5):
+        for i in range(3):
+            path = tmp_path / "data" / f"{c}" / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 30), (40 * c, 80 * i, 0)).save(path)
+    given = {"data": "folders", "data_root": tmp_path / "data", "channels": 3, "image_size": 20, "ink": False}
+    sizes = {"n_way": 1, "n_query": 1, "train_way": 2, "train_query": 1, "width": 4, "steps": 1, "validation_tasks": 2}
+    trained(tmp_path / "run", **given, **sizes)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["images"] == {
+        "channels": 3,
+        "size": 20,
+        "ink": False,
+    }
+
+
+def test_tensorboard_gets_event_files(tmp_path, small):
+    trained(tmp_path, **small | {"tensorboard": True})
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_a_missing_extra_is_one_line_and_nothing_is_written(tmp_path, small, monkeypatch):
+    found = builtins.__import__
+
+    def without(name, *args):
+        if "tensorboard" in name:
+            raise ImportError(name)
+        return found(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(SettingError, match=r"pip install 'quickstudy\[tensorboard\]'"):
+        trained(tmp_path / "run", **small | {"tensorboard": True})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+@pytest.mark.parametrize("algorithm", LEARNERS)
+def test_a_hyperparameter_is_taken_or_refused_with_those_that_take_it(algorithm, name):
+    takers = [other for other, learner in LEARNERS.items() if name in learner.__init__.__kwdefaults__]
+    assert takers
+    if algorithm in takers:
+        check_applies(name, algorithm)
+        return
+    with pytest.raises(SettingError) as caught:
+        check_applies(name, algorithm)
+    assert str(caught.value) == f"{name} does not apply to {algorithm}, only to {', '.join(takers)}; leave it out"
+
+
+def test_hyperparameters_reach_the_learner_or_stop_the_run(tmp_path):
+    given = {"data": "sinusoid", "algorithm": "maml", "inner_lr": 0.25, "inner_steps": 3, "first_order": True}
+    learner = Experiment(complete(given)).learner
+    assert (learner.inner_lr, learner.inner_steps, learner.first_order) == (0.25, 3, True)
+    with pytest.raises(SettingError, match="head_lr does not apply to maml, only to baseline"):
+        trained(tmp_path / "run", **given, head_lr=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_without_training_classes_is_refused(tmp_path):
+    with pytest.raises(NotEnoughClasses, match="digits has no classes to train on"):
+        trained(tmp_path / "run", data="digits", algorithm="baseline")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(SettingError, match="device = 'nowhere' is not to be had here") as caught:
+        Experiment(complete({"data": "sinusoid", "algorithm": "maml", "device": "nowhere"}))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "no run in .*run.json is missing"),
+        ("{", "cannot be read"),
+        ("[]", "cannot be read"),
+        ("{}", "cannot be read"),
+        ('{"settings": {"steps": 0}}', "steps = 0"),
+        ('{"settings": {"stepz": 1}}', "did you mean 'steps'"),
+    ],
+)
+def test_a_folder_that_is_no_run_is_named(tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(ModelError, match=says) as caught:
+        open_run(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["background", "vinyals"])
+def test_shared_omniglot_is_trained_on(tmp_path, shared, split):
+    trained(tmp_path, data="omniglot", data_root=shared, split=split, width=4, steps=2, train_way=5, validation_tasks=2)
+    assert len(metrics(tmp_path)) == 2

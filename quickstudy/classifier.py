@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from quickstudy.errors import DataError, ModelError
+from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.learners import Learner
 from quickstudy.model import load, read_config, read_tensors, replace, save
 from quickstudy.tasks.dataset import ClassDataset
@@ -87,10 +87,9 @@ class Classifier:
         tensors = read_tensors(path)
         try:
             data = ClassDataset(tensors["x"], tensors["y"], tuple(config["labels"]))
-            images = ImageFormat(**config["images"]) if config.get("images") else None
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
-        return cls(load(folder), data, images)
+        return cls(load(folder), data, image_format(folder))
 
     def _checked(self, x: Tensor) -> Tensor:
         """Inputs as the net takes them, or one line that says what it takes."""
@@ -106,3 +105,16 @@ class Classifier:
             row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
             raise DataError(f"input {row} holds NaN or infinity; clean it or drop it")
         return x
+
+
+def image_format(folder: Path | str) -> ImageFormat | None:
+    """What images of files are brought to for the model in a folder; None where it takes none.
+
+    Raises:
+        ModelError: The folder holds no model, or its format is none.
+    """
+    images = read_config(folder).get("images")
+    try:
+        return ImageFormat(**images) if images else None
+    except (TypeError, SettingError) as error:
+        raise ModelError(f"{Path(folder) / 'config.json'} says images = {images!r}: {error}; train again") from error

@@ -80,7 +80,7 @@ def evaluate(
         for step in range(math.ceil(n_tasks / BATCH)):
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
             values += map_tasks(lambda task: task_metric(learner, task), batch, engine="loop").tolist()
-        seconds = median(_adaptation_seconds(learner, tasks))
+        seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
         used = learner.transductive
     metric = "accuracy" if learner.loss == "cross_entropy" else "mse"
     # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
@@ -110,7 +110,7 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
         learner.transductive = before
 
 
-def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int = 11) -> Iterator[float]:
+def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int) -> Iterator[float]:
     for step in range(n):
         support, query = tasks.sample(step, 1).at(0)
         start = time.perf_counter()

@@ -179,7 +179,9 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
     follow["net"] = "mlp" if settings.data == "sinusoid" else "conv4"
     if settings.net not in (None, follow["net"]):
-        raise SettingError(f"net {settings.net!r} does not take {settings.data}; leave it out, it is {follow['net']!r}")
+        raise SettingError(
+            f"net {settings.net!r} does not take {settings.data}, only {follow['net']!r} does; change net or data"
+        )
     unset = {name: value for name, value in follow.items() if getattr(settings, name) is None}
     return settings.model_copy(update=unset)
 

@@ -61,6 +61,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mini-ImageNet of one class a split and one picture a class."""
+    folder = tmp_path_factory.mktemp("mini")
+    (folder / "images").mkdir()
+    for c, split in enumerate(("train", "val", "test")):
+        Image.new("RGB", (100, 90), (c, 2 * c, 3 * c)).save(folder / "images" / f"{c}.jpg")
+        (folder / f"{split}.csv").write_text(f"filename,label\n{c}.jpg,n{c}\n")
+    return folder
+
+
 @pytest.fixture
 def small(pictures: Path) -> dict[str, object]:
     """Settings of a run of a second."""

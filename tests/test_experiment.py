@@ -87,7 +87,7 @@ def test_equal_settings_give_equal_bytes_and_leave_global_randomness_alone(tmp_p
 def test_a_run_is_never_written_over(tmp_path, small):
     trained(tmp_path, **small)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(SettingError, match="there is a run in .* already; choose another folder with --out"):
+    with pytest.raises(SettingError, match=r"there is a run in .* already; choose another folder with --out"):
         trained(tmp_path, **small)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -121,6 +121,22 @@ def test_splits_in_folders_of_their_own_are_kept(tmp_path, pictures, small):
             (tmp_path / "data" / name / place.name).symlink_to(place)
     experiment, _ = trained(tmp_path / "run", **small | {"data_root": tmp_path / "data"})
     assert experiment.test_tasks().data.names == tuple(place.name for place in classes[11:])
+
+
+@pytest.mark.parametrize("data", ["omniglot", "folders"])
+def test_folders_in_the_layout_of_omniglot(tmp_path, pictures, data):
+    places = iter(sorted(pictures.iterdir()) * 2)
+    for part, alphabets in (("images_background", 10), ("images_evaluation", 2)):
+        for alphabet in range(alphabets):
+            for character in range(2):
+                folder = tmp_path / part / f"{part[7]}{alphabet}" / f"character{character:02}"
+                folder.mkdir(parents=True)
+                for image in next(places).iterdir():
+                    Image.open(image).resize((105, 105)).convert("1").save(folder / image.name)
+    root = tmp_path if data == "omniglot" else tmp_path / "images_background"
+    sizes = {"n_way": 2, "n_query": 3, "train_way": 4, "train_query": 2, "width": 4, "steps": 2, "validation_tasks": 2}
+    experiment, _ = trained(tmp_path / "run", data=data, data_root=root, **sizes)
+    assert all(len(name.split("/")) == 2 for name in experiment.test_tasks().data.names)
 
 
 def test_colour_images_of_another_size(tmp_path):

@@ -1,4 +1,4 @@
-"""A setting is what was said last of file, environment and flag; what is wrong is refused in one line that says where."""
+"""A setting is what was said last of file, environment and flag; a wrong one is refused in a line that says where."""
 
 import json
 from pathlib import Path

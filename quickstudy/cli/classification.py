@@ -9,21 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from quickstudy.classifier import Classifier
+from quickstudy.classifier import Classifier, image_format
 from quickstudy.errors import DataError, ModelError, SettingError
-from quickstudy.model import load, read_config
+from quickstudy.model import load
 from quickstudy.tasks.folders import read_folder
-from quickstudy.tasks.images import ImageFormat, read_image
+from quickstudy.tasks.images import read_image
 
 
 def adapt(run: Path, folder: Path, out: Path, as_json: bool) -> None:
     """Learn from a folder of class folders and write a classifier."""
-    config = read_config(run)
-    if not config.get("images"):
+    images = image_format(run)
+    if images is None:
         raise ModelError(f"{str(run)!r} was not trained on images, so it cannot learn from a folder of them")
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
         raise SettingError(f"{str(out)!r} is there already; choose another folder with -o")
-    images = ImageFormat(**config["images"])
     classifier = Classifier(load(run), read_folder(folder, images), images)
     classifier.save(out)
     counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))

@@ -1,0 +1,200 @@
+"""Meta-train on invented characters, then learn characters and digits that were never seen, from 1 to 10 examples.
+
+    python demo/demo.py [--out FOLDER] [--scale FRACTION]
+
+Writes report.html and results.json. Exits with 1 if meta-learning did not pay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from report import write_report
+from rich.console import Console
+from rich.table import Table
+
+import quickstudy as qs
+from quickstudy.experiment import provenance
+from quickstudy.model import replace
+from quickstudy.tasks.task import TaskSource
+from quickstudy.training import show
+
+SHOTS = (1, 5, 10)
+SCRATCH = "No training before"
+
+
+class Recipe(NamedTuple):
+    """How one learner is trained here: short, fixed numbers of steps."""
+
+    name: str
+    what: str
+    learner: Callable[[], qs.Learner]
+    tasks: Callable[[qs.Splits], TaskSource]
+    steps: int
+    tasks_per_step: int = 1
+    lr: float = 2e-3
+
+
+@dataclass
+class Outcome:
+    """What became of a recipe: figures by test set and shots."""
+
+    recipe: Recipe
+    learner: qs.Learner
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    results: dict[str, dict[int, qs.Evaluation]] = field(default_factory=dict)
+
+
+def strided() -> qs.Conv4:
+    return qs.Conv4(width=32, pool=False)
+
+
+def pooled() -> qs.Conv4:
+    return qs.Conv4(width=32)
+
+
+def episodes(n_way: int, n_shot: int, n_query: int) -> Callable[[qs.Splits], TaskSource]:
+    return lambda splits: qs.Episodes(splits.train, n_way, n_shot, n_query)
+
+
+RECIPES = (
+    Recipe(
+        "MAML", "gradient steps from learned weights", lambda: qs.MAML(strided(), 5, test_steps=3),
+        episodes(5, 1, 3), 500, 8,
+    ),
+    Recipe(
+        "Reptile", "weights moved towards each task's", lambda: qs.Reptile(strided(), 5, inner_lr=3e-3, test_steps=20),
+        episodes(5, 10, 0), 250, 5, 1.0,
+    ),
+    Recipe("Siamese", "same or different, pair by pair", lambda: qs.Siamese(pooled()), episodes(20, 1, 3), 500),
+    Recipe("Matching", "attention over the examples", lambda: qs.Matching(pooled()), episodes(20, 1, 3), 500),
+    Recipe("Prototypical", "the nearest class mean", lambda: qs.Prototypical(pooled()), episodes(20, 1, 3), 500),
+    Recipe(
+        "Pretrained", "ordinary training on all classes, then a new head", lambda: qs.Baseline(pooled(), 600),
+        lambda splits: qs.Batches(splits.train, 128), 350, 1, 1e-3,
+    ),
+    Recipe(
+        SCRATCH, "the same net, trained on the few examples alone",
+        lambda: qs.Reptile(strided(), 5, inner_lr=3e-3, test_steps=20), episodes(5, 10, 0), 0,
+    ),
+)  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the training steps and test tasks")
+    args = parser.parse_args()
+    start = time.perf_counter()
+    console = Console(stderr=True)
+    splits = qs.glyphs()
+    tests = {"unseen glyphs": splits.test, "real digits": qs.digits()}
+    outcomes = [run(recipe, splits, tests, args.scale, console) for recipe in RECIPES]
+    args.out.mkdir(parents=True, exist_ok=True)
+    seconds = time.perf_counter() - start
+    replace(args.out / "results.json", (json.dumps(figures(outcomes, seconds), indent=2) + "\n").encode())
+    write_report(args.out / "report.html", outcomes, tests, seconds)
+    Console().print(table(outcomes))
+    print(f"{args.out / 'report.html'}: look at it in a browser ({seconds:.0f} s in all)")
+    return verdict(outcomes)
+
+
+def run(
+    recipe: Recipe, splits: qs.Splits, tests: dict[str, qs.ClassDataset], scale: float, console: Console
+) -> Outcome:
+    """Train one learner and test it on what it never saw."""
+    torch.manual_seed(0)
+    outcome = Outcome(recipe, recipe.learner())
+    start = time.perf_counter()
+    if steps := math.ceil(recipe.steps * scale):
+        reptile = recipe.name == "Reptile"
+        optimizer = (torch.optim.SGD if reptile else torch.optim.Adam)(outcome.learner.parameters(), lr=recipe.lr)
+        loop = qs.outer_loop(
+            outcome.learner,
+            recipe.tasks(splits),
+            optimizer,
+            steps=steps,
+            tasks_per_step=recipe.tasks_per_step,
+            schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps),
+        )
+        outcome.losses = [p.loss for p in show(loop, steps, f"{recipe.name:12}")]
+    outcome.learner.eval()
+    outcome.seconds = time.perf_counter() - start
+    n_tasks = max(2, math.ceil((100 if isinstance(outcome.learner, qs.Reptile) else 300) * scale))
+    for name, data in tests.items():
+        outcome.results[name] = {
+            k: qs.evaluate(outcome.learner, qs.Episodes(data, 5, k, 10, split="test"), n_tasks=n_tasks) for k in SHOTS
+        }
+    first = outcome.results["unseen glyphs"][1]
+    console.print(
+        f"{recipe.name:18} trained {outcome.seconds:5.1f} s; unseen glyphs, 1 example: {first}", highlight=False
+    )
+    return outcome
+
+
+def figures(outcomes: list[Outcome], seconds: float) -> dict[str, object]:
+    """Everything that was measured, for programs."""
+    return {
+        "task": "5-way, classes never seen in training, inductive",
+        "chance": 0.2,
+        "seed": 0,
+        "seconds": seconds,
+        "learners": {
+            o.recipe.name: {
+                "training_seconds": o.seconds,
+                "steps": len(o.losses),
+                **{name: {str(k): e.summary() for k, e in by_shot.items()} for name, by_shot in o.results.items()},
+            }
+            for o in outcomes
+        },
+        **provenance(),
+    }
+
+
+def table(outcomes: list[Outcome]) -> Table:
+    """Accuracy in %, with 95% intervals, from 1 and 5 examples."""
+    out = Table(title="New classes, 5-way, inductive: accuracy in % with its 95% interval (chance 20)")
+    out.add_column("learner")
+    for name in outcomes[0].results:
+        for k in (1, 5):
+            out.add_column(f"{name}\n{k} example{'s' * (k > 1)}", justify="right")
+    out.add_column("tasks", justify="right")
+    out.add_column("trained", justify="right")
+    for o in outcomes:
+        cells = [percent(by_shot[k]) for by_shot in o.results.values() for k in (1, 5)]
+        n_tasks = str(o.results["unseen glyphs"][1].n_tasks)
+        out.add_row(o.recipe.name, *cells, n_tasks, f"{o.seconds:.0f} s")
+    return out
+
+
+def percent(result: qs.Evaluation) -> str:
+    return f"{100 * result.mean:.1f} ± {100 * result.ci95:.1f}"
+
+
+def verdict(outcomes: list[Outcome]) -> int:
+    """Whether every meta-learner beats the net without training before, beyond both intervals, at one example."""
+    at_one = {o.recipe.name: o.results["unseen glyphs"][1] for o in outcomes}
+    scratch = at_one[SCRATCH]
+    worse = [
+        name
+        for name, result in at_one.items()
+        if name != SCRATCH and result.mean - result.ci95 <= scratch.mean + scratch.ci95
+    ]
+    if worse:
+        print(f"not better than without training before, beyond the interval: {', '.join(worse)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""``quickstudy adapt`` learns the classes of a folder, ``quickstudy predict`` labels images by them."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from PIL import Image
+
+from quickstudy.tasks.images import ImageFormat, read_image
+
+
+def quickstudy(*arguments, cwd):
+    command = [sys.executable, "-m", "quickstudy", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def few(pictures, folder):
+    """The last three classes, of 1, 2 and 4 drawings, and a drawing of each that is left."""
+    left = {}
+    for place, n in zip(sorted(pictures.iterdir())[-3:], (1, 2, 4), strict=True):
+        *images, left[place.name] = sorted(place.iterdir())
+        (folder / place.name).mkdir(parents=True)
+        for image in images[:n]:
+            shutil.copy(image, folder / place.name)
+    return left
+
+
+@pytest.fixture
+def classifier(cli, run, pictures, tmp_path):
+    few(pictures, tmp_path / "few")
+    assert cli("adapt", run, tmp_path / "few", "-o", tmp_path / "classifier").code == 0
+    return tmp_path / "classifier"
+
+
+@pytest.fixture
+def drawings(pictures):
+    return [sorted(place.iterdir())[-1] for place in sorted(pictures.iterdir())[-3:]]
+
+
+def test_from_training_to_prediction_as_programs(tmp_path, small, pictures):
+    flags = [part for name, value in small.items() for part in (f"--{name.replace('_', '-')}", value)]
+    left = few(pictures, tmp_path / "few")
+    assert quickstudy("train", *flags, "--out", "run", cwd=tmp_path) == "run\n"
+    assert "over 20 tasks, inductive" in quickstudy("evaluate", "run", "--n-tasks", 20, cwd=tmp_path)
+    assert "learned 3 classes" in quickstudy("adapt", "run", "few", "-o", "classifier", cwd=tmp_path)
+    rows = quickstudy("predict", "classifier", *left.values(), cwd=tmp_path).splitlines()
+    assert [row.split("\t")[0] for row in rows] == [str(path) for path in left.values()]
+    assert {row.split("\t")[1] for row in rows} <= set(left)
+
+
+def test_adapting_counts_the_examples_of_each_class(cli, run, pictures, tmp_path):
+    names = list(few(pictures, tmp_path / "few"))
+    _, out, err = cli("adapt", run, tmp_path / "few", "-o", tmp_path / "a")
+    counts = dict(zip(names, (1, 2, 4), strict=True))
+    assert out == f"{tmp_path / 'a'}: learned 3 classes ({', '.join(f'{n} {c}' for n, c in counts.items())})\n"
+    assert err == ""
+    found = json.loads(cli("adapt", run, tmp_path / "few", "-o", tmp_path / "b", "--json").out)
+    assert found == {"classifier": str(tmp_path / "b"), "examples": counts}
+
+
+def test_json_csv_and_words_say_the_same(cli, classifier, drawings):
+    rows = json.loads(cli("predict", classifier, *drawings, "--json").out)
+    table = list(csv.DictReader(io.StringIO(cli("predict", classifier, *drawings, "--csv").out)))
+    lines = cli("predict", classifier, *drawings).out.splitlines()
+    assert len(rows) == len(table) == len(lines) == 3
+    for path, row, cells, line in zip(drawings, rows, table, lines, strict=True):
+        probabilities = row["probabilities"]
+        assert row["image"] == cells["image"] == str(path)
+        assert row["label"] == cells["label"] == max(probabilities, key=probabilities.get)
+        assert sum(probabilities.values()) == pytest.approx(1)
+        assert {name: float(cells[name]) for name in probabilities} == pytest.approx(probabilities, abs=1e-6)
+        assert line == f"{path}\t{row['label']}\t{100 * max(probabilities.values()):.1f} %"
+
+
+def test_a_classifier_knows_what_it_was_shown(cli, classifier, tmp_path):
+    shown = [sorted(place.iterdir())[0] for place in sorted((tmp_path / "few").iterdir())]
+    rows = json.loads(cli("predict", classifier, *shown, "--json").out)
+    assert rows[0]["label"] == shown[0].parent.name, "of one example, the prototype is the example"
+
+
+def test_a_classifier_is_data_and_stands_alone(cli, classifier, drawings, tmp_path):
+    before = cli("predict", classifier, *drawings, "--json").out
+    shutil.rmtree(tmp_path / "few")
+    moved = shutil.move(classifier, tmp_path / "moved")
+    assert cli("predict", moved, *drawings, "--json").out == before
+    assert not any(zipfile.is_zipfile(path) for path in moved.iterdir()), "torch.save writes zip files"
+
+
+def test_an_awkward_label_stays_one_cell(cli, run, pictures, tmp_path):
+    few(pictures, tmp_path / "few")
+    name = 'a, "b"; ü'
+    next((tmp_path / "few").iterdir()).rename(tmp_path / "few" / name)
+    cli("adapt", run, tmp_path / "few", "-o", tmp_path / "classifier")
+    image = next((tmp_path / "few" / name).iterdir())
+    (row,) = csv.DictReader(io.StringIO(cli("predict", tmp_path / "classifier", image, "--csv").out))
+    assert set(row) == {"image", "label", *(place.name for place in (tmp_path / "few").iterdir())}
+
+
+def test_paper_and_ink_may_be_either_way_round(cli, classifier, drawings, tmp_path):
+    image = Image.open(drawings[0])
+    for name, drawn in (
+        ("inverted.png", image.point(lambda level: 255 - level)),
+        ("colour.webp", image.convert("RGB")),
+        ("larger.png", image.resize((280, 280), Image.Resampling.NEAREST)),
+    ):
+        drawn.save(tmp_path / name, lossless=True)
+        assert (
+            abs(read_image(tmp_path / name, ImageFormat()).astype(int) - read_image(drawings[0], ImageFormat())).max()
+            <= 1
+        )
+    names = ["inverted.png", "colour.webp", "larger.png"]
+    rows = json.loads(cli("predict", classifier, drawings[0], *(tmp_path / name for name in names), "--json").out)
+    assert len({row["label"] for row in rows}) == 1
+
+
+def test_what_is_no_folder_of_classes_is_refused(refused, run, pictures, tmp_path):
+    assert "cannot be read" in refused("adapt", run, "nowhere", "-o", "out")
+    (tmp_path / "data").mkdir()
+    assert "holds no class folders" in refused("adapt", run, "data", "-o", "out")
+    left = few(pictures, tmp_path / "data")
+    (tmp_path / "data" / "empty").mkdir()
+    assert "'data/empty' holds no images" in refused("adapt", run, "data", "-o", "out")
+    bad = tmp_path / "data" / "empty" / "bad.png"
+    bad.write_bytes(next(iter(left.values())).read_bytes()[:60])
+    assert "bad.png' is a damaged image" in refused("adapt", run, "data", "-o", "out")
+    bad.write_text("no image")
+    assert "bad.png' is not a PNG" in refused("adapt", run, "data", "-o", "out")
+    for place in sorted((tmp_path / "data").iterdir())[1:]:
+        shutil.rmtree(place)
+    shutil.copy(next(iter(left.values())), tmp_path / "data" / "empty" / "bad.png")
+    assert "at least two classes" in refused("adapt", run, "data", "-o", "out")
+
+
+def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
+    few(pictures, tmp_path / "few")
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("kept")
+    for out in ("file", "folder"):
+        assert "is there already; choose another folder with -o" in refused("adapt", run, "few", "-o", out)
+    assert "is there already" in refused("adapt", run, "few", "-o", run)
+    assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "file").read_text() == "kept"
+
+
+def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
+    assert "was not trained on images" in refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
+
+
+def test_only_classifiers_predict(refused, run, drawings):
+    assert "`quickstudy adapt` teaches it" in refused("predict", run, drawings[0])
+    assert "config.json is missing" in refused("predict", "nowhere", drawings[0])
+
+
+def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused, classifier, drawings, tmp_path):
+    (tmp_path / "bad.png").write_bytes(drawings[0].read_bytes()[:60])
+    for form in ([], ["--csv"]):
+        assert "bad.png' is a damaged image" in refused("predict", classifier, drawings[0], "bad.png", *form)
+    assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
+    assert "cannot be read" in refused("predict", classifier, tmp_path)
+
+
+def test_a_damaged_classifier_is_one_line(refused, classifier, drawings):
+    support = classifier / "support.safetensors"
+    content = support.read_bytes()
+    support.write_bytes(content[:-1])
+    assert "support.safetensors cannot be read" in refused("predict", classifier, drawings[0])
+    support.unlink()
+    assert "support.safetensors cannot be read" in refused("predict", classifier, drawings[0])
+
+
+def test_shared_characters_of_five_classes_with_one_to_four_examples(cli, shared, tmp_path):
+    with zipfile.ZipFile(shared / "images_evaluation.zip") as archive:
+        names = sorted(name for name in archive.namelist() if "/Angelic/character0" in name and name.endswith(".png"))
+        shots = {f"character0{c}": n for c, n in zip(range(1, 6), (1, 2, 3, 4, 2), strict=True)}
+        asked = []
+        for label, n in shots.items():
+            of_label = [name for name in names if f"/{label}/" in name]
+            (tmp_path / "mine" / label).mkdir(parents=True)
+            for name in of_label[:n]:
+                (tmp_path / "mine" / label / name.rsplit("/")[-1]).write_bytes(archive.read(name))
+            for name in of_label[-4:]:
+                asked.append(tmp_path / f"{label}-{name.rsplit('/')[-1]}")
+                asked[-1].write_bytes(archive.read(name))
+    data = ["--data", "omniglot", "--data-root", shared, "--train-way", 20, "--width", 16, "--validation-tasks", 2]
+    assert cli("train", *data, "--steps", 30, "--out", tmp_path / "run").code == 0
+    learned = json.loads(cli("adapt", tmp_path / "run", tmp_path / "mine", "-o", tmp_path / "c", "--json").out)
+    assert learned["examples"] == shots
+    rows = json.loads(cli("predict", tmp_path / "c", *asked, "--json").out)
+    right = [row["label"] in row["image"] for row in rows]
+    assert sum(right) / len(right) > 0.5

@@ -1,0 +1,74 @@
+"""``quickstudy tasks``, ``algorithms`` and ``info`` say what there is, as a table or as JSON."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+from PIL import Image
+
+from quickstudy.learners import LEARNERS
+from quickstudy.settings import choices
+
+
+def test_every_source_is_listed(cli):
+    rows = json.loads(cli("tasks", "--json").out)
+    assert {row["source"] for row in rows} == set(choices("data"))
+    assert all(row["source"] in cli("tasks").out for row in rows)
+
+
+def test_classes_are_counted(cli, pictures):
+    rows = json.loads(cli("tasks", "folders", "--data-root", pictures, "--json").out)
+    assert [(row["split"], row["classes"], row["examples"]) for row in rows] == [
+        ("train", 9, 72),
+        ("validation", 3, 24),
+        ("test", 3, 24),
+    ]
+    assert rows[0]["shape"] == [1, 28, 28]
+    assert json.loads(cli("tasks", "digits", "--json").out)[2]["classes"] == 10
+    assert json.loads(cli("tasks", "sinusoid", "--json").out)[0]["classes"] == "endless"
+
+
+@pytest.mark.parametrize("source", ["folders", "sinusoid"])
+def test_tasks_are_drawn_as_png_whatever_the_file_is_called(cli, pictures, tmp_path, source):
+    arguments = ["--data-root", pictures, "--draw", tmp_path / "tasks.xyz", "--n-way", 3, "--n-shot", 2]
+    assert cli("tasks", source, *arguments).code == 0
+    with Image.open(tmp_path / "tasks.xyz") as image:
+        assert image.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["omniglott"], "unknown source 'omniglott': did you mean 'omniglot'?"),
+        (["omniglot", "--data-root", "nowhere"], "`quickstudy tasks omniglot --download`"),
+        (["mini-imagenet", "--data-root", "nowhere"], "put train.csv, val.csv and test.csv"),
+        (["folders"], "data_root"),
+        (["folders", "--data-root", "nowhere"], "'nowhere' cannot be read"),
+        (["digits", "--draw", "a.png", "--n-way", "11"], "n_way=11 asked"),
+        (["digits", "--draw", "a.png", "--n-shot", "500"], "n_shot=500"),
+    ],
+)
+def test_what_cannot_be_is_refused(refused, arguments, says):
+    assert says in refused("tasks", *arguments)
+
+
+def test_algorithms_come_with_their_settings_and_papers(cli):
+    rows = {row["algorithm"]: row for row in json.loads(cli("algorithms", "--json").out)}
+    assert set(rows) == set(LEARNERS)
+    assert all(row["what"] and " 20" in row["source"] for row in rows.values())
+    assert rows["maml"]["settings"]["inner_steps"] == 1
+    assert all(name in cli("algorithms").out for name in rows)
+
+
+def test_info_says_what_runs(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path))
+    facts = json.loads(cli("info", "--json").out)
+    assert facts["torch"] == version("torch")
+    assert facts["data folder"] == str(tmp_path)
+    assert facts["threads"] >= 1
+    assert "torch" in cli("info").out
+
+
+def test_shared_omniglot_is_counted(cli, shared):
+    rows = json.loads(cli("tasks", "omniglot", "--data-root", shared, "--json").out)
+    assert [row["classes"] for row in rows] == [828, 136, 659]

@@ -1,0 +1,67 @@
+"""There is one flag for every setting, which says what the setting says, and only used flags are settings."""
+
+import json
+
+import pytest
+
+from quickstudy.cli.app import train
+from quickstudy.settings import Settings, choices, complete
+
+
+@pytest.fixture
+def flags(cli):
+    def settings(*arguments):
+        code, out, _ = cli("train", "--print-settings", *arguments)
+        assert code == 0
+        return json.loads(out)
+
+    return settings
+
+
+def test_every_setting_has_a_flag_with_its_words(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    _, out, _ = cli("train", "--help")
+    for name, field in Settings.model_fields.items():
+        (line,) = (line for line in out.splitlines() if f"--{name.replace('_', '-')} " in line)
+        assert field.description in line
+        assert all(word in line for word in choices(name))
+        if field.default is not None:
+            assert f"Default: {field.default}." in line
+
+
+def test_flags_are_grouped_under_headings(cli):
+    _, out, _ = cli("train", "--help")
+    places = [out.index(f"─ {heading} ─") for heading in ("Run", "Tasks", "Net", "Inner loop", "Outer loop")]
+    assert places == sorted(places)
+
+
+def test_without_flags_there_are_defaults(flags):
+    assert flags() == complete({}).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, f in Settings.model_fields.items() if f.annotation in (bool, bool | None)]
+)
+def test_yes_and_no_flags(flags, name):
+    flag = name.replace("_", "-")
+    assert flags(f"--{flag}")[name] is True
+    assert flags(f"--no-{flag}")[name] is False
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "value"),
+    [
+        ("--seed", "3", 3),
+        ("--channels", "3", 3),
+        ("--outer-lr", "1e-4", 1e-4),
+        ("--data-root", "some/where", "some/where"),
+        ("--algorithm", "maml", "maml"),
+    ],
+)
+def test_a_flag_is_its_setting(flags, flag, text, value):
+    assert flags(flag, text)[flag[2:].replace("-", "_")] == value
+
+
+def test_a_command_keeps_its_name_and_words():
+    assert train.__name__ == "train"
+    assert "Meta-train" in train.__doc__

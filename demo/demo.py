@@ -76,11 +76,12 @@ RECIPES = (
         "Reptile", "weights moved towards each task's", lambda: qs.Reptile(strided(), 5, inner_lr=3e-3, test_steps=20),
         episodes(5, 10, 0), 250, 5, 1.0,
     ),
-    Recipe("Siamese", "same or different, pair by pair", lambda: qs.Siamese(pooled()), episodes(20, 1, 3), 500),
-    Recipe("Matching", "attention over the examples", lambda: qs.Matching(pooled()), episodes(20, 1, 3), 500),
-    Recipe("Prototypical", "the nearest class mean", lambda: qs.Prototypical(pooled()), episodes(20, 1, 3), 500),
+    Recipe("Siamese", "same or different, pair by pair", lambda: qs.Siamese(pooled()), episodes(20, 1, 3), 800),
+    Recipe("Matching", "attention over the examples", lambda: qs.Matching(pooled()), episodes(20, 1, 3), 400),
+    Recipe("Prototypical", "the nearest class mean", lambda: qs.Prototypical(pooled()), episodes(20, 1, 3), 400),
     Recipe(
-        "Pretrained", "ordinary training on all classes, then a new head", lambda: qs.Baseline(pooled(), 600),
+        "Pretrained", "ordinary training on all classes, then a new head",
+        lambda: qs.Baseline(pooled(), 600, head_steps=50),
         lambda splits: qs.Batches(splits.train, 128), 350, 1, 1e-3,
     ),
     Recipe(
@@ -130,7 +131,7 @@ def run(
         outcome.losses = [p.loss for p in show(loop, steps, f"{recipe.name:12}")]
     outcome.learner.eval()
     outcome.seconds = time.perf_counter() - start
-    n_tasks = max(2, math.ceil((100 if isinstance(outcome.learner, qs.Reptile) else 300) * scale))
+    n_tasks = max(2, math.ceil((40 if isinstance(outcome.learner, qs.Reptile) else 100) * scale))
     for name, data in tests.items():
         outcome.results[name] = {
             k: qs.evaluate(outcome.learner, qs.Episodes(data, 5, k, 10, split="test"), n_tasks=n_tasks) for k in SHOTS

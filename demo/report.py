@@ -38,7 +38,7 @@ figure.right img {{ border-color: #2b8a3e }} figure.wrong img {{ border: 3px das
 .plots img {{ max-width: 100% }} h3 {{ font-size: .95rem; margin: .2rem 0; color: #495057 }}
 </style></head><body>
 <h1>Learning from one example</h1>
-<p class="lead">Six learners practised on {n_train} invented characters. Then they met classes that none of them had
+<p class="lead">Six nets practised on {n_train} invented characters. Then they met classes that none of them had
 seen: new invented characters, and real handwritten digits. Whole run: {seconds:.0f} s.</p>
 <h2>The two loops</h2>
 <p>A <b>task</b> shows a few examples of five classes (the support) and asks about other pictures of them (the
@@ -49,7 +49,7 @@ and changes the learner so that its inner loop answers the next task better. Wha
 depends on the support and that one query alone (inductive).</p>
 {table}
 <p>“Pretrained” is ordinary training with no tasks in it: the net learns to tell all training classes apart, and a new
-task fits a new last layer. It is a strong rival: MAML and Reptile need far longer than this demo to pass it. “No
+task fits a new last layer. It is a strong rival, and in so short a training not every learner passes it. “No
 training before” is the net of MAML and Reptile, trained on the few examples alone.</p>
 <h2>One task of each kind, answered by {star}</h2>
 {tasks}

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from quickstudy.engine import map_tasks
+from quickstudy.engine import Engine, map_tasks
 from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
+from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Task, TaskSource
 
 BATCH = 10
@@ -77,9 +78,12 @@ def evaluate(
         raise SettingError(f"n_tasks={n_tasks}, but an interval needs at least 2 tasks; 600 is usual")
     with _mode(learner, transductive):
         values: list[float] = []
+        # Inner steps are many small operations, which tasks share under vmap; one large embedding is faster in a loop.
+        engine: Engine = "loop" if isinstance(learner, MetricLearner) else "vmap"
         for step in range(math.ceil(n_tasks / BATCH)):
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
-            values += map_tasks(lambda task: task_metric(learner, task), batch, engine="loop").tolist()
+            figures = map_tasks(lambda task: task_metric(learner, task), batch, engine=engine, chunk_size=BATCH)
+            values += figures.tolist()
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
         used = learner.transductive
     metric = "accuracy" if learner.loss == "cross_entropy" else "mse"

@@ -12,10 +12,9 @@ from typing import Any
 
 import torch
 
-from quickstudy.engine import Engine, map_tasks
+from quickstudy.engine import map_tasks
 from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
-from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Task, TaskSource
 
 BATCH = 10
@@ -53,8 +52,9 @@ class Evaluation:
         return f"mse {self.mean:.4f} ± {self.ci95:.4f} (median {self.median:.4f}) over {self.n_tasks} tasks, {how}"
 
     def summary(self) -> dict[str, Any]:
-        """Everything but the single values, for JSON."""
-        return {name: value for name, value in vars(self).items() if name != "values"}
+        """Everything but the single values, for JSON, which has no NaN or infinity: they become None."""
+        kept = {name: value for name, value in vars(self).items() if name != "values"}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in kept.items()}
 
 
 def evaluate(
@@ -78,12 +78,10 @@ def evaluate(
         raise SettingError(f"n_tasks={n_tasks}, but an interval needs at least 2 tasks; 600 is usual")
     with _mode(learner, transductive):
         values: list[float] = []
-        # Inner steps are many small operations, which tasks share under vmap; one large embedding is faster in a loop.
-        engine: Engine = "loop" if isinstance(learner, MetricLearner) else "vmap"
         for step in range(math.ceil(n_tasks / BATCH)):
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
-            figures = map_tasks(lambda task: task_metric(learner, task), batch, engine=engine, chunk_size=BATCH)
-            values += figures.tolist()
+            # One after another: with 15 queries a class, measured no slower than vmap for any learner.
+            values += map_tasks(lambda task: task_metric(learner, task), batch, engine="loop").tolist()
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
         used = learner.transductive
     metric = "accuracy" if learner.loss == "cross_entropy" else "mse"

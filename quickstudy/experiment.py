@@ -95,6 +95,10 @@ class Experiment:
             return Batches(data, s.batch_size, seed=s.seed)
         way, shot, query = s.train_way or s.n_way, s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
+        if query == 0 and s.algorithm != "reptile":
+            raise SettingError(
+                f"train_query = 0 leaves {s.algorithm} no queries to learn from; only reptile needs none"
+            )
         return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=s.rotations == "tasks")
 
     @cached_property

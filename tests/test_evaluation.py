@@ -1,3 +1,4 @@
+import json
 import math
 import statistics
 
@@ -163,6 +164,14 @@ def test_a_summary_is_all_but_the_single_values(learner, tasks):
     summary = evaluate(learner, tasks, n_tasks=3).summary()
     assert summary.keys() == {"metric", "mean", "ci95", "median", "n_tasks", "transductive", "seconds_per_adaptation"}
     assert summary["seconds_per_adaptation"] > 0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_summary_is_strict_json_even_where_tasks_diverged(value):
+    result = Evaluation("mse", value, value, 0.5, 2, False, 0.1, (0.5, value))
+    summary = json.loads(json.dumps(result.summary(), allow_nan=False))
+    assert summary["mean"] is None
+    assert summary["median"] == 0.5
 
 
 def test_an_interval_needs_two_tasks(learner, tasks):

@@ -202,6 +202,14 @@ def test_data_without_training_classes_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("algorithm", ["maml", "siamese", "matching", "prototypical"])
+def test_training_without_queries_is_for_reptile_alone(small, algorithm):
+    small = {**small, "train_shot": 2, "train_query": 0}
+    assert Experiment(complete({**small, "algorithm": "reptile"})).tasks.sample(1, 1)
+    with pytest.raises(SettingError, match=f"train_query = 0 leaves {algorithm} no queries"):
+        Experiment(complete({**small, "algorithm": algorithm})).tasks.sample(1, 1)
+
+
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(SettingError, match="device = 'nowhere' is not to be had here") as caught:
         Experiment(complete({"data": "sinusoid", "algorithm": "maml", "device": "nowhere"}))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from quickstudy.settings import Settings, load_settings
@@ -18,9 +23,36 @@ def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_se
     from quickstudy.training import show
 
     folder = out or Path("runs") / default_name(settings)
-    for _ in show(Experiment(settings).train(folder), settings.steps, f"{settings.algorithm} on {settings.data}"):
-        pass
+    progress = Experiment(settings).train(folder)
+    with between_steps() as check:
+        for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
+            check()
     print(folder)
+
+
+@contextmanager
+def between_steps() -> Iterator[Callable[[], None]]:
+    """Hold back Ctrl-C until the function given is called; a second Ctrl-C ends the process at once.
+
+    Raised in the middle of a step, an interrupt would leave torch's function transforms half undone, and crash there.
+    """
+    asked = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(130)
+        asked = True
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def default_name(settings: Settings) -> str:

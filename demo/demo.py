@@ -1,4 +1,4 @@
-"""Meta-train on invented characters, then learn characters and digits that were never seen, from 1 to 10 examples.
+"""Meta-train on invented characters, then learn characters and digits that were never seen, from 1 and 5 examples.
 
     python demo/demo.py [--out FOLDER] [--scale FRACTION]
 
@@ -28,7 +28,7 @@ from quickstudy.model import replace
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import show
 
-SHOTS = (1, 5, 10)
+SHOTS = (1, 5)
 SCRATCH = "No training before"
 
 
@@ -131,7 +131,7 @@ def run(
         outcome.losses = [p.loss for p in show(loop, steps, f"{recipe.name:12}")]
     outcome.learner.eval()
     outcome.seconds = time.perf_counter() - start
-    n_tasks = max(2, math.ceil((40 if isinstance(outcome.learner, qs.Reptile) else 100) * scale))
+    n_tasks = max(2, math.ceil((50 if isinstance(outcome.learner, qs.Reptile) else 100) * scale))
     for name, data in tests.items():
         outcome.results[name] = {
             k: qs.evaluate(outcome.learner, qs.Episodes(data, 5, k, 10, split="test"), n_tasks=n_tasks) for k in SHOTS

@@ -16,7 +16,8 @@ class Siamese(MetricLearner):
     """Twin embeddings, a learned weighted L1 distance between them, and a logistic "same or different".
 
     A query belongs to the class of its most similar support example. Trained on all pairs of a query with a support
-    example, same and different pairs weighing one half each, as in the paper's balanced pairs.
+    example, weighing the same. Different ones are many more; the log odds that this gives are added in training, so
+    that the learned logit is that of the paper's balanced pairs.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
@@ -48,8 +49,8 @@ class Siamese(MetricLearner):
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Binary cross-entropy over all pairs of a query and a support example."""
         target = query_y @ support.y.T
-        losses = F.binary_cross_entropy_with_logits(self.pairs(query[:, None], support.x), target, reduction="none")
-        return 0.5 * (losses * target).sum() / target.sum() + 0.5 * (losses * (1 - target)).sum() / (1 - target).sum()
+        log_odds = target.mean().logit(1e-6)  # finite where all pairs are the same
+        return F.binary_cross_entropy_with_logits(self.pairs(query[:, None], support.x) + log_odds, target)
 
     def same(self, a: Tensor, b: Tensor) -> Tensor:
         """Probability that a[i] and b[i] are of one class: two batches (n, *input) to (n,).

@@ -5,7 +5,7 @@ import torch
 
 from quickstudy.learners import Siamese
 from quickstudy.nets import MLP, Conv4
-from quickstudy.tasks.task import Examples
+from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import noise_tasks
 
 
@@ -25,20 +25,27 @@ def same_by_hand(learner: Siamese, a: torch.Tensor, b: torch.Tensor) -> float:
     return 1 / (1 + math.exp(-logit))
 
 
-def test_the_meta_loss_is_the_cross_entropy_of_pairs_same_and_different_weighing_half_each(learner):
+def test_the_meta_loss_is_the_cross_entropy_of_all_pairs_at_the_odds_of_an_episode(learner):
     support, query = noise_tasks(learner, n_shot=2, n_query=1).at(0)
     same, different = [], []
     for q, qy in zip(*query, strict=True):
         for s, sy in zip(*support, strict=True):
-            p = same_by_hand(learner, q, s)
+            balanced = same_by_hand(learner, q, s)
+            p = 0.2 * balanced / (0.2 * balanced + 0.8 * (1 - balanced))  # Bayes: one pair in five is the same
             if torch.equal(qy, sy):
                 same.append(-math.log(p))
             else:
                 different.append(-math.log(1 - p))
-    by_hand = 0.5 * sum(same) / len(same) + 0.5 * sum(different) / len(different)
+    by_hand = (sum(same) + sum(different)) / 50
     assert (len(same), len(different)) == (10, 40)
     loss = learner.meta_loss(noise_tasks(learner, n_shot=2, n_query=1).at(0))
     assert loss.item() == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_one_class_alone_has_a_finite_loss(learner):
+    support, query = noise_tasks(learner).at(0)
+    alone = Task(Examples(support.x, support.y.sum(1, keepdim=True)), Examples(query.x, query.y.sum(1, keepdim=True)))
+    assert torch.isfinite(learner.meta_loss(alone))
 
 
 def test_a_class_scores_as_its_most_similar_support_example(learner):

@@ -54,9 +54,10 @@ class Settings(BaseModel):
     width: int = Field(64, ge=1, description="Filters of a convolution.")
     pool: bool | None = Field(None, description="Halve by max pooling; if not, by a stride of 2.")
 
-    inner_lr: float | None = Field(None, gt=0, description="Inner step size, for a mean loss.")
+    inner_lr: float | None = Field(None, gt=0, description="Inner step size.")
     inner_steps: int | None = Field(None, ge=0, description="Inner steps in training.")
     test_steps: int | None = Field(None, ge=0, description="Inner steps outside of training.")
+    learned_head: bool | None = Field(None, description="Meta-learn MAML's and Reptile's head too.")
     first_order: bool | None = Field(None, description="Drop MAML's second derivatives.")
     inner_rule: Literal["sgd", "adam"] | None = Field(None, description="Reptile's inner rule.")
     inner_batch: int | None = Field(None, ge=1, description="Reptile's examples of an inner training step.")
@@ -68,7 +69,7 @@ class Settings(BaseModel):
 
     steps: int = Field(5000, ge=1, description="Outer steps.")
     tasks_per_step: int | None = Field(None, ge=1, description="Tasks of an outer step.")
-    batch_size: int = Field(128, ge=1, description="Examples of a training step of the baseline.")
+    batch_size: int | None = Field(None, ge=1, description="Examples of a training step of the baseline.")
     outer_lr: float | None = Field(None, gt=0, description="Outer learning rate.")
     optimizer: Literal["adam", "sgd"] | None = Field(None, description="Outer optimiser.")
     schedule: Literal["constant", "cosine", "linear", "halving"] = Field(
@@ -88,6 +89,7 @@ HYPERPARAMETERS = (
     "inner_lr",
     "inner_steps",
     "test_steps",
+    "learned_head",
     "first_order",
     "inner_rule",
     "inner_batch",
@@ -115,7 +117,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "siamese": _METRIC,
     "matching": {**_METRIC, "train_way": 20},
     "prototypical": _METRIC,
-    "baseline": {"tasks_per_step": 1, "pool": True, **_ADAM},
+    "baseline": {"batch_size": 128, "tasks_per_step": 1, "pool": True, **_ADAM},
 }
 """What an algorithm is trained with where nothing else is said: the papers' protocols (see docs/protocols.md)."""
 

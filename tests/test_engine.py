@@ -37,7 +37,7 @@ def test_the_second_order_meta_gradient_is_the_same_by_every_engine(chunk_size):
 
     def gradient(how: str, chunk_size: int | None = None) -> list[torch.Tensor]:
         losses = map_tasks(learner.meta_loss, batch, engine=how, chunk_size=chunk_size)
-        return list(torch.autograd.grad(losses.mean(), list(learner.parameters())))
+        return list(torch.autograd.grad(losses.mean(), list(learner.net.parameters())))
 
     for a, b in zip(gradient("loop"), gradient("vmap", chunk_size), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)

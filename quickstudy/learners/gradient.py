@@ -14,17 +14,34 @@ from quickstudy.tasks.task import Examples
 class GradientLearner(Learner):
     """A net and a linear head whose weights are what the inner loop changes.
 
+    Classes stand in no order, so a classifier's head has nothing to learn but rows that are equal, which softmax does
+    not see. It stays zero, and the first inner step makes each row a prototype (Kao et al. 2022, arXiv:2106.15367); a
+    learned head only adds noise.
+
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes of a training task, or dimensions of a real target.
         loss: "cross_entropy" or "mse", of the inner and the outer loop.
+        learned_head: Meta-learn a classifier's head too, as the papers do. That of real targets always is.
         transductive: Normalise queries by their own batch statistics in place of the support's.
     """
 
-    def __init__(self, net: nn.Module, n_way: int, *, loss: Loss = "cross_entropy", transductive: bool = False) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        n_way: int,
+        *,
+        loss: Loss = "cross_entropy",
+        learned_head: bool = False,
+        transductive: bool = False,
+    ) -> None:
         super().__init__()
-        self.n_way, self.loss, self.transductive = n_way, loss, transductive
-        self.model = nn.Sequential(net, nn.Linear(embedding_width(net), n_way))
+        self.n_way, self.loss, self.learned_head, self.transductive = n_way, loss, learned_head, transductive
+        head = nn.Linear(embedding_width(net), n_way)
+        if loss == "cross_entropy" and not learned_head:
+            for p in head.parameters():
+                nn.init.zeros_(p.requires_grad_(False))
+        self.model = nn.Sequential(net, head)
 
     @property
     def net(self) -> nn.Module:
@@ -46,8 +63,13 @@ class GradientLearner(Learner):
         return params
 
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
-        """Loss on support examples, normalised by their own batch statistics."""
-        return self.prediction_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
+        """Loss on support examples, normalised by their own batch statistics.
+
+        Cross-entropy is summed over the classes and averaged over the shots, as in MAML's published code: a step then
+        moves a class's row of the head equally far whatever the number of ways.
+        """
+        loss = self.prediction_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
+        return loss * examples.y.shape[-1] if self.loss == "cross_entropy" else loss
 
     def predictor(self, params: Params, support: Examples) -> Predictor:
         """Answers of the adapted weights; statistics are the support's, or the queries' own where transductive."""

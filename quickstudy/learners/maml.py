@@ -16,12 +16,12 @@ class MAML(GradientLearner):
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
-        inner_lr: Inner step size for a loss that is the mean over examples. The published code sums over the N classes:
-            its 0.4 for 5-way Omniglot is 2.0 here.
+        inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``support_loss``).
         inner_steps: Inner steps in training.
         test_steps: Inner steps otherwise; as in training if None.
         first_order: Drop the second derivatives (first-order MAML).
         loss: "cross_entropy" or "mse".
+        learned_head: Meta-learn a classifier's head too, as the paper does.
         transductive: Normalise queries by their own batch statistics, as the paper does.
 
     Source: Finn et al. 2017, algorithms 1 and 2, arXiv:1703.03400; first order, section 5.2.
@@ -38,14 +38,15 @@ class MAML(GradientLearner):
         net: nn.Module,
         n_way: int = 5,
         *,
-        inner_lr: float = 2.0,
+        inner_lr: float = 0.4,
         inner_steps: int = 1,
         test_steps: int | None = None,
         first_order: bool = False,
         loss: Loss = "cross_entropy",
+        learned_head: bool = False,
         transductive: bool = False,
     ) -> None:
-        super().__init__(net, n_way, loss=loss, transductive=transductive)
+        super().__init__(net, n_way, loss=loss, learned_head=learned_head, transductive=transductive)
         self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
         self.first_order = first_order
 

@@ -30,6 +30,7 @@ class Reptile(GradientLearner):
             training every step uses all, so that the order of the support does not matter.
         inner_rule: "adam" (beta1 = 0) or "sgd".
         loss: "cross_entropy" or "mse".
+        learned_head: Meta-learn a classifier's head too, as the paper does.
         transductive: Normalise queries by their own batch statistics.
 
     Source: Nichol et al. 2018, algorithm 2 and section 6.1, arXiv:1803.02999.
@@ -52,9 +53,10 @@ class Reptile(GradientLearner):
         inner_batch: int | None = 10,
         inner_rule: Literal["adam", "sgd"] = "adam",
         loss: Loss = "cross_entropy",
+        learned_head: bool = False,
         transductive: bool = False,
     ) -> None:
-        super().__init__(net, n_way, loss=loss, transductive=transductive)
+        super().__init__(net, n_way, loss=loss, learned_head=learned_head, transductive=transductive)
         self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
         self.inner_batch, self.inner_rule = inner_batch, inner_rule
 

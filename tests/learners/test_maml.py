@@ -2,11 +2,12 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
 from quickstudy.engine import map_tasks
+from quickstudy.inner import Sgd, descend
 from quickstudy.learners import MAML
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples, Task
@@ -39,17 +40,31 @@ def loss(learner: MAML, params: Params, support: Examples, examples: Examples) -
 
 
 def adapted(learner: MAML, support: Examples, steps: int, *, create_graph: bool) -> Params:
-    params: Params = dict(learner.model.named_parameters())
+    params = {name: p if p.requires_grad else p.clone().requires_grad_() for name, p in named_parameters(learner)}
     for _ in range(steps):
         value = loss(learner, params, support, support)
+        if learner.loss == "cross_entropy":
+            value = value * support.y.shape[1]  # summed over the classes, as in the published code
         grads = torch.autograd.grad(value, list(params.values()), create_graph=create_graph)
         params = {name: p - learner.inner_lr * g for (name, p), g in zip(params.items(), grads, strict=True)}
     return params
 
 
+def named_parameters(learner: MAML) -> list[tuple[str, nn.Parameter]]:
+    return list(learner.model.named_parameters())
+
+
+def learned(learner: MAML) -> list[nn.Parameter]:
+    return [p for p in learner.parameters() if p.requires_grad]
+
+
 def images(**options: object) -> MAML:
     torch.manual_seed(0)
-    return MAML(Conv4(size=16, width=4), 3, inner_lr=0.4, **options).double()
+    return MAML(Conv4(size=16, width=4), 3, inner_lr=0.1, **options).double()
+
+
+def images_learned_head(**options: object) -> MAML:
+    return images(learned_head=True, **options)
 
 
 def curves(**options: object) -> MAML:
@@ -58,7 +73,7 @@ def curves(**options: object) -> MAML:
 
 
 def meta_gradient(learner: MAML, task: Task) -> list[Tensor]:
-    return list(torch.autograd.grad(learner.meta_loss(task), list(learner.parameters())))
+    return list(torch.autograd.grad(learner.meta_loss(task), learned(learner)))
 
 
 def assert_equal(ours: list[Tensor], theirs: list[Tensor]) -> None:
@@ -67,7 +82,7 @@ def assert_equal(ours: list[Tensor], theirs: list[Tensor]) -> None:
         assert float((a - b).abs().max()) <= 1e-12 * size
 
 
-MODELS = pytest.mark.parametrize("make", [images, curves])
+MODELS = pytest.mark.parametrize("make", [images, images_learned_head, curves])
 STEPS = pytest.mark.parametrize("steps", [1, 3])
 
 
@@ -84,7 +99,7 @@ def test_the_meta_gradient_is_that_of_central_differences(make, steps):
         def along(h: float, direction: list[Tensor] = direction) -> float:
             moved = copy.deepcopy(learner)
             with torch.no_grad():
-                for p, d in zip(moved.parameters(), direction, strict=True):
+                for p, d in zip(learned(moved), direction, strict=True):
                     p += h * d
                 return float(moved.meta_loss(task))
 
@@ -99,7 +114,7 @@ def test_the_meta_gradient_is_that_of_a_loop_by_hand_with_create_graph(make, ste
     learner = make(inner_steps=steps)
     task = noise_tasks(learner).at(0)
     phi = adapted(learner, task.support, steps, create_graph=True)
-    by_hand = torch.autograd.grad(loss(learner, phi, task.support, task.query), list(learner.parameters()))
+    by_hand = torch.autograd.grad(loss(learner, phi, task.support, task.query), learned(learner))
     assert_equal(meta_gradient(learner, task), list(by_hand))
 
 
@@ -110,7 +125,10 @@ def test_first_order_takes_the_gradient_at_the_adapted_weights(make, steps):
     task = noise_tasks(learner).at(0)
     phi = adapted(learner, task.support, steps, create_graph=False)
     phi = {name: p.detach().requires_grad_() for name, p in phi.items()}
-    by_hand = torch.autograd.grad(loss(learner, phi, task.support, task.query), list(phi.values()))
+    by_hand = torch.autograd.grad(
+        loss(learner, phi, task.support, task.query),
+        [phi[name] for name, p in named_parameters(learner) if p.requires_grad],
+    )
     first = meta_gradient(learner, task)
     assert_equal(first, list(by_hand))
     second = meta_gradient(make(inner_steps=steps), task)
@@ -124,7 +142,7 @@ def test_the_meta_gradient_of_a_batch_is_the_mean_of_its_tasks(first_order):
     tasks = noise_tasks(learner)
     each = [meta_gradient(learner, tasks.at(i)) for i in range(3)]
     mean = [torch.stack(gradients).mean(0) for gradients in zip(*each, strict=True)]
-    batch = torch.autograd.grad(map_tasks(learner.meta_loss, tasks, engine="vmap").mean(), list(learner.parameters()))
+    batch = torch.autograd.grad(map_tasks(learner.meta_loss, tasks, engine="vmap").mean(), learned(learner))
     assert_equal(list(batch), mean)
 
 
@@ -156,7 +174,27 @@ def test_transductive_queries_are_normalised_by_themselves_and_inductive_ones_by
     assert not torch.allclose(transductive.adapt(support)(query.x[:2]), b[:2])
 
 
-def test_the_head_shrinks_to_fewer_classes_and_grows_by_its_mean_row():
+def test_the_head_of_a_classifier_stays_zero_for_any_number_of_classes():
+    learner = images()
+    assert not any(p.requires_grad or p.any() for p in learner.model[1].parameters())
+    assert learner.initial(7)["1.weight"].shape == (7, 4)
+    assert not learner.initial(7)["1.weight"].any()
+
+
+@pytest.mark.parametrize("n_way", [2, 3, 8])
+def test_a_first_step_from_a_zero_head_makes_each_row_a_centred_prototype_whatever_the_ways(n_way):
+    torch.manual_seed(0)
+    learner = MAML(MLP(2, (8,)), n_way=3, inner_lr=0.4)
+    support = Examples(torch.randn(2 * n_way, 2), torch.eye(n_way).repeat(2, 1))
+    step = descend(
+        lambda params, t: learner.support_loss(params, support), learner.initial(n_way), Sgd(0.4), 1, first_order=True
+    )
+    z = learner.net(support.x)
+    prototypes = support.y.T @ z / 2
+    torch.testing.assert_close(step["1.weight"], 0.4 * (prototypes - z.mean(0)))
+
+
+def test_a_learned_head_shrinks_to_fewer_classes_and_grows_by_its_mean_row():
     learner = curves()
     for n_way in (1, 4):
         params = learner.initial(n_way)

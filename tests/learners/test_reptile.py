@@ -20,13 +20,13 @@ def reptile(net: nn.Module | None = None, **options: object) -> Reptile:
 
 def adapted(learner: Reptile, support: Examples, batch: int, steps: int) -> list[Tensor]:
     """Weights after the inner loop, by hand: batches of the support in turn, over and over."""
-    model = copy.deepcopy(learner.model)
+    model = copy.deepcopy(learner.model).requires_grad_()
     moments = [torch.zeros_like(p) for p in model.parameters()]
     n = len(support.x)
     for t in range(steps):
         first = (t % (n // batch)) * batch
         rows = slice(first, first + batch)
-        loss = F.cross_entropy(apply(model, support.x[rows], statistics="batch"), support.y[rows])
+        loss = 3 * F.cross_entropy(apply(model, support.x[rows], statistics="batch"), support.y[rows])
         grads = torch.autograd.grad(loss, list(model.parameters()))
         with torch.no_grad():
             for p, v, g in zip(model.parameters(), moments, grads, strict=True):
@@ -50,21 +50,24 @@ def assert_weights(learner: Reptile, expected: list[Tensor]) -> None:
         assert (p - e).abs().max().item() <= 1e-12
 
 
+@pytest.mark.parametrize("learned_head", [False, True])
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 @pytest.mark.parametrize("inner_batch", [None, 4, 100])
 @pytest.mark.parametrize("net", [MLP(2, (6, 6), "tanh"), Conv4(size=16, width=4)], ids=["mlp", "conv4"])
-def test_an_outer_step_goes_eps_of_the_way_to_the_mean_of_the_adapted_weights(rule, inner_batch, net):
-    learner = reptile(copy.deepcopy(net), inner_rule=rule, inner_batch=inner_batch)
+def test_an_outer_step_goes_eps_of_the_way_to_the_mean_of_the_adapted_weights(rule, inner_batch, net, learned_head):
+    learner = reptile(copy.deepcopy(net), inner_rule=rule, inner_batch=inner_batch, learned_head=learned_head)
     tasks = noise_tasks(learner, n_shot=3)  # 9 support examples: batches of 4 leave one out
     theta = [p.detach().clone() for p in learner.parameters()]
     phis = [adapted(learner, tasks.at(i).support, min(inner_batch or 9, 9), steps=5) for i in range(3)]
     outer_step(learner, tasks, eps=0.3)
     mean = [torch.stack(each).mean(0) for each in zip(*phis, strict=True)]
-    assert_weights(learner, [t + 0.3 * (m - t) for t, m in zip(theta, mean, strict=True)])
+    assert all((m != t).any() for t, m in zip(theta, mean, strict=True))
+    weights = [t + 0.3 * (m - t) for t, m in zip(theta, mean, strict=True)]
+    assert_weights(learner, weights if learned_head else [*weights[:-2], *theta[-2:]])
 
 
 def test_one_task_a_step_is_serial_reptile():
-    learner = reptile(inner_rule="sgd", inner_batch=2)
+    learner = reptile(inner_rule="sgd", inner_batch=2, learned_head=True)
     tasks = noise_tasks(learner)
     by_hand = copy.deepcopy(learner)
     for i in range(3):
@@ -77,14 +80,14 @@ def test_one_task_a_step_is_serial_reptile():
 
 
 def test_one_inner_step_is_joint_training():
-    learner = reptile(inner_rule="sgd", inner_steps=1, inner_batch=None)
+    learner = reptile(inner_rule="sgd", inner_steps=1, inner_batch=None, learned_head=True)
     task = noise_tasks(learner).at(0)
     reptiles = torch.autograd.grad(learner.meta_loss(task), list(learner.parameters()))
     joint = torch.autograd.grad(
         F.cross_entropy(learner.model(task.support.x), task.support.y), list(learner.parameters())
     )
     for a, b in zip(reptiles, joint, strict=True):
-        torch.testing.assert_close(a, 0.05 * b)
+        torch.testing.assert_close(a, 0.05 * 3 * b)  # cross-entropy is summed over 3 classes
 
 
 def test_it_trains_on_the_support_alone():
@@ -106,7 +109,7 @@ def test_adapting_takes_all_of_the_support_at_every_step(training):
 
 
 def test_another_number_of_classes_trains_the_rows_of_the_head_that_it_has():
-    learner = reptile()
+    learner = reptile(learned_head=True)
     narrow = noise_tasks(reptile(inner_rule="sgd"))
     narrow = Task(*(Examples(part.x, part.y[..., :2]) for part in narrow))
     gradient = torch.autograd.grad(learner.meta_loss(narrow.at(0)), learner.model[1].weight)[0]

@@ -83,6 +83,12 @@ class Experiment:
     def tasks(self) -> TaskSource:
         """Training tasks."""
         s = self.settings
+        if s.batch_size is not None and s.algorithm != "baseline":
+            raise SettingError(f"batch_size does not apply to {s.algorithm}, only to baseline; leave it out")
+        if s.rotations == "tasks" and s.algorithm == "baseline":
+            raise SettingError(
+                "rotations = 'tasks' turns the classes of a task, and baseline trains on none; use classes"
+            )
         if s.data == "sinusoid":
             return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
         data = self._data().train
@@ -92,7 +98,7 @@ class Experiment:
             data = rotated_classes(data)
         data = data.to(self.device)
         if s.algorithm == "baseline":
-            return Batches(data, s.batch_size, seed=s.seed)
+            return Batches(data, s.batch_size or 128, seed=s.seed)
         way, shot, query = s.train_way or s.n_way, s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
         if query == 0 and s.algorithm != "reptile":
@@ -208,13 +214,19 @@ def _board(experiment: Experiment, folder: Path) -> Iterator[Callable[[Progress]
 def provenance() -> dict[str, Any]:
     """With what a result was made: command, versions, threads, machine and time."""
     return {
-        "command": shlex.join(["quickstudy", *sys.argv[1:]]),
+        "command": shlex.join([*_program(), *sys.argv[1:]]),
         "versions": {name: version(name) for name in ("quickstudy", "torch", "numpy")},
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _program() -> list[str]:
+    """The command line's own name, or the script that calls the package."""
+    script = Path(sys.argv[0])
+    return ["quickstudy"] if script.stem in ("quickstudy", "__main__") else ["python", str(script)]
 
 
 def _load(settings: Settings) -> sources.Source:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
-from quickstudy.experiment import Experiment, check_applies, open_run
+from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.learners import LEARNERS
 from quickstudy.settings import HYPERPARAMETERS, complete
 
@@ -194,6 +194,28 @@ def test_hyperparameters_reach_the_learner_or_stop_the_run(tmp_path):
     with pytest.raises(SettingError, match="head_lr does not apply to maml, only to baseline"):
         trained(tmp_path / "run", **given, head_lr=1)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"algorithm": "maml", "batch_size": 16}, "batch_size does not apply to maml"),
+        ({"algorithm": "baseline", "rotations": "tasks"}, "rotations = 'tasks'"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(given, words):
+    with pytest.raises(SettingError, match=words):
+        _ = Experiment(complete(given)).tasks
+
+
+def test_a_result_names_the_program_that_made_it(monkeypatch):
+    for argv, command in (
+        (["/opt/bin/quickstudy", "train", "--seed", "1"], "quickstudy train --seed 1"),
+        (["lib/quickstudy/__main__.py", "info"], "quickstudy info"),
+        (["demo/demo.py", "--out", "a b"], "python demo/demo.py --out 'a b'"),
+    ):
+        monkeypatch.setattr("sys.argv", argv)
+        assert provenance()["command"] == command
 
 
 def test_data_without_training_classes_is_refused(tmp_path):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.func import grad
 
+from quickstudy.scan import scan
+
 Params = dict[str, Tensor]
+Data = TypeVar("Data")
 
 
 class InnerRule(Protocol):
@@ -72,9 +75,15 @@ class Adam:
         }, state
 
 
+UNROLLED = 5
+"""Most second-order steps whose graphs are all kept. Beyond, ``scan`` computes each step twice: a third slower, in
+constant memory."""
+
+
 def descend(
-    loss: Callable[[Params, int], Tensor],
+    loss: Callable[[Params, Data, int], Tensor],
     params: Params,
+    data: Data,
     rule: InnerRule,
     steps: int,
     *,
@@ -83,28 +92,38 @@ def descend(
     """Parameters after some steps of descent.
 
     Args:
-        loss: Scalar loss of parameters at step t.
+        loss: Scalar loss of parameters and data at step t. What is differentiated or mapped over must reach it through
+            the two, not through its closure.
         params: Where to start.
+        data: What the loss reads: examples, or any tuple or dict of tensors.
         rule: ``Sgd`` or ``Adam``.
         steps: Number of steps.
         first_order: Hold the inner gradients constant for the outer gradient, which then is first-order MAML's; if
             not, the outer gradient is exact.
 
     Returns:
-        Adapted parameters, a differentiable function of ``params``.
+        Adapted parameters, a differentiable function of ``params`` and ``data``.
 
     Source: Finn et al. 2017, eq. 1, arXiv:1703.03400.
 
-    >>> out = descend(lambda p, t: (p["w"] ** 2).sum(), {"w": torch.tensor([1.0])}, Sgd(0.25), steps=2)
-    >>> out["w"]
+    >>> def loss(params, x, t):
+    ...     return ((params["w"] - x) ** 2).sum()
+    >>> descend(loss, {"w": torch.ones(1)}, torch.zeros(1), Sgd(0.25), steps=2)["w"]
     tensor([0.2500])
     """
-    state = rule.init(params)
-    for t in range(steps):
+
+    def step(state: tuple[Params, Params], data: Data, t: int) -> tuple[Params, Params]:
+        now, moments = state
         if first_order:
             with torch.no_grad():
-                grads: Params = grad(loss)({name: p.detach() for name, p in params.items()}, t)
+                grads: Params = grad(loss)({name: p.detach() for name, p in now.items()}, data, t)
         else:
-            grads = grad(loss)(params, t)
-        params, state = rule.step(params, grads, state, t)
-    return params
+            grads = grad(loss)(now, data, t)
+        return rule.step(now, grads, moments, t)
+
+    state = params, rule.init(params)
+    if steps > UNROLLED and not first_order and torch.is_grad_enabled():
+        return scan(step, state, data, steps)[0]
+    for t in range(steps):
+        state = step(state, data, t)
+    return state[0]

@@ -13,7 +13,7 @@ ROOT = Path(quickstudy.__file__).parent
 LAYERS = [
     {"errors"},
     {"tasks"},
-    {"nets"},
+    {"nets", "scan"},
     {"inner"},
     {"learners"},
     {"engine"},

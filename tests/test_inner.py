@@ -10,7 +10,7 @@ from quickstudy.inner import Adam, Params, Sgd, descend
 NUMBERS = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
 
 
-def quadratic(params: Params, t: int) -> Tensor:
+def quadratic(params: Params, data: tuple[()], t: int) -> Tensor:
     return (params["w"] ** 2 * torch.tensor([0.5, 2.0], dtype=torch.float64)).sum() + params["b"].sin().sum()
 
 
@@ -22,7 +22,7 @@ def start() -> Params:
 @given(w=NUMBERS, target=NUMBERS, curvature=st.floats(0, 2), lr=st.floats(0, 1), steps=st.integers(0, 6))
 def test_descent_of_a_parabola_is_known_in_closed_form_with_its_derivative(w, target, curvature, lr, steps):
     def end(w: Tensor) -> Tensor:
-        return descend(lambda p, t: 0.5 * curvature * (p["w"] - target) ** 2, {"w": w}, Sgd(lr), steps)["w"]
+        return descend(lambda p, data, t: 0.5 * curvature * (p["w"] - target) ** 2, {"w": w}, (), Sgd(lr), steps)["w"]
 
     shrink = (1 - lr * curvature) ** steps
     w = torch.tensor(w, dtype=torch.float64)
@@ -39,9 +39,9 @@ def test_a_rule_walks_the_path_of_torch_optim(rule):
         optimizer = torch.optim.Adam(theirs.values(), lr=0.1, betas=(0.0, 0.999), eps=1e-30)
     for steps in range(1, 8):
         optimizer.zero_grad()
-        quadratic(theirs, 0).backward()
+        quadratic(theirs, (), 0).backward()
         optimizer.step()
-        ours = descend(quadratic, start(), rule, steps)
+        ours = descend(quadratic, start(), (), rule, steps)
         for name, p in theirs.items():
             torch.testing.assert_close(ours[name], p.detach(), rtol=1e-12, atol=1e-12)
 
@@ -53,19 +53,21 @@ def test_adam_with_its_usual_eps_is_torch_adam_to_eps():
         optimizer.zero_grad()
         (theirs**2).sum().backward()
         optimizer.step()
-    ours = descend(lambda p, t: (p["w"] ** 2).sum(), {"w": torch.tensor([1.0, -2.0]).double()}, Adam(0.01), 20)["w"]
+    ours = descend(
+        lambda p, data, t: (p["w"] ** 2).sum(), {"w": torch.tensor([1.0, -2.0]).double()}, (), Adam(0.01), 20
+    )["w"]
     torch.testing.assert_close(ours, theirs.detach(), rtol=1e-7, atol=0)
 
 
 def test_a_gradient_as_small_as_eps_takes_the_share_of_a_step_that_the_root_says():
-    step = descend(lambda p, t: 0.1 * p["w"], {"w": torch.tensor(0.0).double()}, Adam(1.0, eps=0.1), 1)["w"]
+    step = descend(lambda p, data, t: 0.1 * p["w"], {"w": torch.tensor(0.0).double()}, (), Adam(1.0, eps=0.1), 1)["w"]
     assert step.item() == pytest.approx(-(0.5**0.5))
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_the_meta_gradient_through_adam_is_finite_where_a_gradient_is_zero(steps):
     def outer(w: Tensor) -> Tensor:
-        return descend(lambda p, t: (p["w"][0] ** 2).sum(), {"w": w}, Adam(0.1), steps)["w"].sum()
+        return descend(lambda p, data, t: (p["w"][0] ** 2).sum(), {"w": w}, (), Adam(0.1), steps)["w"].sum()
 
     slope = grad(outer)(torch.tensor([1.0, 2.0]))  # nothing pulls at w[1]: its second moment stays 0
     assert torch.isfinite(slope).all()
@@ -78,7 +80,7 @@ def test_the_derivative_of_where_it_ends_is_that_of_finite_differences(rule):
 
     def end(s: Tensor) -> Tensor:
         params = {name: p + s * direction[name] for name, p in start().items()}
-        return torch.cat([p.flatten() for p in descend(quadratic, params, rule, 4).values()])
+        return torch.cat([p.flatten() for p in descend(quadratic, params, (), rule, 4).values()])
 
     zero, h = torch.tensor(0.0).double(), 1e-5
     numeric = (end(zero + h) - end(zero - h)) / (2 * h)
@@ -88,7 +90,7 @@ def test_the_derivative_of_where_it_ends_is_that_of_finite_differences(rule):
 @pytest.mark.parametrize("rule", [Sgd(0.1), Adam(0.1)])
 def test_first_order_ends_at_the_same_place_with_the_derivative_one(rule):
     def end(w: Tensor, first_order: bool) -> Tensor:
-        return descend(quadratic, start() | {"w": w}, rule, 3, first_order=first_order)["w"]
+        return descend(quadratic, start() | {"w": w}, (), rule, 3, first_order=first_order)["w"]
 
     w = start()["w"]
     assert torch.equal(end(w, True), end(w, False))
@@ -99,11 +101,11 @@ def test_first_order_ends_at_the_same_place_with_the_derivative_one(rule):
 def test_the_loss_is_told_the_step():
     seen: list[int] = []
 
-    def loss(params: Params, t: int) -> Tensor:
+    def loss(params: Params, data: tuple[()], t: int) -> Tensor:
         seen.append(t)
         return params["w"].sum() * t
 
-    out = descend(loss, {"w": torch.zeros(1)}, Sgd(1.0), 4)
+    out = descend(loss, {"w": torch.zeros(1)}, (), Sgd(1.0), 4)
     assert seen == [0, 1, 2, 3]
     assert out["w"].item() == -6
 
@@ -111,7 +113,7 @@ def test_the_loss_is_told_the_step():
 @pytest.mark.parametrize("first_order", [False, True])
 def test_the_start_is_left_as_it_was(first_order):
     params = {name: p.requires_grad_() for name, p in start().items()}
-    descend(quadratic, params, Adam(0.1), 3, first_order=first_order)
+    descend(quadratic, params, (), Adam(0.1), 3, first_order=first_order)
     assert all(
         torch.equal(p, before) and p.grad is None for p, before in zip(params.values(), start().values(), strict=True)
     )
@@ -122,6 +124,6 @@ def test_many_descents_at_once_are_each_alone(rule):
     starts = torch.linspace(-2, 2, 5).double()[:, None]
 
     def end(w: Tensor) -> Tensor:
-        return descend(lambda p, t: (p["w"] ** 4).sum(), {"w": w}, rule, 3)["w"]
+        return descend(lambda p, data, t: (p["w"] ** 4).sum(), {"w": w}, (), rule, 3)["w"]
 
     torch.testing.assert_close(torch.vmap(end)(starts), torch.stack([end(w) for w in starts]), rtol=1e-14, atol=0)

@@ -41,12 +41,12 @@ class Baseline(Learner):
         """Fit a linear head to the support's features."""
         z = apply(self.net, support.x, statistics="population")
 
-        def loss(params: Params, t: int) -> Tensor:
-            return self.prediction_loss(F.linear(z, params["weight"], params["bias"]), support.y)
+        def loss(params: Params, features: Examples, t: int) -> Tensor:
+            return self.prediction_loss(F.linear(features.x, params["weight"], params["bias"]), features.y)
 
         n_way = support.y.shape[-1]
         zero = {"weight": z.new_zeros(n_way, z.shape[-1]), "bias": z.new_zeros(n_way)}
-        head = descend(loss, zero, Sgd(self.head_lr), self.head_steps, first_order=True)
+        head = descend(loss, zero, Examples(z, support.y), Sgd(self.head_lr), self.head_steps, first_order=True)
         return lambda x: F.linear(apply(self.net, x, statistics="population"), head["weight"], head["bias"])
 
     def meta_loss(self, task: Task) -> Tensor:

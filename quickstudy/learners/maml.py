@@ -54,8 +54,9 @@ class MAML(GradientLearner):
         """Descend on the support from the meta-learned weights."""
         steps = self.inner_steps if self.training or self.test_steps is None else self.test_steps
         phi = descend(
-            lambda params, t: self.support_loss(params, support),
+            lambda params, examples, t: self.support_loss(params, examples),
             self.initial(support.y.shape[-1]),
+            support,
             Sgd(self.inner_lr),
             steps,
             first_order=self.first_order,

@@ -77,9 +77,9 @@ class Reptile(GradientLearner):
         size = min(batch or n, n)
         rule: InnerRule = Adam(self.inner_lr) if self.inner_rule == "adam" else Sgd(self.inner_lr)
 
-        def loss(params: Params, t: int) -> Tensor:
+        def loss(params: Params, examples: Examples, t: int) -> Tensor:
             first = t % (n // size) * size
             rows = slice(first, first + size)
-            return self.support_loss(params, Examples(support.x[rows], support.y[rows]))
+            return self.support_loss(params, Examples(examples.x[rows], examples.y[rows]))
 
-        return descend(loss, self.initial(support.y.shape[-1]), rule, steps, first_order=True)
+        return descend(loss, self.initial(support.y.shape[-1]), support, rule, steps, first_order=True)

@@ -83,7 +83,7 @@ def assert_equal(ours: list[Tensor], theirs: list[Tensor]) -> None:
 
 
 MODELS = pytest.mark.parametrize("make", [images, images_learned_head, curves])
-STEPS = pytest.mark.parametrize("steps", [1, 3])
+STEPS = pytest.mark.parametrize("steps", [1, 3, 7])
 
 
 @MODELS
@@ -187,7 +187,11 @@ def test_a_first_step_from_a_zero_head_makes_each_row_a_centred_prototype_whatev
     learner = MAML(MLP(2, (8,)), n_way=3, inner_lr=0.4)
     support = Examples(torch.randn(2 * n_way, 2), torch.eye(n_way).repeat(2, 1))
     step = descend(
-        lambda params, t: learner.support_loss(params, support), learner.initial(n_way), Sgd(0.4), 1, first_order=True
+        lambda params, examples, t: learner.support_loss(params, examples),
+        learner.initial(n_way),
+        support,
+        Sgd(0.4),
+        1,
     )
     z = learner.net(support.x)
     prototypes = support.y.T @ z / 2

@@ -24,18 +24,15 @@ def map_tasks(
     Args:
         fn: Function of one task, pure.
         tasks: A batch of tasks.
-        engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where
-            it takes more than one.
+        engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where it takes more than one.
         chunk_size: Tasks that one vmap takes; by default all on a GPU, and what fits a CPU's cache.
 
     >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
     >>> map_tasks(lambda task: task.query.x.sum(), tasks)
     tensor([2., 2., 2.])
     """
-    if chunk_size is None and not tasks.query.x.is_cuda:
-        numbers = tasks.support.x[0].numel() + tasks.query.x[0].numel()
-        chunk_size = max(1, CACHE_NUMBERS // max(1, numbers))
-    if engine == "loop" or (engine == "auto" and (chunk_size == 1 or len(tasks) == 1)):
+    chunk_size = chunk_size or _chunk_size(tasks)
+    if engine == "loop" or (engine == "auto" and min(chunk_size, len(tasks)) == 1):
         return torch.stack([fn(tasks.at(i)) for i in range(len(tasks))])
 
     def flat(sx: Tensor, sy: Tensor, qx: Tensor, qy: Tensor) -> Tensor:
@@ -43,3 +40,48 @@ def map_tasks(
 
     mapped: Callable[..., Tensor] = torch.vmap(flat, chunk_size=chunk_size)
     return mapped(*tasks.support, *tasks.query)
+
+
+def backward(
+    fn: Callable[[Task], Tensor],
+    tasks: Task,
+    total: int | None = None,
+    *,
+    engine: Engine = "auto",
+    chunk_size: int | None = None,
+) -> Tensor:
+    """Add the gradient of the mean of ``fn`` over tasks to the parameters' ``.grad``, chunk by chunk.
+
+    Memory is that of one chunk's graph, whatever the number of tasks.
+
+    Args:
+        fn: Scalar function of one task, pure.
+        tasks: A batch of tasks.
+        total: What the sum is divided by; the number of tasks if None, more where others hold the rest of a batch.
+        engine: As in ``map_tasks``.
+        chunk_size: As in ``map_tasks``.
+
+    Returns:
+        The mean, a scalar without a graph.
+
+    >>> weight = torch.ones(1, requires_grad=True)
+    >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
+    >>> backward(lambda task: (weight * task.query.x).sum(), tasks), weight.grad
+    (tensor(2.), tensor([2.]))
+    """
+    total = total or len(tasks)
+    chunk_size = 1 if engine == "loop" else chunk_size or _chunk_size(tasks)
+    mean = tasks.query.x.new_zeros(())
+    for first in range(0, len(tasks), chunk_size):
+        part = map_tasks(fn, tasks.at(slice(first, first + chunk_size)), engine=engine, chunk_size=chunk_size)
+        loss = part.sum() / total
+        loss.backward()  # type: ignore[no-untyped-call]
+        mean = mean + loss.detach()
+    return mean
+
+
+def _chunk_size(tasks: Task) -> int:
+    if tasks.query.x.is_cuda or not len(tasks):
+        return max(1, len(tasks))
+    numbers = tasks.support.x[0].numel() + tasks.query.x[0].numel()
+    return max(1, CACHE_NUMBERS // max(1, numbers))

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from quickstudy.engine import map_tasks
 from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
 from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.workers import ALONE, Workers
 
 BATCH = 10
 """Tasks evaluated together. Fixed, because task i of step s depends on both."""
@@ -58,7 +58,12 @@ class Evaluation:
 
 
 def evaluate(
-    learner: Learner, tasks: TaskSource, *, n_tasks: int = 600, transductive: bool | None = None
+    learner: Learner,
+    tasks: TaskSource,
+    *,
+    n_tasks: int = 600,
+    transductive: bool | None = None,
+    workers: Workers = ALONE,
 ) -> Evaluation:
     """Mean accuracy (or squared error) of a learner over tasks.
 
@@ -67,6 +72,7 @@ def evaluate(
         tasks: Where tasks come from; the same source and seed give the same figure.
         n_tasks: Number of tasks, at least 2.
         transductive: Whether predictors may use the statistics of all queries; the learner's own setting if None.
+        workers: Processes that share the tasks; each gets the whole result.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP
@@ -81,7 +87,8 @@ def evaluate(
         for step in range(math.ceil(n_tasks / BATCH)):
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
             # One after another: with 15 queries a class, measured no slower than vmap for any learner.
-            values += map_tasks(lambda task: task_metric(learner, task), batch, engine="loop").tolist()
+            mine = workers.share(batch)
+            values += workers.gather([task_metric(learner, mine.at(i)).item() for i in range(len(mine))])
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
         used = learner.transductive
     metric = "accuracy" if learner.loss == "cross_entropy" else "mse"

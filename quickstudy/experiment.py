@@ -30,6 +30,7 @@ from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import Progress, outer_loop
+from quickstudy.workers import ALONE, Workers, check_shares
 
 
 class Experiment:
@@ -37,6 +38,7 @@ class Experiment:
 
     Args:
         settings: As ``load_settings`` or ``complete`` gives them.
+        workers: Processes that share the training; the first of them writes the run folder.
 
     >>> from quickstudy.settings import complete
     >>> run = Experiment(complete({"data": "sinusoid", "algorithm": "maml", "steps": 2}))
@@ -44,12 +46,19 @@ class Experiment:
     [1, 2]
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, workers: Workers = ALONE) -> None:
+        self.settings, self.workers = settings, workers
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.device = _device(settings.device)
         self.source = None if settings.data == "sinusoid" else _load(settings)
+
+    def check(self, folder: Path) -> None:
+        """Refuse what cannot run, before anything is started or written."""
+        if (folder / "run.json").exists():
+            raise SettingError(f"there is a run in {str(folder)!r} already; choose another folder with --out")
+        check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
+        _ = self.tasks, self.learner
 
     def train(self, folder: Path | None = None) -> Iterator[Progress]:
         """Run the outer loop, and keep settings, metrics and the best weights in ``folder`` as it goes."""
@@ -68,8 +77,9 @@ class Experiment:
             validate_every=settings.validate_every,
             validation_tasks=settings.validation_tasks,
             patience=settings.patience,
+            workers=self.workers,
         )
-        return progress if folder is None else self._recorded(progress, folder)
+        return progress if folder is None or self.workers.rank else self._recorded(progress, folder)
 
     def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
         """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
@@ -140,8 +150,7 @@ class Experiment:
 
     def _recorded(self, progress: Iterator[Progress], folder: Path) -> Iterator[Progress]:
         """The same progress, written down."""
-        if (folder / "run.json").exists():
-            raise SettingError(f"there is a run in {str(folder)!r} already; choose another folder with --out")
+        self.check(folder)
         record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
         images = vars(self.source.images) if self.source else None
         with ExitStack() as stack:

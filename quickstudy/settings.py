@@ -82,6 +82,7 @@ class Settings(BaseModel):
     patience: int | None = Field(None, ge=1, description="Stop after so many validations without a better one.")
     tensorboard: bool = Field(False, description="Write metrics for TensorBoard too, in the run folder.")
     device: str = Field("auto", description="cpu, cuda, or auto.")
+    workers: int = Field(1, ge=1, description="Local processes that share a step's tasks, one thread each.")
     threads: int | None = Field(None, ge=1, description="CPU threads; torch's own choice if not set.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +22,25 @@ def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_se
         return
     from quickstudy.experiment import Experiment
     from quickstudy.training import show
+    from quickstudy.workers import join
 
     folder = out or Path("runs") / default_name(settings)
-    progress = Experiment(settings).train(folder)
-    with between_steps() as check:
-        for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
+    if settings.workers > 1 and "WORLD_SIZE" not in os.environ:
+        Experiment(settings).check(folder)  # here one line says what is wrong; there each process would
+        launch(settings.workers)
+    with join() as workers, between_steps() as check:
+        progress = Experiment(settings, workers).train(folder)
+        for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}", quiet=workers.rank > 0):
             check()
-    print(folder)
+    if workers.rank == 0:
+        print(folder)
+
+
+def launch(workers: int) -> None:
+    """Become torchrun, which starts this same command ``workers`` times and gives each one thread."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    os.execve(sys.executable, [*torchrun, "--module", "quickstudy", *sys.argv[1:]], environment)
 
 
 @contextmanager

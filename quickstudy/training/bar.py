@@ -11,8 +11,10 @@ from rich.progress import Progress as Bar
 from quickstudy.training.outer import Progress
 
 
-def show(progress: Iterator[Progress], steps: int, title: str) -> Iterator[Progress]:
-    """The same progress, shown on stderr: steps, loss, last validation, time left. Silent where it is no terminal.
+def show(progress: Iterator[Progress], steps: int, title: str, *, quiet: bool = False) -> Iterator[Progress]:
+    """The same progress, shown on stderr: steps, loss, last validation, time left.
+
+    Silent where stderr is no terminal, and where ``quiet``: in all worker processes but one.
 
     >>> [p.step for p in show(iter([Progress(1, 0.5, 0.1, 2.0)]), steps=1, title="maml")]
     [1]
@@ -25,7 +27,7 @@ def show(progress: Iterator[Progress], steps: int, title: str) -> Iterator[Progr
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task(title, total=steps, state="")
         validation = ""
         for p in progress:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.engine import map_tasks
+from quickstudy.engine import backward
 from quickstudy.errors import QuickstudyError
 from quickstudy.evaluation import Evaluation, evaluate
 from quickstudy.learners import Learner
-from quickstudy.tasks.task import TaskSource
+from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.workers import ALONE, Workers, check_shares
 
 OBSERVED = 1024
 """Training inputs that population statistics are measured on."""
@@ -64,6 +66,7 @@ def outer_loop(
     validate_every: int = 500,
     validation_tasks: int = 200,
     patience: int | None = None,
+    workers: Workers = ALONE,
 ) -> Iterator[Progress]:
     """Improve a learner over many tasks; yields after every step, and ends with the best learner on validation.
 
@@ -80,6 +83,7 @@ def outer_loop(
         validate_every: Steps from one validation to the next; one more comes at the end.
         validation_tasks: Tasks of a validation.
         patience: Stop after this many validations without a better one.
+        workers: Processes that share each step's tasks, from ``quickstudy.workers.join``. All walk the same path.
 
     Raises:
         DivergedError: The loss is NaN or infinite.
@@ -92,6 +96,12 @@ def outer_loop(
     >>> [progress.step for progress in outer_loop(learner, Sinusoid(), optimizer, steps=2, tasks_per_step=4)]
     [1, 2]
     """
+    check_shares(tasks_per_step, workers.size)
+
+    def meta_loss(task: Task) -> Tensor:
+        with torch.autocast(task.query.x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            return learner.meta_loss(task)
+
     start = time.perf_counter()
     best: Evaluation | None = None
     best_state = None
@@ -99,10 +109,8 @@ def outer_loop(
     for step in range(1, steps + 1):
         learner.train()
         optimizer.zero_grad()
-        batch = tasks.sample(step, tasks_per_step)
-        with torch.autocast(batch.query.x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            loss = map_tasks(learner.meta_loss, batch).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = backward(meta_loss, workers.share(tasks.sample(step, tasks_per_step)), tasks_per_step)
+        workers.sum([loss, *(p.grad for p in learner.parameters() if p.grad is not None)])
         value = loss.item()
         if not math.isfinite(value):
             raise DivergedError(f"the loss is {value} at step {step}; lower outer_lr or inner_lr, or clip the gradient")
@@ -119,7 +127,7 @@ def outer_loop(
             if validation is None:
                 is_best = True
             else:
-                result = evaluate(learner, validation, n_tasks=validation_tasks)
+                result = evaluate(learner, validation, n_tasks=validation_tasks, workers=workers)
                 is_best = _better(result, best)
                 worse = 0 if is_best else worse + 1
                 if is_best:

@@ -1,0 +1,84 @@
+"""Several processes that train one learner: each takes its share of a step's tasks, and they sum their gradients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from quickstudy.errors import SettingError
+from quickstudy.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes of a run, as one of them sees them.
+
+    Attributes:
+        rank: Number of this process, from 0; the first one writes files and shows progress.
+        size: How many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def share(self, tasks: Task) -> Task:
+        """This process's tasks of a batch: every ``size``-th from ``rank`` on.
+
+        >>> tasks = torch.arange(5)[:, None, None]
+        >>> Workers(1, 2).share(Task(*[(tasks, tasks)] * 2)).support[0].flatten().tolist()
+        [1, 3]
+        """
+        return tasks.at(slice(self.rank, None, self.size))
+
+    def sum(self, tensors: list[Tensor]) -> None:
+        """Put the sum over all processes in the place of each tensor, in one exchange."""
+        if self.size > 1 and tensors:
+            flat = torch.cat([t.flatten() for t in tensors])
+            dist.all_reduce(flat)
+            for t, total in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
+                t.copy_(total.view_as(t))
+
+    def gather(self, values: list[float]) -> list[float]:
+        """The figures of all tasks, in their order, from those of each process's share."""
+        if self.size == 1:
+            return values
+        shares: list[list[float]] = [[]] * self.size
+        dist.all_gather_object(shares, values)
+        return [shares[i % self.size][i // self.size] for i in range(sum(map(len, shares)))]
+
+
+ALONE = Workers()
+
+
+def check_shares(tasks_per_step: int, workers: int) -> None:
+    """Refuse more workers than a step has tasks.
+
+    >>> check_shares(tasks_per_step=16, workers=2)
+    """
+    if tasks_per_step < workers:
+        raise SettingError(
+            f"tasks_per_step={tasks_per_step} leaves some of {workers} workers idle; raise it or take fewer workers"
+        )
+
+
+@contextmanager
+def join() -> Iterator[Workers]:
+    """Meet the processes that ``torchrun`` started, over NCCL on GPUs and gloo otherwise; alone without it."""
+    if "WORLD_SIZE" not in os.environ:
+        yield ALONE
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl")
+    else:
+        dist.init_process_group("gloo")
+    try:
+        yield Workers(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()

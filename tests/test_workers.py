@@ -1,0 +1,42 @@
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+TRAIN = shlex.split("train --data sinusoid --steps 6 --tasks-per-step 5 --validate-every 3 --validation-tasks 7")
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+
+
+def run(folder: Path, *command: str) -> dict[str, object]:
+    """Train in real processes; the last line of the metrics."""
+    subprocess.run([*command, "--out", str(folder)], check=True, capture_output=True, timeout=120)
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 7))
+    return json.loads(lines[-1])
+
+
+@pytest.mark.parametrize("algorithm", ["maml", pytest.param("reptile", marks=pytest.mark.slow)])
+def test_two_and_four_processes_walk_the_path_of_one(tmp_path, algorithm):
+    quickstudy = [sys.executable, "-m", "quickstudy", *TRAIN, "--algorithm", algorithm]
+    launched = [*TORCHRUN, "--nproc-per-node", "4", "--module", "quickstudy", *quickstudy[3:]]
+    commands = {1: quickstudy, 2: [*quickstudy, "--workers", "2"], 4: launched}
+    last = {n: run(tmp_path / str(n), *command) for n, command in commands.items()}
+    weights = {n: load_file(tmp_path / str(n) / "model.safetensors") for n in commands}
+    for n in (2, 4):
+        assert last[n]["loss"] == pytest.approx(last[1]["loss"], rel=1e-5)
+        assert last[n]["validation"]["mean"] == pytest.approx(last[1]["validation"]["mean"], rel=1e-5)
+        for name, w in weights[1].items():
+            assert (weights[n][name] - w).abs().max() <= 1e-5 * w.abs().max()
+
+
+def test_workers_without_a_task_are_refused_in_one_line_before_anything_starts(tmp_path):
+    command = [sys.executable, "-m", "quickstudy", *TRAIN, "--algorithm", "maml", "--workers", "6"]
+    done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("quickstudy: tasks_per_step=5 leaves some of 6 workers idle")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()

@@ -26,8 +26,9 @@ test: setup  ## Lint, types, doctests and tests
 test-slow: setup  ## The tests that need more than 20 s each
 	$(BIN)/pytest -m slow
 
-bench: setup  ## Time episodes from memory against files
+bench: setup  ## Time episodes against files, and outer steps beside other libraries; half an hour
 	$(BIN)/python benchmarks/episodes.py
+	$(BIN)/quickstudy bench --out results/speed/engine.json --plot results/speed/engine.png
 
 clean:  ## Remove what was built
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

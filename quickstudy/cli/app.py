@@ -122,6 +122,21 @@ def algorithms(json: Json = False) -> None:
 
 
 @app.command()
+def bench(
+    toy: Annotated[bool, typer.Option("--toy", help="A few small rows, to see that it runs.")] = False,
+    repetitions: Annotated[int, typer.Option(min=1, help="Timed runs of each contender, in turn.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of our second entry.")] = 2,
+    out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
+    json: Json = False,
+) -> None:
+    """Time an outer step beside a plain loop and other libraries, on this machine."""
+    from quickstudy.cli.bench import bench
+
+    bench(toy, repetitions, workers, out, plot, json)
+
+
+@app.command()
 def info(json: Json = False) -> None:
     """Versions, device, threads and folders: what a report of a fault should hold."""
     from quickstudy.cli.listing import info

@@ -1,0 +1,1 @@
+"""Speed beside other ways to do the same: `quickstudy bench`."""

@@ -1,0 +1,138 @@
+"""Ways to compute one outer step's loss and gradient, ours and others', all of the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from quickstudy.bench.work import Work
+from quickstudy.engine import backward
+from quickstudy.learners.gradient import GradientLearner
+from quickstudy.nets import apply
+from quickstudy.tasks.task import Examples
+from quickstudy.workers import ALONE, Workers
+
+Step = Callable[[], tuple[Tensor, list[Tensor]]]
+"""One outer step: the loss, and the gradient of every parameter."""
+
+
+def ours(work: Work, workers: Workers = ALONE) -> Step:
+    """This package, with as many workers as there are."""
+    learner, tasks = work.learner(), workers.share(work.tasks())
+
+    def step() -> tuple[Tensor, list[Tensor]]:
+        learner.zero_grad()
+        loss = backward(learner.meta_loss, tasks, work.n_tasks)
+        gradients = _gradients(learner)
+        workers.sum([loss, *gradients])
+        return loss, gradients
+
+    return step
+
+
+def plain_loop(work: Work) -> Step:
+    """A loop over tasks with ``functional_call`` and ``autograd.grad``, as one writes it by hand."""
+    learner, tasks = work.learner(), work.tasks()
+    model = learner.model
+    theta: dict[str, Tensor] = dict(model.named_parameters())
+
+    def descend(support: Examples) -> dict[str, Tensor]:
+        params = theta
+        for _ in range(work.inner_steps):
+            loss = _support_loss(learner, apply(model, support.x, params, statistics="batch"), support)
+            grads = torch.autograd.grad(loss, list(params.values()), create_graph=work.algorithm == "maml")
+            params = {name: p - 0.01 * g for (name, p), g in zip(params.items(), grads, strict=True)}
+        return params
+
+    def reptile() -> tuple[Tensor, list[Tensor]]:
+        gradients = [torch.zeros_like(p) for p in theta.values()]
+        loss = torch.zeros(())
+        for i in range(len(tasks)):
+            phi = descend(tasks.at(i).support)
+            for total, p, q in zip(gradients, theta.values(), phi.values(), strict=True):
+                moved = p.detach() - q.detach()
+                total += moved / len(tasks)
+                loss += 0.5 * (moved**2).sum() / len(tasks)
+        return loss, gradients
+
+    def maml() -> tuple[Tensor, list[Tensor]]:
+        losses = []
+        for i in range(len(tasks)):
+            support, query = tasks.at(i)
+            params = descend(support)
+            losses.append(learner.prediction_loss(apply(model, query.x, params, statistics="batch"), query.y))
+        loss = torch.stack(losses).mean()
+        return loss.detach(), list(torch.autograd.grad(loss, list(theta.values())))
+
+    return reptile if work.algorithm == "reptile" else maml
+
+
+def higher(work: Work) -> Step:
+    """The library higher 0.2.1."""
+    from higher import innerloop_ctx
+
+    learner, tasks = work.learner(), work.tasks()
+    optimizer = torch.optim.SGD(learner.model.parameters(), lr=0.01)
+
+    def step() -> tuple[Tensor, list[Tensor]]:
+        learner.zero_grad()
+        total = torch.zeros(())
+        for i in range(len(tasks)):
+            support, query = tasks.at(i)
+            with innerloop_ctx(learner.model, optimizer, copy_initial_weights=False) as (model, inner):
+                for _ in range(work.inner_steps):
+                    inner.step(_support_loss(learner, apply(model, support.x, statistics="batch"), support))
+                loss = learner.prediction_loss(apply(model, query.x, statistics="batch"), query.y) / len(tasks)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += loss.detach()
+        return total, _gradients(learner)
+
+    return step
+
+
+def torchopt(work: Work) -> Step:
+    """The library TorchOpt 0.7.3."""
+    import torchopt
+
+    learner, tasks = work.learner(), work.tasks()
+    model = learner.model
+    inner = torchopt.MetaSGD(model, lr=0.01)
+
+    def step() -> tuple[Tensor, list[Tensor]]:
+        parameters = list(learner.parameters())
+        weights = torchopt.extract_state_dict(model, by="reference", detach_buffers=True)
+        state = torchopt.extract_state_dict(inner, by="reference")
+        losses = []
+        for i in range(len(tasks)):
+            support, query = tasks.at(i)
+            for _ in range(work.inner_steps):
+                inner.step(_support_loss(learner, apply(model, support.x, statistics="batch"), support))
+            losses.append(learner.prediction_loss(apply(model, query.x, statistics="batch"), query.y))
+            torchopt.recover_state_dict(model, weights)
+            torchopt.recover_state_dict(inner, state)
+        loss = torch.stack(losses).mean()
+        return loss.detach(), list(torch.autograd.grad(loss, parameters))
+
+    return step
+
+
+CONTENDERS: dict[str, Callable[[Work], Step]] = {"ours": ours, "plain loop": plain_loop}
+CONTENDERS |= {name: way for name, way in (("higher", higher), ("torchopt", torchopt)) if find_spec(name)}
+"""By name; the peers where they are installed (``pip install 'quickstudy[bench]'``)."""
+
+
+def takes(contender: str, work: Work) -> bool:
+    """Whether a contender has a way to do this: the peers' inner loops are for second order."""
+    return contender in ("ours", "plain loop") or work.algorithm == "maml"
+
+
+def _support_loss(learner: GradientLearner, prediction: Tensor, support: Examples) -> Tensor:
+    loss = learner.prediction_loss(prediction, support.y)
+    return loss * support.y.shape[-1] if learner.loss == "cross_entropy" else loss
+
+
+def _gradients(learner: GradientLearner) -> list[Tensor]:
+    return [p.grad for p in learner.parameters() if p.grad is not None]

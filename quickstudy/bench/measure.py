@@ -1,0 +1,210 @@
+"""Contenders side by side: each in processes of its own, asked in turn, and held to the same numbers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from quickstudy.bench.contenders import CONTENDERS, Step, ours, plain_loop, takes
+from quickstudy.bench.work import Work
+from quickstudy.workers import join
+
+AGREEMENT = 1e-4
+"""Largest relative difference of losses and gradients between contenders that do the same."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One contender at one row.
+
+    Attributes:
+        contender: Its name.
+        seconds: Of every repetition.
+        megabytes: Peak memory above that before the row; None where the system does not say.
+        off: Largest relative difference of loss and gradient from the plain loop's.
+    """
+
+    contender: str
+    seconds: tuple[float, ...]
+    megabytes: float | None
+    off: float
+
+    @property
+    def median(self) -> float:
+        """Of the seconds."""
+        return median(self.seconds)
+
+    @property
+    def valid(self) -> bool:
+        """Whether it computed the same numbers."""
+        return self.off <= AGREEMENT
+
+
+@dataclass(frozen=True)
+class Row:
+    """All contenders at one row, and the floor: the counted operations at the speed of a matrix product."""
+
+    work: Work
+    timings: dict[str, Timing]
+    floor: float
+
+
+class Contender:
+    """A contender's processes, which wait until they are asked."""
+
+    def __init__(self, name: str, workers: int = 1) -> None:
+        self.name = name
+        context = multiprocessing.get_context("spawn")
+        port = _free_port()
+        pipes = [context.Pipe() for _ in range(workers)]
+        self.pipes = [ours for ours, _ in pipes]
+        self.processes = [
+            context.Process(target=_serve, args=(theirs, name, rank, workers, port), daemon=True)
+            for rank, (_, theirs) in enumerate(pipes)
+        ]
+        for process in self.processes:
+            process.start()
+
+    def ask(self, question: str, work: Work | None = None) -> Any:
+        """The first process's answer, when all have theirs."""
+        for pipe in self.pipes:
+            pipe.send((question, work))
+        answers = [pipe.recv() for pipe in self.pipes]
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers[0] if question != "memory" else sum(answers) if None not in answers else None
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self.processes:
+            process.terminate()
+            process.join()
+
+
+@contextmanager
+def contenders(workers: int = 2) -> Iterator[list[Contender]]:
+    """Every contender that is installed, ours a second time with several workers, each in processes of its own."""
+    them = [Contender(name) for name in CONTENDERS]
+    if workers > 1:
+        them.append(Contender(f"ours, {workers} workers", workers))
+    try:
+        yield them
+    finally:
+        for contender in them:
+            contender.close()
+
+
+def measure(work: Work, them: Sequence[Contender], repetitions: int = 5) -> Row:
+    """Time one row: a first run of each to warm up and compare, then all in turn, again and again."""
+    apt = [c for c in them if takes(c.name.partition(",")[0], work) and len(c.pipes) <= work.n_tasks]
+    found: dict[str, tuple[Tensor, Tensor]] = {c.name: c.ask("compare", work) for c in apt}
+    memory = {c.name: c.ask("memory", work) for c in apt}
+    loss, gradient = found["plain loop"]
+    off = {
+        name: max(float((a - loss).abs() / loss.abs()), float((g - gradient).norm() / gradient.norm()))
+        for name, (a, g) in found.items()
+    }
+    seconds: dict[str, list[float]] = {c.name: [] for c in apt}
+    peaks = []
+    plain = next(c for c in apt if c.name == "plain loop")
+    for _ in range(repetitions):
+        for c in apt:
+            seconds[c.name].append(c.ask("time", work))
+        peaks.append(plain.ask("peak"))
+    timings = {name: Timing(name, tuple(s), memory[name], off[name]) for name, s in seconds.items()}
+    return Row(work, timings, plain.ask("flops", work) / median(peaks))
+
+
+def flops(work: Work) -> float:
+    """Floating-point operations of a step's convolutions and matrix products, counted in the plain loop.
+
+    >>> 1e6 < flops(Work(net="mlp", n_shot=10, inner_steps=1, n_tasks=100)) < 1e8
+    True
+    """
+    one = Work(**(vars(work) | {"n_tasks": 1}))
+    with FlopCounterMode(display=False) as counter:
+        plain_loop(one)()
+    return float(counter.get_total_flops() * work.n_tasks)
+
+
+def matrix_product_peak(size: int = 1024) -> float:
+    """Operations a second of a float32 matrix product, with this process's threads."""
+    a, b = torch.rand(2, size, size)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ b
+        seconds.append(time.perf_counter() - start)
+    return 2 * size**3 / min(seconds)
+
+
+def _serve(pipe: Connection, name: str, rank: int, size: int, port: int) -> None:
+    """A contender's process: answers questions until it is ended."""
+    if size > 1:
+        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
+        os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+        torch.set_num_threads(1)
+    with join() as workers:
+        work: Work | None = None
+        step: Step | None = None
+        while True:
+            question, asked = pipe.recv()
+            try:
+                if question in ("compare", "memory", "time") and asked != work:
+                    work, step = asked, ours(asked, workers) if name.startswith("ours") else CONTENDERS[name](asked)
+                pipe.send(_answer(question, asked, step))
+            except Exception as error:
+                pipe.send(RuntimeError(f"{name} at {asked}: {error}"))
+
+
+def _answer(question: str, work: Work, step: Step | None) -> Any:
+    if question == "peak":
+        return matrix_product_peak()
+    if question == "flops":
+        return flops(work)
+    assert step is not None
+    if question == "memory":
+        return _peak_memory(step)
+    start = time.perf_counter()
+    loss, gradients = step()
+    seconds = time.perf_counter() - start
+    if question == "time":
+        return seconds
+    return loss.detach().clone(), torch.cat([g.detach().flatten() for g in gradients])
+
+
+def _peak_memory(step: Step) -> float | None:
+    """Megabytes that a step needs at its peak beyond what the process holds before; only Linux tells."""
+    status = Path("/proc/self/status")
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from now
+        before = _kilobytes(status, "VmRSS")
+        step()
+        return (_kilobytes(status, "VmHWM") - before) / 1024
+    except OSError:
+        return None
+
+
+def _kilobytes(status: Path, name: str) -> int:
+    line = next(line for line in status.read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1])
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return int(s.getsockname()[1])

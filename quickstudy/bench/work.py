@@ -1,0 +1,110 @@
+"""What is timed: one outer step's loss and gradient, of fixed learners on fixed tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from quickstudy.learners import MAML, Reptile
+from quickstudy.learners.gradient import GradientLearner
+from quickstudy.nets import MLP, Conv4
+from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.tasks.task import Examples, Task, one_hot
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row of the benchmark.
+
+    Attributes:
+        algorithm: "maml", "first-order" or "reptile".
+        net: "conv4-64" (28x28, pooled), "conv4-32" (84x84, 3 channels) or "mlp" (sinusoid regression).
+        n_way, n_shot, n_query: Of a task; a sinusoid has ``n_shot`` points and as many queries.
+        inner_steps: SGD steps of the inner loop.
+        n_tasks: Tasks of the outer step.
+    """
+
+    algorithm: Literal["maml", "first-order", "reptile"] = "maml"
+    net: Literal["conv4-64", "conv4-32", "mlp"] = "conv4-64"
+    n_way: int = 5
+    n_shot: int = 1
+    n_query: int = 1
+    inner_steps: int = 5
+    n_tasks: int = 16
+
+    def __str__(self) -> str:
+        if self.net == "mlp":
+            return f"{self.algorithm} sinusoid, {self.n_shot} points, {self._steps()}, {self.n_tasks} tasks"
+        task = f"{self.n_way}-way {self.n_shot}-shot {self.n_query}-query"
+        return f"{self.algorithm} {self.net}, {task}, {self._steps()}, {self.n_tasks} tasks"
+
+    def _steps(self) -> str:
+        return f"{self.inner_steps} step{'s' * (self.inner_steps > 1)}"
+
+    def learner(self) -> GradientLearner:
+        """The learner, the same in every process. Transductive and with a learned head, as the peers' examples are."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            if self.net == "mlp":
+                return MAML(MLP(), 1, inner_lr=0.01, inner_steps=self.inner_steps, loss="mse")
+            net = Conv4() if self.net == "conv4-64" else Conv4(channels=3, size=84, width=32)
+            if self.algorithm == "reptile":
+                return Reptile(
+                    net,
+                    self.n_way,
+                    inner_lr=0.01,
+                    inner_steps=self.inner_steps,
+                    inner_batch=None,
+                    inner_rule="sgd",
+                    learned_head=True,
+                )
+            return MAML(
+                net,
+                self.n_way,
+                inner_lr=0.01,
+                inner_steps=self.inner_steps,
+                first_order=self.algorithm == "first-order",
+                learned_head=True,
+                transductive=True,
+            )
+
+    def tasks(self) -> Task:
+        """The tasks, the same in every process: noise, whose values do not change what a step costs."""
+        if self.net == "mlp":
+            return Sinusoid(self.n_shot, self.n_shot).sample(0, self.n_tasks)
+        draw = torch.Generator().manual_seed(0)
+        shape = (1, 28, 28) if self.net == "conv4-64" else (3, 84, 84)
+
+        def examples(each: int) -> Examples:
+            labels = torch.arange(self.n_way).repeat(each)
+            y = one_hot(labels, self.n_way).expand(self.n_tasks, -1, -1)
+            return Examples(torch.rand(self.n_tasks, len(labels), *shape, generator=draw), y.contiguous())
+
+        return Task(examples(self.n_shot), examples(self.n_query))
+
+
+MAIN = Work()
+WORKS = (
+    MAIN,
+    Work(n_query=15),
+    Work("first-order"),
+    Work("first-order", n_query=15),
+    Work("reptile"),
+    Work(inner_steps=1),
+    Work(n_shot=5),
+    Work(n_way=20, n_tasks=4),
+    Work(net="conv4-32", n_query=15, n_tasks=4),
+    *(Work(n_tasks=n) for n in (1, 4, 64)),
+    *(Work(net="mlp", n_shot=10, inner_steps=1, n_tasks=n) for n in (1, 25, 256)),
+)
+"""The benchmark's rows."""
+
+TOY = (
+    Work(n_tasks=2, inner_steps=2),
+    Work("first-order", n_tasks=2, inner_steps=1),
+    Work("reptile", n_tasks=2, inner_steps=2),
+    Work(net="mlp", n_shot=5, inner_steps=1, n_tasks=4),
+)
+"""Small enough for a test, which looks at agreement and never at times."""

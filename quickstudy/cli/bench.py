@@ -1,0 +1,99 @@
+"""``quickstudy bench``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from quickstudy.bench.measure import Row, contenders, measure
+from quickstudy.bench.work import TOY, WORKS, Work
+from quickstudy.errors import SettingError
+from quickstudy.experiment import provenance
+from quickstudy.model import replace
+
+MAIN_AXIS = Work()
+"""The row whose cost is drawn against the number of tasks."""
+
+
+def bench(toy: bool, repetitions: int, workers: int, out: Path | None, plot: Path | None, as_json: bool) -> None:
+    """Time every row, print the table, and write what was asked for."""
+    console = Console(stderr=True)
+    with contenders(workers) as them:
+        works = track(TOY if toy else WORKS, "timing", console=console, disable=not console.is_terminal)
+        rows = [measure(work, them, repetitions) for work in works]
+    record = {"rows": [_figures(row) for row in rows], "repetitions": repetitions, **provenance()}
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace(out, (json.dumps(record, indent=2) + "\n").encode())
+    if plot is not None:
+        _plot(rows, plot)
+    if as_json:
+        print(json.dumps(record))
+    else:
+        Console().print(_table(rows))
+
+
+def _figures(row: Row) -> dict[str, Any]:
+    plain = row.timings["plain loop"].median
+    return {
+        "work": str(row.work),
+        **vars(row.work),
+        "floor_seconds": row.floor,
+        "contenders": {
+            name: {
+                "median_seconds": t.median,
+                "seconds": t.seconds,
+                "times_plain_loop": plain / t.median if t.valid else None,
+                "share_of_floor": row.floor / t.median if t.valid else None,
+                "megabytes": t.megabytes,
+                "off": t.off,
+                "valid": t.valid,
+            }
+            for name, t in row.timings.items()
+        },
+    }
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="Milliseconds a step (and times as fast as the plain loop), medians; void: other numbers")
+    names = list(dict.fromkeys(name for row in rows for name in row.timings))
+    for heading in ("", *names, "floor"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for row in rows:
+        plain = row.timings["plain loop"].median
+        cells = []
+        for name in names:
+            t = row.timings.get(name)
+            cells.append("" if t is None else f"{1000 * t.median:.1f} ({plain / t.median:.2f})" if t.valid else "void")
+        table.add_row(str(row.work), *cells, f"{1000 * row.floor:.1f} ({plain / row.floor:.2f})")
+    return table
+
+
+def _plot(rows: list[Row], path: Path) -> None:
+    """Cost against tasks, log-log, and every row's share of the floor."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise SettingError("matplotlib is not installed; pip install 'quickstudy[plot]'") from None
+    figure = Figure(figsize=(11, 4.5 + 0.25 * len(rows)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
+    axis = [row for row in rows if vars(row.work) | {"n_tasks": 0} == vars(MAIN_AXIS) | {"n_tasks": 0}]
+    names = list(dict.fromkeys(name for row in rows for name in row.timings))
+    for k, name in enumerate(names):
+        points = sorted((r.work.n_tasks, r.timings[name].median) for r in axis if name in r.timings)
+        if points:
+            left.plot(*zip(*points, strict=True), marker="o", color=f"C{k}")
+        shown = [(i, r.floor / r.timings[name].median) for i, r in enumerate(rows) if name in r.timings]
+        height = 0.8 / len(names)
+        right.barh([i + k * height for i, _ in shown], [share for _, share in shown], height, color=f"C{k}", label=name)
+    left.set(xscale="log", yscale="log", xlabel="tasks of a step", ylabel="seconds a step", title=str(MAIN_AXIS)[:40])
+    right.legend(fontsize=7)
+    right.set_yticks([i + 0.3 for i in range(len(rows))], [str(r.work) for r in rows], fontsize=7)
+    right.invert_yaxis()
+    right.set(xlabel="share of the matrix-product peak", title="the floor over the time (1 is all there is)")
+    figure.savefig(path, dpi=120)

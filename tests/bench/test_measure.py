@@ -1,0 +1,61 @@
+"""Agreement, never times."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from quickstudy.bench.contenders import CONTENDERS, takes
+from quickstudy.bench.measure import AGREEMENT, flops
+from quickstudy.bench.work import TOY, WORKS, Work
+from quickstudy.cli.app import app
+
+
+def test_every_row_of_the_toy_benchmark_computes_the_same_numbers_by_every_contender(tmp_path):
+    command = [
+        "bench",
+        "--toy",
+        "--repetitions",
+        "1",
+        "--out",
+        str(tmp_path / "b.json"),
+        "--plot",
+        str(tmp_path / "b.png"),
+    ]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0
+    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    assert len(rows) == len(TOY)
+    for row in rows:
+        assert {"ours", "plain loop", "ours, 2 workers"} <= row["contenders"].keys()
+        assert row["floor_seconds"] > 0
+        for timing in row["contenders"].values():
+            assert timing["valid"]
+            assert timing["off"] <= AGREEMENT
+            assert timing["median_seconds"] > 0
+    assert (tmp_path / "b.png").stat().st_size > 10_000
+
+
+PAIRS = [(name, work) for work in TOY if work.net == "conv4-64" for name in CONTENDERS if takes(name, work)]
+
+
+@pytest.mark.parametrize(("name", "work"), PAIRS, ids=str)
+def test_a_contender_that_differs_would_be_seen(name, work):
+    ours, theirs = CONTENDERS["ours"](work)(), CONTENDERS[name](work)()
+    ours, theirs = (torch.cat([g.flatten() for g in gradients]) for _, gradients in (ours, theirs))
+    other = torch.cat([g.flatten() for g in CONTENDERS[name](Work(**(vars(work) | {"n_tasks": 3})))()[1]])
+    assert (ours - theirs).norm() <= AGREEMENT * theirs.norm()
+    assert (ours - other).norm() > AGREEMENT * other.norm()
+
+
+def test_operations_are_counted_as_by_hand():
+    """A 3x3 convolution of c to d channels over n pixels is 18 c d n operations forward, as many for each gradient."""
+    first_order = flops(Work("first-order", inner_steps=1, n_tasks=1))
+    forward = 18 * 64 * (28**2 + 64 * (14**2 + 7**2 + 3**2)) + 2 * 64 * 5
+    images = 5
+    assert first_order == pytest.approx(images * 2 * 3 * forward, rel=0.02)  # support and query, no gradient of inputs
+
+
+def test_rows_are_all_different_and_speak_for_themselves():
+    assert len({str(work) for work in WORKS}) == len(WORKS)

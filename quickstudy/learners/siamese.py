@@ -34,7 +34,10 @@ class Siamese(MetricLearner):
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
         super().__init__(net, transductive=transductive)
         self.similarity = nn.Linear(embedding_width(net), 1)
-        nn.init.constant_(self.similarity.weight, -1 / embedding_width(net))  # at first: the farther, the less alike
+        # Distances are positive, so "same" needs a bias above 0, farther than Adam walks in a short training. Between
+        # normalised features |a - b| is about 0.6: at first, such a pair is as likely the same as not.
+        nn.init.constant_(self.similarity.weight, -10 / embedding_width(net))
+        nn.init.constant_(self.similarity.bias, 6.0)
 
     def pairs(self, a: Tensor, b: Tensor) -> Tensor:
         """Logit of "same" for embeddings that broadcast to (..., d)."""

@@ -56,7 +56,9 @@ class Sinusoid:
     def sample(self, step: int, n_tasks: int) -> Task:
         """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
         n = self.n_shot + self.n_query
-        u = np.stack([generator(self.seed, self.split, step, i).random(2 + n) for i in range(n_tasks)])
+        # One generator for the step: row i is the same however many rows follow it. One a task would take longer to
+        # seed than the task takes to learn.
+        u = generator(self.seed, self.split, step, 0).random((n_tasks, 2 + n))
         amplitude = _between(self.amplitude, u[:, :1])
         phase = _between(self.phase, u[:, 1:2])
         x = _between(self.x_range, u[:, 2:])

@@ -80,6 +80,13 @@ def backward(
     return mean
 
 
+def describe() -> str:
+    """What "auto" does on this machine."""
+    if torch.cuda.is_available():
+        return "vmap over all tasks"
+    return f"vmap over as many tasks as have {CACHE_NUMBERS} input numbers, a loop where one has more"
+
+
 def _chunk_size(tasks: Task) -> int:
     if tasks.query.x.is_cuda or not len(tasks):
         return max(1, len(tasks))

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from quickstudy import engine
 from quickstudy.cli.drawing import draw_tasks
 from quickstudy.errors import SettingError, unknown
 from quickstudy.learners import LEARNERS
@@ -92,6 +93,7 @@ def info(as_json: bool) -> None:
     facts["platform"] = platform.platform()
     facts["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     facts["threads"] = torch.get_num_threads()
+    facts["engine"] = engine.describe()
     facts["data folder"] = str(data_folder())
     if as_json:
         print(json.dumps(facts))

@@ -28,7 +28,7 @@ from quickstudy.model import replace
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import show
 
-TASKS = {1: 200, 5: 50}
+TASKS = {1: 150, 5: 50}
 """Test tasks by examples a class: from one example, accuracy varies more from task to task."""
 BASELINES = ("Pretrained", "No training before")
 
@@ -71,15 +71,15 @@ def episodes(n_shot: int, n_query: int) -> Callable[[qs.Splits], TaskSource]:
 RECIPES = (
     Recipe(
         "MAML", "gradient steps from learned weights", lambda: qs.MAML(net(), 20, inner_lr=0.05),
-        episodes(1, 2), 550, 4e-3,
+        episodes(1, 2), 450, 4e-3,
     ),
-    Recipe("Reptile", "weights moved towards each task's", reptile, episodes(5, 0), 400, 4e-3),
+    Recipe("Reptile", "weights moved towards each task's", reptile, episodes(5, 0), 300, 4e-3),
     Recipe("Siamese", "same or different, pair by pair", lambda: qs.Siamese(net()), episodes(1, 3), 400, 2e-3),
     Recipe("Matching", "attention over the examples", lambda: qs.Matching(net()), episodes(1, 3), 400, 2e-3),
     Recipe("Prototypical", "the nearest class mean", lambda: qs.Prototypical(net()), episodes(1, 3), 400, 2e-3),
     Recipe(
         BASELINES[0], "ordinary training on all classes, then a new head",
-        lambda: qs.Baseline(net(), 600, head_steps=50), lambda splits: qs.Batches(splits.train, 128), 400, 1e-3,
+        lambda: qs.Baseline(net(), 600, head_steps=50), lambda splits: qs.Batches(splits.train, 128), 350, 1e-3,
     ),
     Recipe(BASELINES[1], "the same net, trained on the few examples alone", reptile, episodes(5, 0), 0, 4e-3),
 )  # fmt: skip

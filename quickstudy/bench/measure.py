@@ -33,7 +33,7 @@ class Timing:
     Attributes:
         contender: Its name.
         seconds: Of every repetition.
-        megabytes: Peak memory above that before the row; None where the system does not say.
+        megabytes: Peak memory of a step above that before it, of all its processes; None where the system does not say.
         off: Largest relative difference of loss and gradient from the plain loop's.
     """
 
@@ -78,15 +78,15 @@ class Contender:
         for process in self.processes:
             process.start()
 
-    def ask(self, question: str, work: Work | None = None) -> Any:
-        """The first process's answer, when all have theirs."""
+    def ask(self, question: str, work: Work | None = None) -> list[Any]:
+        """The answers of all its processes."""
         for pipe in self.pipes:
             pipe.send((question, work))
         answers = [pipe.recv() for pipe in self.pipes]
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
-        return answers[0] if question != "memory" else sum(answers) if None not in answers else None
+        return answers
 
     def close(self) -> None:
         """End the processes."""
@@ -111,22 +111,25 @@ def contenders(workers: int = 2) -> Iterator[list[Contender]]:
 def measure(work: Work, them: Sequence[Contender], repetitions: int = 5) -> Row:
     """Time one row: a first run of each to warm up and compare, then all in turn, again and again."""
     apt = [c for c in them if takes(c.name.partition(",")[0], work) and len(c.pipes) <= work.n_tasks]
-    found: dict[str, tuple[Tensor, Tensor]] = {c.name: c.ask("compare", work) for c in apt}
-    memory = {c.name: c.ask("memory", work) for c in apt}
+    found: dict[str, tuple[Tensor, Tensor]] = {c.name: c.ask("compare", work)[0] for c in apt}
     loss, gradient = found["plain loop"]
     off = {
         name: max(float((a - loss).abs() / loss.abs()), float((g - gradient).norm() / gradient.norm()))
         for name, (a, g) in found.items()
     }
     seconds: dict[str, list[float]] = {c.name: [] for c in apt}
+    memory: dict[str, float | None] = {}
     peaks = []
     plain = next(c for c in apt if c.name == "plain loop")
     for _ in range(repetitions):
         for c in apt:
-            seconds[c.name].append(c.ask("time", work))
-        peaks.append(plain.ask("peak"))
+            answers = c.ask("time", work)
+            seconds[c.name].append(answers[0][0])
+            parts = [megabytes for _, megabytes in answers]
+            memory[c.name] = None if None in parts else sum(parts)
+        peaks += plain.ask("peak")
     timings = {name: Timing(name, tuple(s), memory[name], off[name]) for name, s in seconds.items()}
-    return Row(work, timings, plain.ask("flops", work) / median(peaks))
+    return Row(work, timings, plain.ask("flops", work)[0] / median(peaks))
 
 
 def flops(work: Work) -> float:
@@ -164,7 +167,7 @@ def _serve(pipe: Connection, name: str, rank: int, size: int, port: int) -> None
         while True:
             question, asked = pipe.recv()
             try:
-                if question in ("compare", "memory", "time") and asked != work:
+                if question in ("compare", "time") and asked != work:
                     work, step = asked, ours(asked, workers) if name.startswith("ours") else CONTENDERS[name](asked)
                 pipe.send(_answer(question, asked, step))
             except Exception as error:
@@ -177,26 +180,24 @@ def _answer(question: str, work: Work, step: Step | None) -> Any:
     if question == "flops":
         return flops(work)
     assert step is not None
-    if question == "memory":
-        return _peak_memory(step)
-    start = time.perf_counter()
-    loss, gradients = step()
-    seconds = time.perf_counter() - start
     if question == "time":
-        return seconds
+        return _timed(step)
+    loss, gradients = step()
     return loss.detach().clone(), torch.cat([g.detach().flatten() for g in gradients])
 
 
-def _peak_memory(step: Step) -> float | None:
-    """Megabytes that a step needs at its peak beyond what the process holds before; only Linux tells."""
+def _timed(step: Step) -> tuple[float, float | None]:
+    """Seconds of a step, and megabytes at its peak beyond what the process held before; only Linux tells those."""
     status = Path("/proc/self/status")
     try:
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from now
         before = _kilobytes(status, "VmRSS")
-        step()
-        return (_kilobytes(status, "VmHWM") - before) / 1024
     except OSError:
-        return None
+        before = None
+    start = time.perf_counter()
+    step()
+    seconds = time.perf_counter() - start
+    return seconds, None if before is None else (_kilobytes(status, "VmHWM") - before) / 1024
 
 
 def _kilobytes(status: Path, name: str) -> int:

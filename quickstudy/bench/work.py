@@ -93,10 +93,10 @@ WORKS = (
     Work("first-order", n_query=15),
     Work("reptile"),
     Work(inner_steps=1),
-    Work(n_shot=5),
+    Work(n_shot=5, n_tasks=4),
     Work(n_way=20, n_tasks=4),
     Work(net="conv4-32", n_query=15, n_tasks=4),
-    *(Work(n_tasks=n) for n in (1, 4, 64)),
+    *(Work(n_tasks=n) for n in (1, 4, 32)),
     *(Work(net="mlp", n_shot=10, inner_steps=1, n_tasks=n) for n in (1, 25, 256)),
 )
 """The benchmark's rows."""

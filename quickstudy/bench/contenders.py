@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from quickstudy.bench.work import Work
+from quickstudy.bench.work import INNER_LR, Work
 from quickstudy.engine import backward
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import apply
@@ -44,7 +44,7 @@ def plain_loop(work: Work) -> Step:
         for _ in range(work.inner_steps):
             loss = _support_loss(learner, apply(model, support.x, params, statistics="batch"), support)
             grads = torch.autograd.grad(loss, list(params.values()), create_graph=work.algorithm == "maml")
-            params = {name: p - 0.01 * g for (name, p), g in zip(params.items(), grads, strict=True)}
+            params = {name: p - INNER_LR * g for (name, p), g in zip(params.items(), grads, strict=True)}
         return params
 
     def reptile() -> tuple[Tensor, list[Tensor]]:
@@ -75,7 +75,7 @@ def higher(work: Work) -> Step:
     from higher import innerloop_ctx
 
     learner, tasks = work.learner(), work.tasks()
-    optimizer = torch.optim.SGD(learner.model.parameters(), lr=0.01)
+    optimizer = torch.optim.SGD(learner.model.parameters(), lr=INNER_LR)
 
     def step() -> tuple[Tensor, list[Tensor]]:
         learner.zero_grad()
@@ -99,7 +99,7 @@ def torchopt(work: Work) -> Step:
 
     learner, tasks = work.learner(), work.tasks()
     model = learner.model
-    inner = torchopt.MetaSGD(model, lr=0.01)
+    inner = torchopt.MetaSGD(model, lr=INNER_LR)
 
     def step() -> tuple[Tensor, list[Tensor]]:
         parameters = list(learner.parameters())

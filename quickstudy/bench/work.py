@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from quickstudy.learners import MAML, Reptile
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
+from quickstudy.tasks.episodes import Episodes
+from quickstudy.tasks.glyphs import glyphs
 from quickstudy.tasks.sinusoid import Sinusoid
-from quickstudy.tasks.task import Examples, Task, one_hot
+from quickstudy.tasks.task import Examples, Task
+
+INNER_LR = 0.002
+"""So small that rounding stays rounding; what a step costs does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,13 @@ class Work:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             if self.net == "mlp":
-                return MAML(MLP(), 1, inner_lr=0.01, inner_steps=self.inner_steps, loss="mse")
+                return MAML(MLP(), 1, inner_lr=INNER_LR, inner_steps=self.inner_steps, loss="mse")
             net = Conv4() if self.net == "conv4-64" else Conv4(channels=3, size=84, width=32)
             if self.algorithm == "reptile":
                 return Reptile(
                     net,
                     self.n_way,
-                    inner_lr=0.01,
+                    inner_lr=INNER_LR,
                     inner_steps=self.inner_steps,
                     inner_batch=None,
                     inner_rule="sgd",
@@ -63,7 +69,7 @@ class Work:
             return MAML(
                 net,
                 self.n_way,
-                inner_lr=0.01,
+                inner_lr=INNER_LR,
                 inner_steps=self.inner_steps,
                 first_order=self.algorithm == "first-order",
                 learned_head=True,
@@ -71,18 +77,21 @@ class Work:
             )
 
     def tasks(self) -> Task:
-        """The tasks, the same in every process: noise, whose values do not change what a step costs."""
+        """The tasks, the same in every process.
+
+        Drawings, not noise: images of noise look alike to a net, batch norm divides by their small differences, and
+        float32 then rounds contenders apart by percents.
+        """
         if self.net == "mlp":
             return Sinusoid(self.n_shot, self.n_shot).sample(0, self.n_tasks)
-        draw = torch.Generator().manual_seed(0)
-        shape = (1, 28, 28) if self.net == "conv4-64" else (3, 84, 84)
+        data = glyphs((40, 1, 1)).train
+        tasks = Episodes(data, self.n_way, self.n_shot, self.n_query).sample(0, self.n_tasks)
+        return tasks if self.net == "conv4-64" else Task(*(Examples(_large(part.x), part.y) for part in tasks))
 
-        def examples(each: int) -> Examples:
-            labels = torch.arange(self.n_way).repeat(each)
-            y = one_hot(labels, self.n_way).expand(self.n_tasks, -1, -1)
-            return Examples(torch.rand(self.n_tasks, len(labels), *shape, generator=draw), y.contiguous())
 
-        return Task(examples(self.n_shot), examples(self.n_query))
+def _large(x: Tensor) -> Tensor:
+    """Grey images (tasks, n, 1, 28, 28) as colour ones of 84x84."""
+    return x.repeat_interleave(3, -1).repeat_interleave(3, -2).expand(-1, -1, 3, -1, -1).contiguous()
 
 
 MAIN = Work()
@@ -96,7 +105,7 @@ WORKS = (
     Work(n_shot=5, n_tasks=4),
     Work(n_way=20, n_tasks=4),
     Work(net="conv4-32", n_query=15, n_tasks=4),
-    *(Work(n_tasks=n) for n in (1, 4, 32)),
+    *(Work(n_tasks=n) for n in (1, 4)),
     *(Work(net="mlp", n_shot=10, inner_steps=1, n_tasks=n) for n in (1, 25, 256)),
 )
 """The benchmark's rows."""

@@ -13,8 +13,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from quickstudy import engine
 from quickstudy.cli.drawing import draw_tasks
+from quickstudy.engine import describe
 from quickstudy.errors import SettingError, unknown
 from quickstudy.learners import LEARNERS
 from quickstudy.settings import HYPERPARAMETERS, Data
@@ -93,7 +93,7 @@ def info(as_json: bool) -> None:
     facts["platform"] = platform.platform()
     facts["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     facts["threads"] = torch.get_num_threads()
-    facts["engine"] = engine.describe()
+    facts["engine"] = describe()
     facts["data folder"] = str(data_folder())
     if as_json:
         print(json.dumps(facts))

@@ -12,7 +12,7 @@ from quickstudy.tasks.task import Examples, Task
 
 Engine = Literal["auto", "vmap", "loop"]
 
-CACHE_NUMBERS = 1 << 17
+CACHE_NUMBERS = 1 << 13
 """Input numbers that one vmap over tasks takes on a CPU: beyond, activations leave the cache and vmap loses."""
 
 

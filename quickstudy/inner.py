@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -114,12 +114,7 @@ def descend(
 
     def step(state: tuple[Params, Params], data: Data, t: int) -> tuple[Params, Params]:
         now, moments = state
-        if first_order:
-            with torch.no_grad():
-                grads: Params = grad(loss)({name: p.detach() for name, p in now.items()}, data, t)
-        else:
-            grads = grad(loss)(now, data, t)
-        return rule.step(now, grads, moments, t)
+        return rule.step(now, _gradient(loss, now, data, t, constant=first_order), moments, t)
 
     state = params, rule.init(params)
     if steps > UNROLLED and not first_order and torch.is_grad_enabled():
@@ -127,3 +122,24 @@ def descend(
     for t in range(steps):
         state = step(state, data, t)
     return state[0]
+
+
+def _gradient(
+    loss: Callable[[Params, Data, int], Tensor], params: Params, data: Data, t: int, *, constant: bool
+) -> Params:
+    """Gradient of the loss; ``constant``: without a graph of its own."""
+    constant = constant or not torch.is_grad_enabled()
+    if torch._C._are_functorch_transforms_active():
+        if not constant:
+            return cast(Params, grad(loss)(params, data, t))
+        with torch.no_grad():
+            return cast(Params, grad(loss)({name: p.detach() for name, p in params.items()}, data, t))
+    # Outside of vmap the same by autograd alone, up to a third faster where each operation is small.
+    with torch.enable_grad():
+        leaves = {
+            name: p if p.requires_grad and not constant else p.detach().requires_grad_() for name, p in params.items()
+        }
+        grads = torch.autograd.grad(
+            loss(leaves, data, t), list(leaves.values()), create_graph=not constant, materialize_grads=True
+        )
+    return dict(zip(leaves, grads, strict=True))

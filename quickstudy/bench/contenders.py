@@ -6,17 +6,46 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from quickstudy.bench.work import INNER_LR, Work
 from quickstudy.engine import backward
+from quickstudy.learners.base import embedding_width
 from quickstudy.learners.gradient import GradientLearner
-from quickstudy.nets import apply
+from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples
 from quickstudy.workers import ALONE, Workers
 
 Step = Callable[[], tuple[Tensor, list[Tensor]]]
 """One outer step: the loss, and the gradient of every parameter."""
+
+
+class UsualConv4(nn.Module):
+    """The net as one writes it with torch's layers; parameters in our net's order."""
+
+    def __init__(self, net: Conv4) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels, net.width, 3, padding=1, bias=False) for channels in (net.channels, *[net.width] * 3)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(net.width, track_running_stats=False) for _ in net.norms)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed images."""
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = nn.functional.max_pool2d(nn.functional.relu(norm(conv(x))), 2)
+        return x.flatten(1)
+
+
+def usual(learner: GradientLearner) -> nn.Module:
+    """The learner's net and head in torch's own layers, with the same weights."""
+    net = learner.net
+    model = nn.Sequential(
+        UsualConv4(net) if isinstance(net, Conv4) else MLP(), nn.Linear(embedding_width(net), learner.n_way)
+    )
+    model.load_state_dict(dict(learner.model.named_parameters()))
+    return model
 
 
 def ours(work: Work, workers: Workers = ALONE) -> Step:
@@ -36,13 +65,13 @@ def ours(work: Work, workers: Workers = ALONE) -> Step:
 def plain_loop(work: Work) -> Step:
     """A loop over tasks with ``functional_call`` and ``autograd.grad``, as one writes it by hand."""
     learner, tasks = work.learner(), work.tasks()
-    model = learner.model
+    model = usual(learner)
     theta: dict[str, Tensor] = dict(model.named_parameters())
 
     def descend(support: Examples) -> dict[str, Tensor]:
         params = theta
         for _ in range(work.inner_steps):
-            loss = _support_loss(learner, apply(model, support.x, params, statistics="batch"), support)
+            loss = _support_loss(learner, functional_call(model, params, (support.x,)), support)
             grads = torch.autograd.grad(loss, list(params.values()), create_graph=work.algorithm == "maml")
             params = {name: p - INNER_LR * g for (name, p), g in zip(params.items(), grads, strict=True)}
         return params
@@ -63,7 +92,7 @@ def plain_loop(work: Work) -> Step:
         for i in range(len(tasks)):
             support, query = tasks.at(i)
             params = descend(support)
-            losses.append(learner.prediction_loss(apply(model, query.x, params, statistics="batch"), query.y))
+            losses.append(learner.prediction_loss(functional_call(model, params, (query.x,)), query.y))
         loss = torch.stack(losses).mean()
         return loss.detach(), list(torch.autograd.grad(loss, list(theta.values())))
 
@@ -75,20 +104,21 @@ def higher(work: Work) -> Step:
     from higher import innerloop_ctx
 
     learner, tasks = work.learner(), work.tasks()
-    optimizer = torch.optim.SGD(learner.model.parameters(), lr=INNER_LR)
+    model = usual(learner)
+    optimizer = torch.optim.SGD(model.parameters(), lr=INNER_LR)
 
     def step() -> tuple[Tensor, list[Tensor]]:
-        learner.zero_grad()
+        model.zero_grad()
         total = torch.zeros(())
         for i in range(len(tasks)):
             support, query = tasks.at(i)
-            with innerloop_ctx(learner.model, optimizer, copy_initial_weights=False) as (model, inner):
+            with innerloop_ctx(model, optimizer, copy_initial_weights=False) as (fast, inner):
                 for _ in range(work.inner_steps):
-                    inner.step(_support_loss(learner, apply(model, support.x, statistics="batch"), support))
-                loss = learner.prediction_loss(apply(model, query.x, statistics="batch"), query.y) / len(tasks)
+                    inner.step(_support_loss(learner, fast(support.x), support))
+                loss = learner.prediction_loss(fast(query.x), query.y) / len(tasks)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
-        return total, _gradients(learner)
+        return total, _gradients(model)
 
     return step
 
@@ -98,19 +128,19 @@ def torchopt(work: Work) -> Step:
     import torchopt
 
     learner, tasks = work.learner(), work.tasks()
-    model = learner.model
+    model = usual(learner)
     inner = torchopt.MetaSGD(model, lr=INNER_LR)
 
     def step() -> tuple[Tensor, list[Tensor]]:
-        parameters = list(learner.parameters())
+        parameters = list(model.parameters())
         weights = torchopt.extract_state_dict(model, by="reference", detach_buffers=True)
         state = torchopt.extract_state_dict(inner, by="reference")
         losses = []
         for i in range(len(tasks)):
             support, query = tasks.at(i)
             for _ in range(work.inner_steps):
-                inner.step(_support_loss(learner, apply(model, support.x, statistics="batch"), support))
-            losses.append(learner.prediction_loss(apply(model, query.x, statistics="batch"), query.y))
+                inner.step(_support_loss(learner, model(support.x), support))
+            losses.append(learner.prediction_loss(model(query.x), query.y))
             torchopt.recover_state_dict(model, weights)
             torchopt.recover_state_dict(inner, state)
         loss = torch.stack(losses).mean()
@@ -134,5 +164,5 @@ def _support_loss(learner: GradientLearner, prediction: Tensor, support: Example
     return loss * support.y.shape[-1] if learner.loss == "cross_entropy" else loss
 
 
-def _gradients(learner: GradientLearner) -> list[Tensor]:
-    return [p.grad for p in learner.parameters() if p.grad is not None]
+def _gradients(model: nn.Module) -> list[Tensor]:
+    return [p.grad for p in model.parameters() if p.grad is not None]

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from quickstudy.bench.contenders import CONTENDERS, Step, ours, plain_loop, takes
 from quickstudy.bench.work import Work
-from quickstudy.workers import join
+from quickstudy.workers import ENVIRONMENT, join
 
 AGREEMENT = 1e-4
 """Largest relative difference of losses and gradients between contenders that do the same."""
@@ -75,8 +75,13 @@ class Contender:
             context.Process(target=_serve, args=(theirs, name, rank, workers, port), daemon=True)
             for rank, (_, theirs) in enumerate(pipes)
         ]
+        outside = dict(os.environ)
+        if workers > 1:
+            os.environ |= ENVIRONMENT
         for process in self.processes:
             process.start()
+        os.environ.clear()
+        os.environ |= outside
 
     def ask(self, question: str, work: Work | None = None) -> list[Any]:
         """The answers of all its processes."""
@@ -109,7 +114,11 @@ def contenders(workers: int = 2) -> Iterator[list[Contender]]:
 
 
 def measure(work: Work, them: Sequence[Contender], repetitions: int = 5) -> Row:
-    """Time one row: a first run of each to warm up and compare, then all in turn, again and again."""
+    """Time one row: a run of each in float64 to compare them, then all in turn in float32, again and again.
+
+    In float32 the comparison would say nothing: the weights after some steps are no continuous function of those
+    before. Where the blank ground of an image lies at a ReLU's zero, 1e-7 more or less moves a task's gradient by half.
+    """
     apt = [c for c in them if takes(c.name.partition(",")[0], work) and len(c.pipes) <= work.n_tasks]
     found: dict[str, tuple[Tensor, Tensor]] = {c.name: c.ask("compare", work)[0] for c in apt}
     loss, gradient = found["plain loop"]
@@ -162,13 +171,17 @@ def _serve(pipe: Connection, name: str, rank: int, size: int, port: int) -> None
         os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
         torch.set_num_threads(1)
     with join() as workers:
-        work: Work | None = None
+        last, work = "", None
         step: Step | None = None
         while True:
             question, asked = pipe.recv()
             try:
-                if question in ("compare", "time") and asked != work:
-                    work, step = asked, ours(asked, workers) if name.startswith("ours") else CONTENDERS[name](asked)
+                if question in ("compare", "time") and (question, asked) != (last, work):
+                    torch.set_default_dtype(torch.float64 if question == "compare" else torch.float32)
+                    last, work = question, asked
+                    step = ours(asked, workers) if name.startswith("ours") else CONTENDERS[name](asked)
+                    if question == "time":
+                        step()  # the first is slower
                 pipe.send(_answer(question, asked, step))
             except Exception as error:
                 pipe.send(RuntimeError(f"{name} at {asked}: {error}"))

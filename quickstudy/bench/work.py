@@ -17,7 +17,7 @@ from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.task import Examples, Task
 
 INNER_LR = 0.002
-"""So small that rounding stays rounding; what a step costs does not depend on it."""
+"""Small, so that no loss grows; what a step costs does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,18 @@ class Work:
         return f"{self.inner_steps} step{'s' * (self.inner_steps > 1)}"
 
     def learner(self) -> GradientLearner:
-        """The learner, the same in every process. Transductive and with a learned head, as the peers' examples are."""
+        """The learner, the same in every process. Transductive and with a learned head, as the peers' examples are.
+
+        Weights are drawn in float32 whatever the default, in which they and the tasks come.
+        """
+        dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            return self._learner().to(dtype)
+        finally:
+            torch.set_default_dtype(dtype)
+
+    def _learner(self) -> GradientLearner:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             if self.net == "mlp":
@@ -77,16 +88,18 @@ class Work:
             )
 
     def tasks(self) -> Task:
-        """The tasks, the same in every process.
-
-        Drawings, not noise: images of noise look alike to a net, batch norm divides by their small differences, and
-        float32 then rounds contenders apart by percents.
-        """
+        """The tasks, the same in every process."""
         if self.net == "mlp":
-            return Sinusoid(self.n_shot, self.n_shot).sample(0, self.n_tasks)
+            return _typed(Sinusoid(self.n_shot, self.n_shot).sample(0, self.n_tasks))
         data = glyphs((40, 1, 1)).train
         tasks = Episodes(data, self.n_way, self.n_shot, self.n_query).sample(0, self.n_tasks)
-        return tasks if self.net == "conv4-64" else Task(*(Examples(_large(part.x), part.y) for part in tasks))
+        large = self.net == "conv4-32"
+        return _typed(Task(*(Examples(_large(part.x) if large else part.x, part.y) for part in tasks)))
+
+
+def _typed(tasks: Task) -> Task:
+    dtype = torch.get_default_dtype()
+    return Task(*(Examples(*(t.to(dtype) if t.is_floating_point() else t for t in part)) for part in tasks))
 
 
 def _large(x: Tensor) -> Tensor:
@@ -105,7 +118,7 @@ WORKS = (
     Work(n_shot=5, n_tasks=4),
     Work(n_way=20, n_tasks=4),
     Work(net="conv4-32", n_query=15, n_tasks=4),
-    *(Work(n_tasks=n) for n in (1, 4)),
+    *(Work(n_tasks=n) for n in (1, 4, 64)),
     *(Work(net="mlp", n_shot=10, inner_steps=1, n_tasks=n) for n in (1, 25, 256)),
 )
 """The benchmark's rows."""

@@ -22,12 +22,12 @@ def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_se
         return
     from quickstudy.experiment import Experiment
     from quickstudy.training import show
-    from quickstudy.workers import join
+    from quickstudy.workers import ENVIRONMENT, join
 
     folder = out or Path("runs") / default_name(settings)
     if settings.workers > 1 and "WORLD_SIZE" not in os.environ:
         Experiment(settings).check(folder)  # here one line says what is wrong; there each process would
-        launch(settings.workers)
+        launch(settings.workers, ENVIRONMENT)
     with join() as workers, between_steps() as check:
         progress = Experiment(settings, workers).train(folder)
         for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}", quiet=workers.rank > 0):
@@ -36,11 +36,10 @@ def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_se
         print(folder)
 
 
-def launch(workers: int) -> None:
-    """Become torchrun, which starts this same command ``workers`` times and gives each one thread."""
+def launch(workers: int, environment: dict[str, str]) -> None:
+    """Become torchrun, which starts this same command ``workers`` times."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    os.execve(sys.executable, [*torchrun, "--module", "quickstudy", *sys.argv[1:]], environment)
+    os.execve(sys.executable, [*torchrun, "--module", "quickstudy", *sys.argv[1:]], environment | os.environ)
 
 
 @contextmanager

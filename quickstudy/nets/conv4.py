@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -50,8 +51,23 @@ class Conv4(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed images, (n, channels, size, size) -> (n, out_features)."""
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = norm(conv(x))
-            # Pooled before ReLU: the two commute, and ReLU then has a quarter of the work.
-            x = F.relu(F.max_pool2d(x, 2) if self.pool else x)
-        return x.flatten(1) if self.pool else x.mean((2, 3))
+        if not self.pool:
+            for conv, norm in zip(self.convs, self.norms, strict=True):
+                x = F.relu(norm(conv(x)))
+            return x.mean((2, 3))
+        for i, (conv, module) in enumerate(zip(self.convs, self.norms, strict=True)):
+            norm = cast(BatchNorm, module)
+            weight = cast(Tensor, conv.weight) * norm.sign.view(-1, 1, 1, 1)
+            x = F.relu(norm.pooled(F.conv2d(x, weight, padding=1) if i else _first(x, weight)))
+        return x.flatten(1)
+
+
+def _first(x: Tensor, weight: Tensor) -> Tensor:
+    """The first convolution, (n, few channels, h, w) -> (n, width, h, w), as a product of matrices.
+
+    It leaves channels last in memory, where the rest of the net works up to ten times as fast; a convolution of one
+    channel does not.
+    """
+    n, _, height, width = x.shape
+    patches = F.unfold(x, 3, padding=1).mT
+    return (patches @ weight.flatten(1).mT).view(n, height, width, -1).permute(0, 3, 1, 2)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from quickstudy.nets.pooled import moments_and_pool
+
 Statistics = int | Literal["batch", "population", "record"]
 """Of the first n rows, of all rows, as recorded, or of all rows while recording them."""
 
@@ -63,7 +65,33 @@ class BatchNorm(nn.Module):
             self.mean.copy_(mean)
             self.var.copy_(var)
         scale = self.weight * torch.rsqrt(var + self.eps)
-        return x * scale.view(shape) + (self.bias - mean * scale).view(shape)
+        return torch.addcmul((self.bias - mean * scale).view(shape), x, scale.view(shape))
+
+    @property
+    def sign(self) -> Tensor:
+        """-1 where a channel's weight is negative, else 1."""
+        return torch.where(self.weight.detach() < 0, -1.0, 1.0).to(self.weight.dtype)
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """``max_pool2d(norm(sign * x), 2)``, at a quarter of the work.
+
+        With the sign, normalising is increasing and follows the pooling. The caller multiplies what makes ``x``, which
+        is smaller.
+
+        Args:
+            x: Images times ``sign``, (n, width, height, width).
+        """
+        source, sign = _statistics.get(), self.sign
+        if source == "population":
+            mean, var, pooled = self.mean * sign, self.var, F.max_pool2d(x, 2)
+        else:
+            mean, var, pooled = moments_and_pool(x, source if isinstance(source, int) else len(x))
+        if source == "record":
+            self.mean.copy_(mean * sign)
+            self.var.copy_(var)
+        scale = self.weight * sign * torch.rsqrt(var + self.eps)
+        shape = (1, self.width, 1, 1)
+        return torch.addcmul((self.bias - mean * scale).view(shape), pooled, scale.view(shape))
 
 
 def apply(net: nn.Module, x: Tensor, params: dict[str, Tensor] | None = None, *, statistics: Statistics) -> Tensor:

@@ -37,11 +37,18 @@ def test_every_row_of_the_toy_benchmark_computes_the_same_numbers_by_every_conte
     assert (tmp_path / "b.png").stat().st_size > 10_000
 
 
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 PAIRS = [(name, work) for work in TOY if work.net == "conv4-64" for name in CONTENDERS if takes(name, work)]
 
 
 @pytest.mark.parametrize(("name", "work"), PAIRS, ids=str)
-def test_a_contender_that_differs_would_be_seen(name, work):
+def test_a_contender_that_differs_would_be_seen(name, work, float64):
     ours, theirs = CONTENDERS["ours"](work)(), CONTENDERS[name](work)()
     ours, theirs = (torch.cat([g.flatten() for g in gradients]) for _, gradients in (ours, theirs))
     other = torch.cat([g.flatten() for g in CONTENDERS[name](Work(**(vars(work) | {"n_tasks": 3})))()[1]])

@@ -127,3 +127,10 @@ def test_many_descents_at_once_are_each_alone(rule):
         return descend(lambda p, data, t: (p["w"] ** 4).sum(), {"w": w}, (), rule, 3)["w"]
 
     torch.testing.assert_close(torch.vmap(end)(starts), torch.stack([end(w) for w in starts]), rtol=1e-14, atol=0)
+
+
+def test_a_descent_that_nothing_differentiates_keeps_no_graph():
+    start = {"w": torch.ones(3)}
+    assert not descend(lambda p, x, t: ((p["w"] - x) ** 2).sum(), start, torch.zeros(3), Sgd(0.1), 3)["w"].requires_grad
+    through = descend(lambda p, x, t: ((p["w"] - x) ** 2).sum(), start, torch.zeros(3, requires_grad=True), Sgd(0.1), 3)
+    assert through["w"].requires_grad

@@ -41,7 +41,7 @@ class Sgd:
 
     def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
         """One step against the gradient."""
-        return {name: p - self.lr * grads[name] for name, p in params.items()}, state
+        return {name: torch.sub(p, grads[name], alpha=self.lr) for name, p in params.items()}, state
 
 
 @dataclass(frozen=True)

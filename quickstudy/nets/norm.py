@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from quickstudy.nets.pooled import moments_and_pool
+from quickstudy.nets.block import conv_moments_and_pool
 
 Statistics = int | Literal["batch", "population", "record"]
 """Of the first n rows, of all rows, as recorded, or of all rows while recording them."""
@@ -67,29 +67,25 @@ class BatchNorm(nn.Module):
         scale = self.weight * torch.rsqrt(var + self.eps)
         return torch.addcmul((self.bias - mean * scale).view(shape), x, scale.view(shape))
 
-    @property
-    def sign(self) -> Tensor:
-        """-1 where a channel's weight is negative, else 1."""
-        return torch.where(self.weight.detach() < 0, -1.0, 1.0).to(self.weight.dtype)
+    def pooled(self, x: Tensor, weight: Tensor) -> Tensor:
+        """``max_pool2d(norm(conv2d(x, weight, padding=1)), 2)``, at a quarter of the work.
 
-    def pooled(self, x: Tensor) -> Tensor:
-        """``max_pool2d(norm(sign * x), 2)``, at a quarter of the work.
-
-        With the sign, normalising is increasing and follows the pooling. The caller multiplies what makes ``x``, which
-        is smaller.
+        Normalising is increasing or, where its weight is negative, decreasing, so it can follow pooling: of the largest
+        or the smallest pixel.
 
         Args:
-            x: Images times ``sign``, (n, width, height, width).
+            x: Images, (n, channels, height, width).
+            weight: Of the convolution, (width, channels, 3, 3).
         """
-        source, sign = _statistics.get(), self.sign
+        source = _statistics.get()
+        rows = source if isinstance(source, int) else len(x)
+        mean, var, pooled = conv_moments_and_pool(x, weight, self.weight.detach(), rows)
         if source == "population":
-            mean, var, pooled = self.mean * sign, self.var, F.max_pool2d(x, 2)
-        else:
-            mean, var, pooled = moments_and_pool(x, source if isinstance(source, int) else len(x))
-        if source == "record":
-            self.mean.copy_(mean * sign)
+            mean, var = self.mean, self.var
+        elif source == "record":
+            self.mean.copy_(mean)
             self.var.copy_(var)
-        scale = self.weight * sign * torch.rsqrt(var + self.eps)
+        scale = self.weight * torch.rsqrt(var + self.eps)
         shape = (1, self.width, 1, 1)
         return torch.addcmul((self.bias - mean * scale).view(shape), pooled, scale.view(shape))
 

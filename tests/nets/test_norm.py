@@ -2,12 +2,11 @@ import threading
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
 from quickstudy.nets import BatchNorm, Conv4, apply, record_population
-from quickstudy.nets.norm import Statistics
 
 SHAPES = [(6, 3), (6, 3, 5), (6, 3, 4, 4)]
 SOURCES = ["batch", "population", 4]
@@ -150,71 +149,3 @@ def test_threads_choose_their_own_statistics():
         thread.join()
     for statistics, out in seen.items():
         close(out, apply(norm, x, statistics=statistics))
-
-
-def signed_norm_and_images() -> tuple[BatchNorm, Tensor]:
-    norm, x = norm_and_input((6, 3, 5, 4))
-    with torch.no_grad():
-        norm.weight[1] *= -1
-    return norm, x
-
-
-def pooled(norm: BatchNorm, x: Tensor, params: dict[str, Tensor], statistics: Statistics) -> Tensor:
-    class Pooled(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = norm
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.norm.pooled(x * self.norm.sign.view(-1, 1, 1))
-
-    return apply(Pooled(), x, {f"norm.{name}": p for name, p in params.items()}, statistics=statistics)
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("statistics", SOURCES)
-def test_pooled_is_pooling_after_normalising_whatever_the_weights_sign(statistics, layout):
-    norm, x = signed_norm_and_images()
-    out = pooled(norm, x.contiguous(memory_format=layout), {}, statistics)
-    close(out, F.max_pool2d(apply(norm, x, statistics=statistics), 2))
-
-
-def test_pooled_records_the_population_of_what_was_not_multiplied_by_the_sign():
-    norm, x = signed_norm_and_images()
-    pooled(norm, x, {}, "record")
-    close(norm.mean, x.mean((0, 2, 3)))
-    close(norm.var, x.var((0, 2, 3), correction=0))
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("statistics", SOURCES)
-def test_first_and_second_derivatives_of_pooled_are_those_of_finite_differences(statistics, layout):
-    norm, x = signed_norm_and_images()
-
-    def out(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return pooled(norm, x.contiguous(memory_format=layout), {"weight": weight, "bias": bias}, statistics)
-
-    inputs = [t.detach().clone().requires_grad_() for t in (x, norm.weight, norm.bias)]
-    assert torch.autograd.gradcheck(out, inputs)
-    assert torch.autograd.gradgradcheck(out, inputs)
-
-
-@pytest.mark.parametrize("statistics", SOURCES)
-def test_second_derivatives_of_pooled_of_many_tasks_at_once_are_those_of_each_alone(statistics):
-    norm, x = signed_norm_and_images()
-    tasks = torch.stack([x, x.flip(0) ** 2, x.sin()])
-
-    def inner(params: dict[str, Tensor], x: Tensor) -> Tensor:
-        return pooled(norm, x, params, statistics).sin().pow(2).sum()
-
-    def outer(params: dict[str, Tensor], x: Tensor) -> Tensor:
-        stepped = {
-            name: p - 0.1 * g for (name, p), g in zip(params.items(), grad(inner)(params, x).values(), strict=True)
-        }
-        return inner(stepped, x)
-
-    params = {"weight": norm.weight.detach(), "bias": norm.bias.detach()}
-    together = vmap(grad(outer), in_dims=(None, 0))(params, tasks)
-    for i, x in enumerate(tasks):
-        for name, g in grad(outer)(params, x).items():
-            close(together[name][i], g)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 import torch
@@ -12,8 +14,8 @@ from quickstudy.tasks.task import Examples, Task
 
 Engine = Literal["auto", "vmap", "loop"]
 
-CACHE_NUMBERS = 1 << 13
-"""Input numbers that one vmap over tasks takes on a CPU: beyond, activations leave the cache and vmap loses."""
+VMAP_NUMBERS = 1 << 20
+"""Input numbers that one vmap over tasks takes on a CPU: beyond, it gains no more and needs more memory."""
 
 
 def map_tasks(
@@ -25,7 +27,7 @@ def map_tasks(
         fn: Function of one task, pure.
         tasks: A batch of tasks.
         engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where it takes more than one.
-        chunk_size: Tasks that one vmap takes; by default all on a GPU, and what fits a CPU's cache.
+        chunk_size: Tasks that one vmap takes; by default all on a GPU, and a million input numbers' worth on a CPU.
 
     >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
     >>> map_tasks(lambda task: task.query.x.sum(), tasks)
@@ -80,15 +82,23 @@ def backward(
     return mean
 
 
+def keep_memory() -> None:
+    """Have glibc keep what a step frees for the next one, which needs as much; else the system zeroes it all anew."""
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-4, 0)  # M_MMAP_MAX
+        libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD
+
+
 def describe() -> str:
     """What "auto" does on this machine."""
     if torch.cuda.is_available():
         return "vmap over all tasks"
-    return f"vmap over as many tasks as have {CACHE_NUMBERS} input numbers, a loop where one has more"
+    return f"vmap over as many tasks as have {VMAP_NUMBERS} input numbers, a loop where one has more"
 
 
 def _chunk_size(tasks: Task) -> int:
     if tasks.query.x.is_cuda or not len(tasks):
         return max(1, len(tasks))
     numbers = tasks.support.x[0].numel() + tasks.query.x[0].numel()
-    return max(1, CACHE_NUMBERS // max(1, numbers))
+    return max(1, VMAP_NUMBERS // max(1, numbers))

@@ -14,14 +14,8 @@ from torch import Tensor
 from quickstudy.errors import SettingError
 from quickstudy.tasks.task import Task
 
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-}
-"""What a worker is started with: one thread, and memory that glibc keeps for the next step in place of giving it back
-to the system, which zeroes every page anew."""
+ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
+"""What a worker is started with."""
 
 
 @dataclass(frozen=True)

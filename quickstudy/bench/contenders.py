@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from quickstudy.bench.work import INNER_LR, Work
-from quickstudy.engine import backward
+from quickstudy.engine import backward, keep_memory
 from quickstudy.learners.base import embedding_width
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
@@ -50,6 +50,7 @@ def usual(learner: GradientLearner) -> nn.Module:
 
 def ours(work: Work, workers: Workers = ALONE) -> Step:
     """This package, with as many workers as there are."""
+    keep_memory()
     learner, tasks = work.learner(), workers.share(work.tasks())
 
     def step() -> tuple[Tensor, list[Tensor]]:

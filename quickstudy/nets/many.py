@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,10 @@ from torch.autograd import Function
 
 class ManyTasks(Function):
     """A function whose tensors all begin with an axis of tasks, to which ``vmap`` adds its own."""
+
+    def __init_subclass__(cls) -> None:
+        # torch asks for it at every call, and Python derives it anew each time.
+        cls.forward.__signature__ = inspect.signature(cls.forward)  # type: ignore[attr-defined]
 
     @classmethod
     def vmap(cls, info: Any, in_dims: Sequence[int | None], *inputs: Any) -> tuple[Any, Any]:

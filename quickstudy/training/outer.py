@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.engine import backward
+from quickstudy.engine import backward, keep_memory
 from quickstudy.errors import QuickstudyError
 from quickstudy.evaluation import Evaluation, evaluate
 from quickstudy.learners import Learner
@@ -97,6 +97,7 @@ def outer_loop(
     [1, 2]
     """
     check_shares(tasks_per_step, workers.size)
+    keep_memory()
 
     def meta_loss(task: Task) -> Tensor:
         with torch.autocast(task.query.x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):

@@ -17,6 +17,9 @@ Engine = Literal["auto", "vmap", "loop"]
 VMAP_NUMBERS = 1 << 20
 """Input numbers that one vmap over tasks takes on a CPU: beyond, it gains no more and needs more memory."""
 
+FEWEST = 4
+"""Tasks that vmap is worth its overhead for, on a CPU."""
+
 
 def map_tasks(
     fn: Callable[[Task], Tensor], tasks: Task, *, engine: Engine = "auto", chunk_size: int | None = None
@@ -75,8 +78,11 @@ def backward(
     chunk_size = 1 if engine == "loop" else chunk_size or _chunk_size(tasks)
     mean = tasks.query.x.new_zeros(())
     for first in range(0, len(tasks), chunk_size):
-        part = map_tasks(fn, tasks.at(slice(first, first + chunk_size)), engine=engine, chunk_size=chunk_size)
-        loss = part.sum() / total
+        if chunk_size == 1:
+            loss = fn(tasks.at(first)) / total
+        else:
+            part = tasks.at(slice(first, first + chunk_size))
+            loss = map_tasks(fn, part, engine=engine, chunk_size=chunk_size).sum() / total
         loss.backward()  # type: ignore[no-untyped-call]
         mean = mean + loss.detach()
     return mean
@@ -94,11 +100,14 @@ def describe() -> str:
     """What "auto" does on this machine."""
     if torch.cuda.is_available():
         return "vmap over all tasks"
-    return f"vmap over as many tasks as have {VMAP_NUMBERS} input numbers, a loop where one has more"
+    return f"vmap over as many tasks as have {VMAP_NUMBERS} input numbers, a loop where these are fewer than {FEWEST}"
 
 
 def _chunk_size(tasks: Task) -> int:
     if tasks.query.x.is_cuda or not len(tasks):
         return max(1, len(tasks))
+    if len(tasks) < FEWEST:
+        return 1
     numbers = tasks.support.x[0].numel() + tasks.query.x[0].numel()
-    return max(1, VMAP_NUMBERS // max(1, numbers))
+    together = VMAP_NUMBERS // max(1, numbers)
+    return together if together >= FEWEST else 1

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, cast
 import torch
 from torch import Tensor
 from torch.func import grad
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_iter
 
 from quickstudy.scan import scan
 
@@ -136,7 +136,7 @@ def _gradient(
         with torch.no_grad():
             return cast(Params, grad(loss)({name: p.detach() for name, p in params.items()}, data, t))
     # Outside of vmap the same by autograd alone, up to a third faster where each operation is small.
-    constant = constant or not any(x.requires_grad for x in tree_leaves((params, data)))
+    constant = constant or not any(x.requires_grad for part in (params.values(), tree_iter(data)) for x in part)
     with torch.enable_grad():
         leaves = {
             name: p if p.requires_grad and not constant else p.detach().requires_grad_() for name, p in params.items()

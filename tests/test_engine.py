@@ -43,7 +43,7 @@ def test_the_second_order_meta_gradient_is_the_same_by_every_engine(chunk_size):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
 
 
-def test_auto_takes_tasks_together_only_where_they_fit_the_cache(monkeypatch):
+def test_auto_takes_tasks_together_only_where_enough_are_small_enough(monkeypatch):
     calls = 0
 
     def count(task: Task) -> torch.Tensor:
@@ -52,15 +52,18 @@ def test_auto_takes_tasks_together_only_where_they_fit_the_cache(monkeypatch):
         return score(task)
 
     each = tasks(1).support.x.numel() + tasks(1).query.x.numel()
-    for cache, expected in ((6 * each, 1), (3 * each, 2), (1, 6)):
-        monkeypatch.setattr(engine, "CACHE_NUMBERS", cache)
+    for most, expected in ((12 * each, 1), (6 * each, 2), (3 * each, 12), (1, 12)):
+        monkeypatch.setattr(engine, "VMAP_NUMBERS", most)
         calls = 0
-        map_tasks(count, tasks(6))
+        map_tasks(count, tasks(12))
         assert calls == expected
+    calls = 0
+    map_tasks(count, tasks(engine.FEWEST - 1))
+    assert calls == engine.FEWEST - 1
 
 
-def test_tasks_too_large_for_the_cache_are_taken_as_they_are(monkeypatch):
-    monkeypatch.setattr(engine, "CACHE_NUMBERS", 1)
+def test_tasks_too_large_to_go_together_are_taken_as_they_are(monkeypatch):
+    monkeypatch.setattr(engine, "VMAP_NUMBERS", 1)
     batch = tasks(3)
     values = map_tasks(lambda task: torch.tensor(task.query.x.sum().item()), batch)  # under vmap, item() fails
     torch.testing.assert_close(values, batch.query.x.sum((1, 2)))

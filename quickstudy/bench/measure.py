@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 import multiprocessing
 import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +26,9 @@ from quickstudy.workers import ENVIRONMENT, join
 
 AGREEMENT = 1e-4
 """Largest relative difference of losses and gradients between contenders that do the same."""
+
+LONG_ENOUGH = 1.0
+"""Seconds of one repetition: a step that takes less is followed by as many as fill them, and those are timed."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +88,23 @@ class Contender:
         os.environ.clear()
         os.environ |= outside
 
-    def ask(self, question: str, work: Work | None = None) -> list[Any]:
+    def ask(self, question: str, work: Work | None = None, steps: int = 1) -> list[Any]:
         """The answers of all its processes."""
         for pipe in self.pipes:
-            pipe.send((question, work))
+            pipe.send((question, work, steps))
         answers = [pipe.recv() for pipe in self.pipes]
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
+
+    def seconds(self, work: Work) -> float:
+        """Of a step, among others of its kind."""
+        once: float = self.ask("time", work)[0]
+        if once > LONG_ENOUGH:
+            return once
+        steps = math.ceil(LONG_ENOUGH / once)
+        return float(self.ask("time", work, steps)[0] / steps)
 
     def close(self) -> None:
         """End the processes."""
@@ -126,16 +139,16 @@ def measure(work: Work, them: Sequence[Contender], repetitions: int = 5) -> Row:
         name: max(float((a - loss).abs() / loss.abs()), float((g - gradient).norm() / gradient.norm()))
         for name, (a, g) in found.items()
     }
-    seconds: dict[str, list[float]] = {c.name: [] for c in apt}
     memory: dict[str, float | None] = {}
+    for c in apt:
+        parts = c.ask("memory", work)
+        memory[c.name] = None if None in parts else sum(parts)
+    seconds: dict[str, list[float]] = {c.name: [] for c in apt}
     peaks = []
     plain = next(c for c in apt if c.name == "plain loop")
     for _ in range(repetitions):
         for c in apt:
-            answers = c.ask("time", work)
-            seconds[c.name].append(answers[0][0])
-            parts = [megabytes for _, megabytes in answers]
-            memory[c.name] = None if None in parts else sum(parts)
+            seconds[c.name].append(c.seconds(work))
         peaks += plain.ask("peak")
     timings = {name: Timing(name, tuple(s), memory[name], off[name]) for name, s in seconds.items()}
     return Row(work, timings, plain.ask("flops", work)[0] / median(peaks))
@@ -171,46 +184,51 @@ def _serve(pipe: Connection, name: str, rank: int, size: int, port: int) -> None
         os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
         torch.set_num_threads(1)
     with join() as workers:
-        last, work = "", None
+        prepared: tuple[torch.dtype, Work] | None = None
         step: Step | None = None
         while True:
-            question, asked = pipe.recv()
+            question, work, steps = pipe.recv()
             try:
-                if question in ("compare", "time") and (question, asked) != (last, work):
-                    torch.set_default_dtype(torch.float64 if question == "compare" else torch.float32)
-                    last, work = question, asked
-                    step = ours(asked, workers) if name.startswith("ours") else CONTENDERS[name](asked)
-                    if question == "time":
-                        step()  # the first is slower
-                pipe.send(_answer(question, asked, step))
+                dtype = torch.float64 if question == "compare" else torch.float32
+                torch.set_default_dtype(dtype)
+                if question not in ("peak", "flops") and (dtype, work) != prepared:
+                    prepared = dtype, work
+                    step = ours(work, workers) if name.startswith("ours") else CONTENDERS[name](work)
+                pipe.send(_answer(question, work, step, steps))
             except Exception as error:
-                pipe.send(RuntimeError(f"{name} at {asked}: {error}"))
+                pipe.send(RuntimeError(f"{name} at {work}: {error}"))
 
 
-def _answer(question: str, work: Work, step: Step | None) -> Any:
+def _answer(question: str, work: Work, step: Step | None, steps: int) -> Any:
     if question == "peak":
         return matrix_product_peak()
     if question == "flops":
         return flops(work)
     assert step is not None
+    if question == "memory":
+        return _megabytes(step)
     if question == "time":
-        return _timed(step)
+        start = time.perf_counter()
+        for _ in range(steps):
+            step()
+        return time.perf_counter() - start
     loss, gradients = step()
     return loss.detach().clone(), torch.cat([g.detach().flatten() for g in gradients])
 
 
-def _timed(step: Step) -> tuple[float, float | None]:
-    """Seconds of a step, and megabytes at its peak beyond what the process held before; only Linux tells those."""
+def _megabytes(step: Step) -> float | None:
+    """At a step's peak beyond what the process held before; only Linux tells."""
+    step()  # the first makes what stays
     status = Path("/proc/self/status")
     try:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from now
         before = _kilobytes(status, "VmRSS")
     except OSError:
-        before = None
-    start = time.perf_counter()
+        return None
     step()
-    seconds = time.perf_counter() - start
-    return seconds, None if before is None else (_kilobytes(status, "VmHWM") - before) / 1024
+    return (_kilobytes(status, "VmHWM") - before) / 1024
 
 
 def _kilobytes(status: Path, name: str) -> int:

@@ -89,7 +89,8 @@ class _WeightGrad(ManyTasks):
 def _each(one: Callable[[Tensor, Tensor], Tensor], x: Tensor, weight: Tensor) -> Tensor:
     """(tasks, n, ...) of (tasks, n, ...) and weights, channels last."""
     if len(x) == 1 or weight.stride(0) == 0:
-        return one(x.flatten(0, 1), weight[0]).unflatten(0, x.shape[:2])
+        out = one(x.flatten(0, 1), weight[0])
+        return out.view(*x.shape[:2], *out.shape[1:])
     return stack([one(*pair) for pair in zip(x, weight, strict=True)])
 
 

@@ -49,7 +49,7 @@ class Conv4(nn.Module):
             nn.Conv2d(a, b, 3, stride=stride, padding=1, bias=False) for a, b in pairwise(widths)
         )
         for conv in self.convs:  # so that no convolution turns its weight around
-            conv.to(memory_format=torch.channels_last)
+            conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.norms = nn.ModuleList(BatchNorm(width) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:

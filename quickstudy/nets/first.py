@@ -1,9 +1,9 @@
 """The first block's convolution, max pooling and statistics, without a map of full size in memory.
 
 A convolution of few channels is a product with the unfolded images, patches @ weight. So its mean and variance are
-those of the patches, mean @ weight and weight^T @ covariance @ weight; and pooling picks some rows of the product for each
-channel, which is as linear in the weight as the product. The product itself is computed some images at a time, while it
-stays in a CPU's cache, and again for each derivative: that costs less than to read it from memory.
+those of the patches, mean @ weight and weight^T @ covariance @ weight; and pooling picks some rows of the product for
+each channel, which is as linear in the weight as the product. The product itself is computed some images at a time, in
+one place that stays in a CPU's cache, and again for each derivative: that costs less than to read it from memory.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ class _Pooled(ManyTasks):
         tasks, n, _, pixels = patches.shape
         shape = (tasks, n, height // 2, pixels // height // 2, weight.shape[1])
         out, where = patches.new_empty(shape), patches.new_empty(shape, dtype=torch.int64)
-        for t, some in _portions(patches, weight.shape[1]):
-            maps = _product(patches[t, some], weight[t]).unflatten(1, (height, -1)).permute(0, 3, 1, 2)
-            pool_into(maps, sign[t], *(x[t, some].permute(0, 3, 1, 2) for x in (out, where)))
+        scratch = _Scratch(patches, pixels, weight.shape[1])
+        for t, some in scratch.portions(tasks, n):
+            maps = scratch.product(patches[t, some], weight[t]).view(-1, height, pixels // height, weight.shape[1])
+            pool_into(maps.permute(0, 3, 1, 2), sign[t], *(x[t, some].permute(0, 3, 1, 2) for x in (out, where)))
         return out.flatten(2, 3), where.flatten(2, 3)
 
     @staticmethod
@@ -81,8 +82,9 @@ class _Picked(ManyTasks):
     @staticmethod
     def forward(patches: Tensor, weight: Tensor, where: Tensor) -> Tensor:
         out = patches.new_empty(where.shape)
-        for t, some in _portions(patches, weight.shape[1]):
-            torch.gather(_product(patches[t, some], weight[t]), 1, where[t, some], out=out[t, some])
+        scratch = _Scratch(patches, patches.shape[3], weight.shape[1])
+        for t, some in scratch.portions(*patches.shape[:2]):
+            torch.gather(scratch.product(patches[t, some], weight[t]), 1, where[t, some], out=out[t, some])
         return out
 
     @staticmethod
@@ -106,8 +108,9 @@ class _WeightGrad(ManyTasks):
     @staticmethod
     def forward(patches: Tensor, g: Tensor, where: Tensor) -> Tensor:
         out = patches.new_zeros(len(patches), g.shape[3], patches.shape[2])
-        for t, some in _portions(patches, g.shape[3]):
-            maps = _unpicked(g[t, some], where[t, some], patches.shape[3])
+        scratch = _Scratch(patches, patches.shape[3], g.shape[3])
+        for t, some in scratch.portions(*patches.shape[:2]):
+            maps = scratch.unpicked(g[t, some], where[t, some])
             out[t] += torch.bmm(patches[t, some], maps).sum(0).mT
         return out
 
@@ -132,8 +135,9 @@ class _PatchGrad(ManyTasks):
     @staticmethod
     def forward(g: Tensor, weight: Tensor, where: Tensor, pixels: int) -> Tensor:
         out = g.new_empty(*g.shape[:2], weight.shape[2], pixels)
-        for t, some in _portions(out, weight.shape[1]):
-            out[t, some] = (_unpicked(g[t, some], where[t, some], pixels) @ weight[t]).mT
+        scratch = _Scratch(g, pixels, weight.shape[1])
+        for t, some in scratch.portions(*g.shape[:2]):
+            out[t, some] = (scratch.unpicked(g[t, some], where[t, some]) @ weight[t]).mT
         return out
 
     @staticmethod
@@ -152,20 +156,24 @@ class _PatchGrad(ManyTasks):
         )
 
 
-def _portions(patches: Tensor, width: int) -> Iterator[tuple[int, slice]]:
-    """Tasks, and as many of their images as make a product that stays in the cache."""
-    tasks, n, _, pixels = patches.shape
-    some = max(1, CACHED // (pixels * width))
-    for t in range(tasks):
-        for first in range(0, n, some):
-            yield t, slice(first, first + some)
+class _Scratch:
+    """A place for maps of full size, some images at a time."""
 
+    def __init__(self, like: Tensor, pixels: int, width: int) -> None:
+        self.images = max(1, CACHED // (pixels * width))
+        self.place = like.new_empty(self.images, pixels, width)
 
-def _product(patches: Tensor, weight: Tensor) -> Tensor:
-    """(n, k, pixels), (width, k) -> (n, pixels, width)."""
-    return torch.bmm(patches.mT, weight.mT.expand(len(patches), -1, -1))
+    def portions(self, tasks: int, n: int) -> Iterator[tuple[int, slice]]:
+        """Tasks, and as many of their images as have place."""
+        for t in range(tasks):
+            for first in range(0, n, self.images):
+                yield t, slice(first, first + self.images)
 
+    def product(self, patches: Tensor, weight: Tensor) -> Tensor:
+        """(n, k, pixels), (width, k) -> (n, pixels, width)."""
+        n = len(patches)
+        return torch.bmm(patches.mT, weight.mT.expand(n, -1, -1), out=self.place[:n])
 
-def _unpicked(g: Tensor, where: Tensor, pixels: int) -> Tensor:
-    """Maps of full size, zero where nothing was picked."""
-    return g.new_zeros(len(g), pixels, g.shape[2]).scatter_(1, where, g)
+    def unpicked(self, g: Tensor, where: Tensor) -> Tensor:
+        """Maps of full size, zero where nothing was picked."""
+        return self.place[: len(g)].zero_().scatter_(1, where, g)

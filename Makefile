@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-slow bench clean
+.PHONY: help setup demo test test-slow torture bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -26,8 +26,13 @@ test: setup  ## Lint, types, doctests and tests
 test-slow: setup  ## The tests that need more than 20 s each
 	$(BIN)/pytest -m slow
 
-bench: setup  ## Time episodes against files, and outer steps beside other libraries; half an hour
-	$(BIN)/python benchmarks/episodes.py
+torture: setup  ## Kill, interrupt and damage runs hundreds of times; half an hour
+	$(BIN)/python -m tests.torture --json results/reliability/torture.json
+
+bench: setup  ## Time episodes, adaptation, and outer steps beside other libraries; half an hour
+	$(BIN)/python benchmarks/episodes.py --json results/speed/episodes.json
+	$(BIN)/python benchmarks/sampling.py --json results/speed/sampling.json
+	$(BIN)/python benchmarks/adaptation.py --json results/speed/adaptation.json
 	$(BIN)/quickstudy bench --out results/speed/engine.json --plot results/speed/engine.png
 
 clean:  ## Remove what was built

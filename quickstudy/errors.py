@@ -36,6 +36,26 @@ class ModelError(QuickstudyError, ValueError):
     """A model folder cannot be read or does not fit."""
 
 
+class CheckpointError(QuickstudyError):
+    """A checkpoint is missing or not as it was written."""
+
+    exit_code = 1
+
+
+class WorkerLost(QuickstudyError):
+    """Another process of the run is gone or stands still."""
+
+    exit_code = 1
+
+
+class Interrupted(QuickstudyError):
+    """A signal ended a run, which was saved."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line that names the nearest known word.
 

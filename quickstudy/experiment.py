@@ -18,9 +18,10 @@ from typing import Any
 
 import torch
 
-from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
+from quickstudy.errors import Interrupted, ModelError, NotEnoughClasses, SettingError
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.model import build, load, replace, save
+from quickstudy.seal import seal
 from quickstudy.settings import HYPERPARAMETERS, Settings, complete
 from quickstudy.tasks import sources
 from quickstudy.tasks.dataset import rotated_classes
@@ -29,7 +30,8 @@ from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
-from quickstudy.training import Progress, outer_loop
+from quickstudy.training import Progress, State, outer_loop
+from quickstudy.training.checkpoint import Checkpoints
 from quickstudy.workers import ALONE, Workers, check_shares
 
 
@@ -50,36 +52,75 @@ class Experiment:
         self.settings, self.workers = settings, workers
         if settings.threads:
             torch.set_num_threads(settings.threads)
-        self.device = _device(settings.device)
+        self.device = find_device(settings.device)
         self.source = None if settings.data == "sinusoid" else _load(settings)
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path, *, resume: bool = False) -> None:
         """Refuse what cannot run, before anything is started or written."""
-        if (folder / "run.json").exists():
-            raise SettingError(f"there is a run in {str(folder)!r} already; choose another folder with --out")
+        if not resume and not self.workers.rank and (folder / "run.json").exists():
+            raise SettingError(
+                f"there is a run in {str(folder)!r} already; go on with it by `quickstudy train --resume {folder}`, or "
+                f"choose another folder with --out"
+            )
         check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
         _ = self.tasks, self.learner
 
-    def train(self, folder: Path | None = None) -> Iterator[Progress]:
-        """Run the outer loop, and keep settings, metrics and the best weights in ``folder`` as it goes."""
+    def train(
+        self, folder: Path | None = None, *, resume: bool = False, stop: Callable[[], int] = lambda: 0
+    ) -> Iterator[Progress]:
+        """Run the outer loop.
+
+        Args:
+            folder: Keeps settings, metrics, checkpoints and the best weights as it goes.
+            resume: Go on from the newest whole checkpoint in the folder.
+            stop: Asked after every step: the number of a signal that is to end the run, which is then saved; or 0.
+
+        Raises:
+            Interrupted: ``stop`` said so.
+            CheckpointError: No checkpoint to resume from is whole.
+        """
         settings = self.settings
         optimizer = _optimizer(settings, self.learner)
+        schedule, state = _schedule(settings, optimizer), State()
+        begun = 0
+        if folder is not None:
+            self.check(folder, resume=resume)
+            checkpoints = Checkpoints(folder / "checkpoints", self.learner, optimizer, schedule, state)
+            if resume and checkpoints.steps():
+                begun = checkpoints.restore()["metrics_bytes"]
         progress = outer_loop(
             self.learner,
             self.tasks,
             optimizer,
             steps=settings.steps,
             tasks_per_step=settings.tasks_per_step or 1,
-            schedule=_schedule(settings, optimizer),
+            schedule=schedule,
             clip=settings.clip,
             precision=settings.precision,
             validation=self.test_tasks("validation") if self._has("validation") else None,
             validate_every=settings.validate_every,
             validation_tasks=settings.validation_tasks,
             patience=settings.patience,
+            skip_bad_tasks=settings.skip_bad_tasks,
             workers=self.workers,
+            state=state,
         )
-        return progress if folder is None or self.workers.rank else self._recorded(progress, folder)
+        if folder is None:
+            yield from progress
+            return
+        with self._recorder(folder, state, begun) as record:
+            for p in progress:
+                record(p)
+                yield p
+                signal = self.workers.agree(stop())
+                every = settings.save_every or settings.validate_every
+                if self.workers.rank == 0 and (signal or p.step % every == 0 or p.step == settings.steps):
+                    checkpoints.save(metrics_bytes=record(None))
+                if signal:
+                    raise Interrupted(
+                        f"stopped at step {p.step} and saved; go on with `quickstudy train --resume {folder}`",
+                        128 + signal,
+                    )
 
     def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
         """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
@@ -148,25 +189,63 @@ class Experiment:
     def _has(self, split: Split) -> bool:
         return self.source is None or self._data()._asdict()[split].n_classes > 0
 
-    def _recorded(self, progress: Iterator[Progress], folder: Path) -> Iterator[Progress]:
-        """The same progress, written down."""
-        self.check(folder)
-        record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
+    @contextmanager
+    def _recorder(self, folder: Path, state: State, begun: int) -> Iterator[Callable[[Progress | None], int]]:
+        """What writes progress down, and, without any, says how many bytes of metrics are safely on the disk.
+
+        Args:
+            folder: Of the run.
+            state: Where the run goes on from.
+            begun: Bytes of metrics that stand already; what follows them was written after the checkpoint.
+        """
+        if self.workers.rank:
+            yield lambda p: 0
+            return
         images = vars(self.source.images) if self.source else None
         with ExitStack() as stack:
-            board = stack.enter_context(_board(self, folder))  # first, for it may refuse, and then nothing is written
+            board = stack.enter_context(
+                _board(self, folder, state)
+            )  # first, for it may refuse, and then nothing is written
             folder.mkdir(parents=True, exist_ok=True)
-            replace(folder / "run.json", json.dumps(record, indent=2).encode())
-            metrics = stack.enter_context((folder / "metrics.jsonl").open("w", buffering=1, encoding="utf-8"))
-            for p in progress:
+            if not begun:
+                record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
+                replace(folder / "run.json", json.dumps(record, indent=2).encode())
+            metrics = stack.enter_context((folder / "metrics.jsonl").open("ab"))
+            metrics.truncate(begun)
+
+            def write(p: Progress | None) -> int:
+                if p is None:
+                    metrics.flush()
+                    os.fsync(metrics.fileno())
+                    return metrics.tell()
                 if p.best:
                     save(self.learner, folder, images=images)
+                    seal(folder, self.learner)
                 line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
+                if p.skipped:
+                    line["skipped"] = p.skipped
                 if p.validation is not None:
                     line["validation"] = p.validation.summary()
-                metrics.write(json.dumps(line) + "\n")
+                metrics.write(json.dumps(line).encode() + b"\n")
+                metrics.flush()
                 board(p)
-                yield p
+                return 0
+
+            yield write
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings of a run folder.
+
+    Raises:
+        ModelError: The folder is no run.
+    """
+    try:
+        return complete(json.loads((folder / "run.json").read_bytes())["settings"])
+    except FileNotFoundError:
+        raise ModelError(f"no run in {str(folder)!r}: run.json is missing; `quickstudy train` makes runs") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / 'run.json'} cannot be read: {error}") from error
 
 
 def open_run(folder: Path) -> tuple[Settings, Learner]:
@@ -175,14 +254,7 @@ def open_run(folder: Path) -> tuple[Settings, Learner]:
     Raises:
         ModelError: The folder is no run.
     """
-    try:
-        record = json.loads((folder / "run.json").read_bytes())
-        settings = complete(record["settings"])
-    except FileNotFoundError:
-        raise ModelError(f"no run in {str(folder)!r}: run.json is missing; `quickstudy train` makes runs") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / 'run.json'} cannot be read: {error}") from error
-    return settings, load(folder)
+    return read_settings(folder), load(folder)
 
 
 def check_applies(name: str, algorithm: str) -> None:
@@ -200,7 +272,7 @@ def _takes(learner: type[Learner], name: str) -> bool:
 
 
 @contextmanager
-def _board(experiment: Experiment, folder: Path) -> Iterator[Callable[[Progress], None]]:
+def _board(experiment: Experiment, folder: Path, state: State) -> Iterator[Callable[[Progress], None]]:
     """What shows progress to TensorBoard; nothing where that is not asked for."""
     if not experiment.settings.tensorboard:
         yield lambda p: None
@@ -216,7 +288,7 @@ def _board(experiment: Experiment, folder: Path) -> Iterator[Callable[[Progress]
         if p.validation is not None:
             writer.add_scalar(f"validation/{p.validation.metric}", p.validation.mean, p.step)
 
-    with SummaryWriter(str(folder / "tensorboard")) as writer:
+    with SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1) as writer:
         yield show
 
 
@@ -243,7 +315,8 @@ def _load(settings: Settings) -> sources.Source:
     return sources.load(settings.data, settings.data_root, split=settings.split, images=images, seed=settings.seed)
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device of that name, a GPU for "auto" where there is one."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -80,9 +80,12 @@ class Settings(BaseModel):
     validate_every: int = Field(500, ge=1, description="Steps from one validation to the next.")
     validation_tasks: int = Field(200, ge=2, description="Tasks of a validation.")
     patience: int | None = Field(None, ge=1, description="Stop after so many validations without a better one.")
+    save_every: int | None = Field(None, ge=1, description="Steps between checkpoints; validate_every if not set.")
+    skip_bad_tasks: bool = Field(False, description="Leave out tasks whose loss is NaN or infinite, and count them.")
     tensorboard: bool = Field(False, description="Write metrics for TensorBoard too, in the run folder.")
     device: str = Field("auto", description="cpu, cuda, or auto.")
     workers: int = Field(1, ge=1, description="Local processes that share a step's tasks, one thread each.")
+    worker_timeout: float = Field(600, gt=0, description="Seconds after which a worker that stands still is given up.")
     threads: int | None = Field(None, ge=1, description="CPU threads; torch's own choice if not set.")
 
 

@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from quickstudy.errors import SettingError
+from quickstudy.errors import SettingError, WorkerLost
 from quickstudy.tasks.task import Task
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
@@ -43,7 +44,8 @@ class Workers:
         """Put the sum over all processes in the place of each tensor, in one exchange."""
         if self.size > 1 and tensors:
             flat = torch.cat([t.flatten() for t in tensors])
-            dist.all_reduce(flat)
+            with _losses_told():
+                dist.all_reduce(flat)
             for t, total in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
                 t.copy_(total.view_as(t))
 
@@ -52,8 +54,18 @@ class Workers:
         if self.size == 1:
             return values
         shares: list[list[float]] = [[]] * self.size
-        dist.all_gather_object(shares, values)
+        with _losses_told():
+            dist.all_gather_object(shares, values)
         return [shares[i % self.size][i // self.size] for i in range(sum(map(len, shares)))]
+
+    def agree(self, number: int) -> int:
+        """The largest of the processes' numbers: what one is told, all do at the same step."""
+        if self.size == 1:
+            return number
+        largest = torch.tensor(number)
+        with _losses_told():
+            dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return int(largest)
 
 
 ALONE = Workers()
@@ -71,16 +83,29 @@ def check_shares(tasks_per_step: int, workers: int) -> None:
 
 
 @contextmanager
-def join() -> Iterator[Workers]:
-    """Meet the processes that ``torchrun`` started, over NCCL on GPUs and gloo otherwise; alone without it."""
+def _losses_told() -> Iterator[None]:
+    """An exchange that breaks off is another process's end, not a fault of this one."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise WorkerLost(f"another worker is gone or stands still: {str(error).splitlines()[0]}") from error
+
+
+@contextmanager
+def join(timeout: float = 600.0) -> Iterator[Workers]:
+    """Meet the processes that ``torchrun`` started: NCCL sums tensors on GPUs, gloo others. Alone without it.
+
+    Args:
+        timeout: Seconds that one waits for the others.
+    """
     if "WORLD_SIZE" not in os.environ:
         yield ALONE
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        dist.init_process_group("nccl")
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        dist.init_process_group("cpu:gloo,cuda:nccl", timeout=timedelta(seconds=timeout))
     else:
-        dist.init_process_group("gloo")
+        dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
     try:
         yield Workers(dist.get_rank(), dist.get_world_size())
     finally:

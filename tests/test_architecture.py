@@ -18,6 +18,7 @@ LAYERS = [
     {"learners"},
     {"engine", "workers"},
     {"model"},
+    {"seal"},
     {"evaluation"},
     {"training"},
     {"settings", "experiment"},

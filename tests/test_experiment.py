@@ -36,10 +36,13 @@ def test_a_run_is_kept_and_opened_again(tmp_path, small, algorithm):
     experiment, progress = trained(tmp_path / "run", **small)
     assert [p.step for p in progress] == [1, 2, 3]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "checkpoints",
         "config.json",
         "metrics.jsonl",
         "model.safetensors",
+        "probe.safetensors",
         "run.json",
+        "seal.json",
     ]
     settings, learner = open_run(tmp_path / "run")
     assert settings == experiment.settings
@@ -86,10 +89,12 @@ def test_equal_settings_give_equal_bytes_and_leave_global_randomness_alone(tmp_p
 
 def test_a_run_is_never_written_over(tmp_path, small):
     trained(tmp_path, **small)
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(SettingError, match=r"there is a run in .* already; choose another folder with --out"):
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(
+        SettingError, match=r"there is a run in .* already; go on with it by `quickstudy train --resume"
+    ):
         trained(tmp_path, **small)
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("algorithm", ["maml", "reptile"])

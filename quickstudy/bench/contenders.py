@@ -45,7 +45,7 @@ def usual(learner: GradientLearner) -> nn.Module:
         UsualConv4(net) if isinstance(net, Conv4) else MLP(), nn.Linear(embedding_width(net), learner.n_way)
     )
     model.load_state_dict(dict(learner.model.named_parameters()))
-    return model
+    return model.to(next(learner.parameters()).device)
 
 
 def ours(work: Work, workers: Workers = ALONE) -> Step:
@@ -79,7 +79,7 @@ def plain_loop(work: Work) -> Step:
 
     def reptile() -> tuple[Tensor, list[Tensor]]:
         gradients = [torch.zeros_like(p) for p in theta.values()]
-        loss = torch.zeros(())
+        loss = tasks.support.x.new_zeros(())
         for i in range(len(tasks)):
             phi = descend(tasks.at(i).support)
             for total, p, q in zip(gradients, theta.values(), phi.values(), strict=True):
@@ -110,7 +110,7 @@ def higher(work: Work) -> Step:
 
     def step() -> tuple[Tensor, list[Tensor]]:
         model.zero_grad()
-        total = torch.zeros(())
+        total = tasks.support.x.new_zeros(())
         for i in range(len(tasks)):
             support, query = tasks.at(i)
             with innerloop_ctx(model, optimizer, copy_initial_weights=False) as (fast, inner):

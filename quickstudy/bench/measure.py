@@ -8,9 +8,9 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -149,7 +149,7 @@ def measure(work: Work, them: Sequence[Contender], repetitions: int = 5) -> Row:
     for _ in range(repetitions):
         for c in apt:
             seconds[c.name].append(c.seconds(work))
-        peaks += plain.ask("peak")
+        peaks += plain.ask("peak", work)
     timings = {name: Timing(name, tuple(s), memory[name], off[name]) for name, s in seconds.items()}
     return Row(work, timings, plain.ask("flops", work)[0] / median(peaks))
 
@@ -160,21 +160,27 @@ def flops(work: Work) -> float:
     >>> 1e6 < flops(Work(net="mlp", n_shot=10, inner_steps=1, n_tasks=100)) < 1e8
     True
     """
-    one = Work(**(vars(work) | {"n_tasks": 1}))
+    one = replace(work, n_tasks=1, device="cpu")
     with FlopCounterMode(display=False) as counter:
         plain_loop(one)()
     return float(counter.get_total_flops() * work.n_tasks)
 
 
-def matrix_product_peak(size: int = 1024) -> float:
-    """Operations a second of a float32 matrix product, with this process's threads."""
-    a, b = torch.rand(2, size, size)
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        a @ b
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / min(seconds)
+def matrix_product_peak(device: str = "cpu") -> float:
+    """Operations a second of a float32 matrix product on a GPU, or with this process's threads."""
+    size = 1024 if device == "cpu" else 8192
+    a, b = torch.rand(2, size, size, device=device)
+    return 2 * size**3 / min(_seconds(lambda: a @ b) for _ in range(5))
+
+
+def _seconds(run: Callable[[], object], times: int = 1) -> float:
+    """That it takes, to the end of what it leaves running on a GPU."""
+    start = time.perf_counter()
+    for _ in range(times):
+        run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def _serve(pipe: Connection, name: str, rank: int, size: int, port: int) -> None:
@@ -201,19 +207,16 @@ def _serve(pipe: Connection, name: str, rank: int, size: int, port: int) -> None
 
 def _answer(question: str, work: Work, step: Step | None, steps: int) -> Any:
     if question == "peak":
-        return matrix_product_peak()
+        return matrix_product_peak(work.device)
     if question == "flops":
         return flops(work)
     assert step is not None
     if question == "memory":
         return _megabytes(step)
     if question == "time":
-        start = time.perf_counter()
-        for _ in range(steps):
-            step()
-        return time.perf_counter() - start
+        return _seconds(step, steps)
     loss, gradients = step()
-    return loss.detach().clone(), torch.cat([g.detach().flatten() for g in gradients])
+    return loss.detach().cpu().clone(), torch.cat([g.detach().cpu().flatten() for g in gradients])
 
 
 def _megabytes(step: Step) -> float | None:

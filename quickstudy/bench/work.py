@@ -11,10 +11,11 @@ from torch import Tensor
 from quickstudy.learners import MAML, Reptile
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
+from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.glyphs import glyphs
 from quickstudy.tasks.sinusoid import Sinusoid
-from quickstudy.tasks.task import Examples, Task
+from quickstudy.tasks.task import Examples, Task, TaskSource
 
 INNER_LR = 0.002
 """Small, so that no loss grows; what a step costs does not depend on it."""
@@ -30,6 +31,7 @@ class Work:
         n_way, n_shot, n_query: Of a task; a sinusoid has ``n_shot`` points and as many queries.
         inner_steps: SGD steps of the inner loop.
         n_tasks: Tasks of the outer step.
+        device: Where the learner and its tasks are.
     """
 
     algorithm: Literal["maml", "first-order", "reptile"] = "maml"
@@ -39,6 +41,7 @@ class Work:
     n_query: int = 1
     inner_steps: int = 5
     n_tasks: int = 16
+    device: str = "cpu"
 
     def __str__(self) -> str:
         if self.net == "mlp":
@@ -57,7 +60,7 @@ class Work:
         dtype = torch.get_default_dtype()
         torch.set_default_dtype(torch.float32)
         try:
-            return self._learner().to(dtype)
+            return self._learner().to(self.device, dtype)
         finally:
             torch.set_default_dtype(dtype)
 
@@ -87,24 +90,29 @@ class Work:
                 transductive=True,
             )
 
+    def source(self) -> TaskSource:
+        """Where the tasks come from."""
+        if self.net == "mlp":
+            return Sinusoid(self.n_shot, self.n_shot)
+        data = glyphs((40, 1, 1)).train
+        if self.net == "conv4-32":
+            data = ClassDataset(_large(data.x), data.y, data.names)
+        return Episodes(data, self.n_way, self.n_shot, self.n_query)
+
     def tasks(self) -> Task:
         """The tasks, the same in every process."""
-        if self.net == "mlp":
-            return _typed(Sinusoid(self.n_shot, self.n_shot).sample(0, self.n_tasks))
-        data = glyphs((40, 1, 1)).train
-        tasks = Episodes(data, self.n_way, self.n_shot, self.n_query).sample(0, self.n_tasks)
-        large = self.net == "conv4-32"
-        return _typed(Task(*(Examples(_large(part.x) if large else part.x, part.y) for part in tasks)))
+        return _placed(self.source().sample(0, self.n_tasks), self.device)
 
 
-def _typed(tasks: Task) -> Task:
+def _placed(tasks: Task, device: str) -> Task:
+    """Tasks on a device, in the default type where they are real numbers."""
     dtype = torch.get_default_dtype()
-    return Task(*(Examples(*(t.to(dtype) if t.is_floating_point() else t for t in part)) for part in tasks))
+    return Task(*(Examples(*(t.to(device, dtype if t.is_floating_point() else None) for t in part)) for part in tasks))
 
 
 def _large(x: Tensor) -> Tensor:
-    """Grey images (tasks, n, 1, 28, 28) as colour ones of 84x84."""
-    return x.repeat_interleave(3, -1).repeat_interleave(3, -2).expand(-1, -1, 3, -1, -1).contiguous()
+    """Grey images (n, 1, 28, 28) as colour ones of 84x84."""
+    return x.repeat_interleave(3, -1).repeat_interleave(3, -2).expand(-1, 3, -1, -1).contiguous()
 
 
 MAIN = Work()

@@ -32,6 +32,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/ALGORITHM-DATA-... if not given.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
     print_settings: Annotated[bool, typer.Option("--print-settings", help="Print all settings and stop.")] = False,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.", show_default=False)] = None,
 ) -> None:
     """Meta-train a learner; keeps settings, metrics and the best weights in a run folder.
 
@@ -39,7 +40,7 @@ def train(
     """
     from quickstudy.cli.training import train
 
-    train(flags, out, config, print_settings)
+    train(flags, out, config, print_settings, resume)
 
 
 @app.command()
@@ -126,6 +127,7 @@ def bench(
     toy: Annotated[bool, typer.Option("--toy", help="A few small rows, to see that it runs.")] = False,
     repetitions: Annotated[int, typer.Option(min=1, help="Timed runs of each contender, in turn.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Processes of our second entry.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
     json: Json = False,
@@ -133,7 +135,17 @@ def bench(
     """Time an outer step beside a plain loop and other libraries, on this machine."""
     from quickstudy.cli.bench import bench
 
-    bench(toy, repetitions, workers, out, plot, json)
+    bench(toy, repetitions, workers, device, out, plot, json)
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="A run or a classifier.", show_default=False)], json: Json = False
+) -> None:
+    """Verify a folder: hashes, settings, checkpoints, weights, and that it answers as when it was written."""
+    from quickstudy.cli.doctor import doctor
+
+    doctor(folder, json)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,23 @@ from rich.table import Table
 from quickstudy.bench.measure import Row, contenders, measure
 from quickstudy.bench.work import TOY, WORKS, Work
 from quickstudy.errors import SettingError
-from quickstudy.experiment import provenance
+from quickstudy.experiment import find_device, provenance
 from quickstudy.model import replace
 
 MAIN_AXIS = Work()
 """The row whose cost is drawn against the number of tasks."""
 
 
-def bench(toy: bool, repetitions: int, workers: int, out: Path | None, plot: Path | None, as_json: bool) -> None:
+def bench(
+    toy: bool, repetitions: int, workers: int, device: str, out: Path | None, plot: Path | None, as_json: bool
+) -> None:
     """Time every row, print the table, and write what was asked for."""
     console = Console(stderr=True)
+    device = str(find_device(device))
     with contenders(workers) as them:
-        works = track(TOY if toy else WORKS, "timing", console=console, disable=not console.is_terminal)
-        rows = [measure(work, them, repetitions) for work in works]
+        works = [dataclasses.replace(work, device=device) for work in (TOY if toy else WORKS)]
+        shown = track(works, "timing", console=console, disable=not console.is_terminal)
+        rows = [measure(work, them, repetitions) for work in shown]
     record = {"rows": [_figures(row) for row in rows], "repetitions": repetitions, **provenance()}
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -60,17 +65,18 @@ def _figures(row: Row) -> dict[str, Any]:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="Milliseconds a step (and times as fast as the plain loop), medians; void: other numbers")
-    names = list(dict.fromkeys(name for row in rows for name in row.timings))
-    for heading in ("", *names, "floor"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = Table(title="Times as fast as the plain loop, medians; void: other numbers")
+    names = list(dict.fromkeys(name for row in rows for name in row.timings if name != "plain loop"))
+    table.add_column("")
+    for heading in ("plain loop", *names, "floor"):
+        table.add_column(heading, justify="right")
     for row in rows:
         plain = row.timings["plain loop"].median
         cells = []
         for name in names:
             t = row.timings.get(name)
-            cells.append("" if t is None else f"{1000 * t.median:.1f} ({plain / t.median:.2f})" if t.valid else "void")
-        table.add_row(str(row.work), *cells, f"{1000 * row.floor:.1f} ({plain / row.floor:.2f})")
+            cells.append("" if t is None else f"{plain / t.median:.2f}" if t.valid else "void")
+        table.add_row(str(row.work), f"{1000 * plain:.0f} ms", *cells, f"{plain / row.floor:.2f}")
     return table
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from quickstudy.classifier import Classifier, image_format
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.model import load
+from quickstudy.seal import seal
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.images import read_image
 
@@ -25,6 +26,7 @@ def adapt(run: Path, folder: Path, out: Path, as_json: bool) -> None:
         raise SettingError(f"{str(out)!r} is there already; choose another folder with -o")
     classifier = Classifier(load(run), read_folder(folder, images), images)
     classifier.save(out)
+    seal(out, classifier.learner)
     counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))
     if as_json:
         print(json.dumps({"classifier": str(out), "examples": counts}))

@@ -11,12 +11,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from quickstudy.settings import Settings, load_settings
+from quickstudy.cli.launch import launch
+from quickstudy.errors import Interrupted, SettingError
+from quickstudy.settings import Settings, complete, load_settings
+
+HERE = ("workers", "threads", "device", "worker_timeout")
+"""Settings of the machine, which may differ where a run goes on."""
 
 
-def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_settings: bool) -> None:
-    """Train as the settings say, with a progress bar on a terminal."""
-    settings = load_settings(config, flags=flags)
+def train(
+    flags: dict[str, Any], out: Path | None, config: Path | None, print_settings: bool, resume: Path | None
+) -> None:
+    """Train as the settings say, or go on with a run, with a progress bar on a terminal."""
+    settings = load_settings(config, flags=flags) if resume is None else _resumed(resume, flags, out, config)
     if print_settings:
         print(settings.model_dump_json(indent=2))
         return
@@ -24,47 +31,64 @@ def train(flags: dict[str, Any], out: Path | None, config: Path | None, print_se
     from quickstudy.training import show
     from quickstudy.workers import ENVIRONMENT, join
 
-    folder = out or Path("runs") / default_name(settings)
+    folder = resume or out or Path("runs") / default_name(settings)
     if settings.workers > 1 and "WORLD_SIZE" not in os.environ:
-        Experiment(settings).check(folder)  # here one line says what is wrong; there each process would
-        launch(settings.workers, ENVIRONMENT)
-    with join() as workers, between_steps() as check:
-        progress = Experiment(settings, workers).train(folder)
-        for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}", quiet=workers.rank > 0):
-            check()
+        Experiment(settings).check(folder, resume=resume is not None)  # one line says what is wrong, not one each
+        if code := launch(settings.workers, ENVIRONMENT, sys.argv[1:]):
+            raise SystemExit(code)
+        return
+    with join(settings.worker_timeout) as workers, between_steps() as asked:
+        experiment = Experiment(settings, workers)
+        progress = experiment.train(folder, resume=resume is not None, stop=asked)
+        try:
+            for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}", quiet=workers.rank > 0):
+                pass
+        except Interrupted as error:
+            if workers.rank:
+                raise SystemExit(error.exit_code) from None  # the first says it for all
+            raise
     if workers.rank == 0:
         print(folder)
 
 
-def launch(workers: int, environment: dict[str, str]) -> None:
-    """Become torchrun, which starts this same command ``workers`` times."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
-    os.execve(sys.executable, [*torchrun, "--module", "quickstudy", *sys.argv[1:]], environment | os.environ)
+def _resumed(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None) -> Settings:
+    """The settings of a run, with this machine's."""
+    from quickstudy.experiment import read_settings
+
+    other = sorted(flags.keys() - set(HERE)) + ["out"] * (out is not None) + ["config"] * (config is not None)
+    if other:
+        raise SettingError(
+            f"--{other[0].replace('_', '-')} does not go with --resume, which goes on as the run began; "
+            f"leave it out, or train anew into another folder"
+        )
+    return complete(read_settings(run).model_dump() | flags, dict.fromkeys(flags, "the command line"))
 
 
 @contextmanager
-def between_steps() -> Iterator[Callable[[], None]]:
-    """Hold back Ctrl-C until the function given is called; a second Ctrl-C ends the process at once.
+def between_steps() -> Iterator[Callable[[], int]]:
+    """Hold back SIGINT and SIGTERM: the function given tells the number of one that came, or 0.
 
     Raised in the middle of a step, an interrupt would leave torch's function transforms half undone, and crash there.
+    A second one ends the process at once. Where the parent process is gone, that is a SIGTERM.
     """
-    asked = False
+    parent, came = os.getppid(), 0
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            os._exit(130)
-        asked = True
+        nonlocal came
+        if came:
+            os._exit(128 + number)
+        came = number
 
-    def check() -> None:
-        if asked:
-            raise KeyboardInterrupt
+    def asked() -> int:
+        orphan = "RANK" in os.environ and os.getppid() != parent
+        return came or (signal.SIGTERM if orphan else 0)
 
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield check
+        yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def default_name(settings: Settings) -> str:

@@ -38,8 +38,8 @@ class Task(NamedTuple):
         """Number of tasks, where this is a batch of them."""
         return len(self.support.x)
 
-    def at(self, i: int | slice) -> Task:
-        """Task ``i`` of a batch, or a slice of the batch."""
+    def at(self, i: int | slice | list[int]) -> Task:
+        """Task ``i`` of a batch, or several as a batch."""
         (sx, sy), (qx, qy) = self.support, self.query
         return Task(Examples(sx[i], sy[i]), Examples(qx[i], qy[i]))
 

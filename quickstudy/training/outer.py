@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +42,7 @@ class Progress:
         seconds: Since the loop began.
         validation: Result on validation tasks, at the steps that have one.
         best: Whether the learner is now the best so far on validation (or, without validation, at its end).
+        skipped: Tasks left out since the loop began for a loss that was not finite.
     """
 
     step: int
@@ -50,6 +51,30 @@ class Progress:
     seconds: float
     validation: Evaluation | None = None
     best: bool = False
+    skipped: int = 0
+
+
+@dataclass
+class State:
+    """Where the outer loop is, besides the weights, the optimiser and the schedule: it goes on from here.
+
+    Attributes:
+        step: Steps done.
+        seconds: That they took.
+        best: Best validation so far, accuracy or squared error.
+        best_step: Its step.
+        best_weights: The learner's then.
+        worse: Validations since.
+        skipped: Tasks left out for a loss that was not finite.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    best_step: int = 0
+    best_weights: dict[str, Tensor] | None = None
+    worse: int = 0
+    skipped: int = 0
 
 
 def outer_loop(
@@ -66,7 +91,9 @@ def outer_loop(
     validate_every: int = 500,
     validation_tasks: int = 200,
     patience: int | None = None,
+    skip_bad_tasks: bool = False,
     workers: Workers = ALONE,
+    state: State | None = None,
 ) -> Iterator[Progress]:
     """Improve a learner over many tasks; yields after every step, and ends with the best learner on validation.
 
@@ -83,10 +110,12 @@ def outer_loop(
         validate_every: Steps from one validation to the next; one more comes at the end.
         validation_tasks: Tasks of a validation.
         patience: Stop after this many validations without a better one.
+        skip_bad_tasks: Leave out tasks whose loss is NaN or infinite, and count them, in place of an error.
         workers: Processes that share each step's tasks, from ``quickstudy.workers.join``. All walk the same path.
+        state: Where to go on from, and what is kept up to date; the beginning if None.
 
     Raises:
-        DivergedError: The loss is NaN or infinite.
+        DivergedError: The loss of a task, or the gradient of a step, is NaN or infinite.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP
@@ -103,18 +132,25 @@ def outer_loop(
         with torch.autocast(task.query.x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             return learner.meta_loss(task)
 
-    start = time.perf_counter()
-    best: Evaluation | None = None
-    best_state = None
-    worse = 0
-    for step in range(1, steps + 1):
+    state = state or State()
+    start = time.perf_counter() - state.seconds
+    for step in range(state.step + 1, steps + 1):
+        if patience is not None and state.worse >= patience:
+            break
         learner.train()
-        optimizer.zero_grad()
-        loss = backward(meta_loss, workers.share(tasks.sample(step, tasks_per_step)), tasks_per_step)
-        workers.sum([loss, *(p.grad for p in learner.parameters() if p.grad is not None)])
-        value = loss.item()
+        batch = tasks.sample(step, tasks_per_step)
+        value = _descend(learner, meta_loss, batch, optimizer, workers)
         if not math.isfinite(value):
-            raise DivergedError(f"the loss is {value} at step {step}; lower outer_lr or inner_lr, or clip the gradient")
+            bad = _bad_tasks(meta_loss, batch, workers)
+            if not (skip_bad_tasks and bad) or tasks_per_step - len(bad) < workers.size:
+                which = f" (tasks {', '.join(map(str, bad))})" if bad else ""
+                raise DivergedError(
+                    f"the loss or its gradient is not finite at step {step}{which}; lower outer_lr or inner_lr, clip "
+                    f"the gradient, or skip such tasks"
+                )
+            state.skipped += len(bad)
+            good = [i for i in range(tasks_per_step) if i not in bad]
+            value = _descend(learner, meta_loss, batch.at(good), optimizer, workers)
         if clip is not None:
             torch.nn.utils.clip_grad_value_(learner.parameters(), clip)
         lr = optimizer.param_groups[0]["lr"]
@@ -129,16 +165,35 @@ def outer_loop(
                 is_best = True
             else:
                 result = evaluate(learner, validation, n_tasks=validation_tasks, workers=workers)
-                is_best = _better(result, best)
-                worse = 0 if is_best else worse + 1
+                is_best = _better(result, state.best)
+                state.worse = 0 if is_best else state.worse + 1
                 if is_best:
-                    best, best_state = result, copy.deepcopy(learner.state_dict())
-        yield Progress(step, value, lr, time.perf_counter() - start, result, is_best)
-        if patience is not None and worse >= patience:
-            break
-    if best_state is not None:
-        learner.load_state_dict(best_state)
+                    state.best, state.best_step = result.mean, step
+                    state.best_weights = copy.deepcopy(learner.state_dict())
+        state.step, state.seconds = step, time.perf_counter() - start
+        yield Progress(step, value, lr, state.seconds, result, is_best, state.skipped)
+    if state.best_weights is not None:
+        learner.load_state_dict(state.best_weights)
     learner.eval()
+
+
+def _descend(
+    learner: Learner, meta_loss: Callable[[Task], Tensor], tasks: Task, optimizer: Optimizer, workers: Workers
+) -> float:
+    """The mean loss of all workers' tasks, NaN where its gradient is not finite, which is left in the parameters."""
+    optimizer.zero_grad()
+    loss = backward(meta_loss, workers.share(tasks), len(tasks))
+    gradients = [p.grad for p in learner.parameters() if p.grad is not None]
+    workers.sum([loss, *gradients])
+    finite = torch.stack([g.sum() for g in gradients]).isfinite().all()
+    return loss.item() if finite else math.nan
+
+
+def _bad_tasks(meta_loss: Callable[[Task], Tensor], tasks: Task, workers: Workers) -> list[int]:
+    """Numbers of the tasks whose loss alone is not finite."""
+    mine = workers.share(tasks)
+    losses = workers.gather([meta_loss(mine.at(i)).item() for i in range(len(mine))])
+    return [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
 
 
 def observe(learner: Learner, tasks: TaskSource) -> None:
@@ -149,7 +204,7 @@ def observe(learner: Learner, tasks: TaskSource) -> None:
     learner.observe(torch.cat([batch.support.x.flatten(0, 1), batch.query.x.flatten(0, 1)]))
 
 
-def _better(new: Evaluation, old: Evaluation | None) -> bool:
+def _better(new: Evaluation, old: float | None) -> bool:
     if math.isnan(new.mean):
         return False
-    return old is None or (new.mean < old.mean if new.metric == "mse" else new.mean > old.mean)
+    return old is None or (new.mean < old if new.metric == "mse" else new.mean > old)

@@ -142,7 +142,10 @@ def test_interrupted_training_ends_at_once_with_130_and_no_traceback(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=10) == ("", "")
+    out, err = process.communicate(timeout=10)
+    assert out == ""
+    assert "saved; go on with `quickstudy train --resume run`" in err
+    assert err.count("\n") == 1
     assert process.returncode == 130
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
     assert steps == list(range(1, len(steps) + 1))

@@ -101,6 +101,6 @@ def test_damaged_images_are_named(refused, arguments, tmp_path, pictures):
 
 
 def test_a_run_is_not_written_over(refused, arguments, run):
-    before = {path: path.read_bytes() for path in run.iterdir()}
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert "there is a run in" in refused("train", *arguments, "--out", run)
-    assert {path: path.read_bytes() for path in run.iterdir()} == before
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before

@@ -178,11 +178,32 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_one_line_before_it_harms_the_
 
     learner = Breaks()
     optimizer = torch.optim.SGD(learner.parameters(), lr=1.0)
-    with pytest.raises(DivergedError, match="at step 3; lower") as caught:
+    with pytest.raises(DivergedError, match=r"at step 3 \(tasks 0\); lower") as caught:
         list(outer_loop(learner, Target(0), optimizer, steps=9))
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, QuickstudyError)
     assert learner.w.item() == 2
+
+
+def test_tasks_whose_loss_is_not_finite_are_left_out_and_counted_where_asked():
+    class Breaks(Walk):
+        def meta_loss(self, task: Task) -> Tensor:
+            return -self.w * torch.where(task.support.x.sum() > self.bound, torch.nan, 1.0)
+
+    class Pair:
+        def sample(self, step: int, n_tasks: int) -> Task:
+            x = torch.arange(n_tasks, dtype=torch.float32).view(-1, 1, 1) * (step % 2)
+            return Task(Examples(x, x), Examples(x, x))
+
+    learner = Breaks()
+    learner.bound = 0.5
+    optimizer = torch.optim.SGD(learner.parameters(), lr=1.0)
+    done = list(outer_loop(learner, Pair(), optimizer, steps=3, tasks_per_step=2, skip_bad_tasks=True))
+    assert [p.skipped for p in done] == [1, 1, 2]
+    assert [p.loss for p in done] == [0.0, -1.0, -2.0]
+    learner.bound = -1.0
+    with pytest.raises(DivergedError, match=r"tasks 0, 1"):
+        list(outer_loop(learner, Pair(), optimizer, steps=1, tasks_per_step=2, skip_bad_tasks=True))
 
 
 def test_a_real_run_diverges_with_a_word():

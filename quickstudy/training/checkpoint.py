@@ -1,0 +1,194 @@
+"""A run's state on disk: one folder a step, which is there whole or not at all.
+
+Files are written and synced, then a manifest of their SHA-256, then one rename and a sync of the folder around. What
+was damaged since does not fit its manifest, and the one before is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from quickstudy.errors import CheckpointError
+from quickstudy.learners import Learner
+from quickstudy.training.outer import State
+
+KEEP = 2
+"""Newest checkpoints that stay, beside the best one."""
+
+FORMAT = 1
+"""Of a checkpoint; a higher number was written by a later version."""
+
+Tensors = dict[str, dict[str, Tensor]]
+
+
+class Checkpoints:
+    """The checkpoints of one run, and what goes into them.
+
+    Args:
+        folder: That holds them.
+        learner, optimizer, schedule, state: What the outer loop changes; ``restore`` fills them.
+    """
+
+    def __init__(
+        self, folder: Path, learner: Learner, optimizer: Optimizer, schedule: LRScheduler, state: State
+    ) -> None:
+        self.folder, self.learner, self.optimizer, self.schedule, self.state = (
+            folder, learner, optimizer, schedule, state,
+        )  # fmt: skip
+
+    def save(self, **record: Any) -> None:
+        """Write the present state, with a record of plain data, and remove what is neither new nor the best.
+
+        One of the same step that is whole stays as it is: a run walks one path.
+        """
+        folder = self.folder / f"step-{self.state.step:09d}"
+        if _whole(folder):
+            return
+        moments, groups = _split(self.optimizer)
+        tensors: Tensors = {"learner": self.learner.state_dict(), "optimizer": moments}
+        if self.state.best_weights is not None:
+            tensors["best"] = self.state.best_weights
+        loop = {name: value for name, value in vars(self.state).items() if name != "best_weights"}
+        plain = {"format": FORMAT, "loop": loop, "groups": groups, "schedule": self.schedule.state_dict(), **record}
+        write(folder, tensors, plain)
+        stay = {self.state.best_step, *self.steps()[-KEEP:]}
+        for step in self.steps():
+            if step not in stay:
+                shutil.rmtree(self.folder / f"step-{step:09d}", ignore_errors=True)
+
+    def restore(self) -> dict[str, Any]:
+        """Fill everything from the newest whole checkpoint, and return its record.
+
+        Each one that is damaged is passed over with a warning.
+
+        Raises:
+            CheckpointError: None is whole.
+        """
+        for step in reversed(self.steps()):
+            try:
+                tensors, plain = read(self.folder / f"step-{step:09d}")
+                self._fill(tensors, plain)
+            except CheckpointError as error:
+                warnings.warn(f"skipped a damaged checkpoint: {error}", stacklevel=2)
+                continue
+            return plain
+        raise CheckpointError(f"no whole checkpoint in {str(self.folder)!r}; train again into another folder")
+
+    def steps(self) -> list[int]:
+        """Steps that have a checkpoint, in order."""
+        names = [path.name for path in self.folder.glob("step-*") if path.name[5:].isdecimal()]
+        return sorted(int(name[5:]) for name in names)
+
+    def _fill(self, tensors: Tensors, plain: dict[str, Any]) -> None:
+        if plain.get("format") != FORMAT:
+            raise CheckpointError(f"format {plain.get('format')!r}, this version reads {FORMAT}; upgrade quickstudy")
+        self.learner.load_state_dict(tensors["learner"])
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors["optimizer"].items():
+            index, key = name.split(".", 1)
+            state.setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict({"state": state, "param_groups": plain["groups"]})
+        self.schedule.load_state_dict(plain["schedule"])
+        for name, value in plain["loop"].items():
+            setattr(self.state, name, value)
+        self.state.best_weights = tensors.get("best")
+
+
+def _split(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """An optimiser's tensors by name, and its groups as plain data."""
+    held = optimizer.state_dict()
+    moments = {
+        f"{index}.{key}": value
+        for index, entries in held["state"].items()
+        for key, value in entries.items()
+        if isinstance(value, Tensor)
+    }
+    return moments, held["param_groups"]
+
+
+def write(folder: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
+    """A folder of tensors and plain data, there whole or not at all."""
+    files = {
+        f"{name}.safetensors": save_tensors({k: t.detach().cpu().contiguous() for k, t in part.items()})
+        for name, part in tensors.items()
+    }
+    files["state.json"] = json.dumps(plain).encode()
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    files["manifest.json"] = json.dumps(sums).encode()  # the last
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f".{folder.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir()
+        for name, content in files.items():
+            with (partial / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        sync(partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def read(folder: Path) -> tuple[Tensors, dict[str, Any]]:
+    """What ``write`` wrote, every byte of it checked.
+
+    Raises:
+        CheckpointError: Something is missing or not as it was written.
+    """
+    try:
+        sums = json.loads((folder / "manifest.json").read_bytes())
+        files = {name: (folder / name).read_bytes() for name in _plain_names(sums)}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} cannot be read: {error}") from error
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != sums[name]:
+            raise CheckpointError(f"{folder / name} is not as it was written: its SHA-256 differs")
+    try:
+        plain = json.loads(files.pop("state.json"))
+        return {name.removesuffix(".safetensors"): load_tensors(content) for name, content in files.items()}, plain
+    except (KeyError, ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{folder} cannot be read: {error}") from error
+
+
+def _plain_names(sums: Any) -> Iterable[str]:
+    known = {"learner.safetensors", "optimizer.safetensors", "best.safetensors", "state.json"}
+    if not isinstance(sums, dict) or not {"learner.safetensors", "state.json"} <= sums.keys() <= known:
+        raise ValueError("its manifest is none")
+    return sums
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        read(folder)
+    except CheckpointError:
+        return False
+    return True
+
+
+def sync(folder: Path) -> None:
+    """Make the names in a folder last."""
+    if os.name == "nt":  # which cannot open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

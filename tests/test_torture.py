@@ -1,0 +1,36 @@
+"""A few of each trial of ``tests/torture.py``, which makes many."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import torture
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux's /proc")
+
+
+def held(*rows: torture.Row) -> None:
+    for what, held, tried in rows:
+        assert held == tried > 0, what
+
+
+def test_a_killed_run_goes_on_unaided(tmp_path):
+    held(*torture.killed(2, tmp_path))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupted_run_ends_as_one_that_never_was(tmp_path, workers):
+    held(torture.interrupted(1, tmp_path, workers))
+
+
+def test_a_lost_worker_ends_the_run(tmp_path):
+    held(torture.lost_worker(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_worker_that_stands_still_ends_the_run(tmp_path):
+    held(torture.stalled_worker(tmp_path))
+
+
+def test_damage_to_a_checkpoint_is_found(tmp_path):
+    held(*torture.damaged(100, 20, tmp_path))

@@ -1,6 +1,7 @@
 """A learner as a folder of data: ``config.json`` says how to build it, ``model.safetensors`` holds its weights.
 
-Nothing is unpickled. What is read is checked before it is used, and refused in one line.
+Nothing is unpickled. What is read is checked before it is used, and before memory is taken for it, and refused in one
+line.
 """
 
 from __future__ import annotations
@@ -8,21 +9,27 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from safetensors import safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from quickstudy.errors import ModelError, unknown
+from quickstudy.errors import ModelError, SettingError, unknown
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.nets import NETS
 
 FORMAT = 1
 """Of ``config.json``; a folder with a higher number was written by a later version."""
+
+_MAX_FILE, _MAX_JSON, _MAX_TENSORS = 2**30, 10**6, 10_000
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+_T = TypeVar("_T")
 
 
 def describe(module: nn.Module) -> dict[str, Any]:
@@ -59,15 +66,45 @@ def _build(kind: str, registry: dict[str, Any], config: dict[str, Any]) -> nn.Mo
     arguments = dict(config)
     name = arguments.pop("name", None)
     if not isinstance(name, str) or name not in registry:
-        raise ModelError(unknown(kind, str(name), registry))
-    if isinstance(arguments.get("net"), dict):
-        arguments["net"] = _build("net", NETS, arguments["net"])
+        raise ModelError(unknown(kind, str(name)[:80], registry))
     try:
-        module: nn.Module = registry[name](**arguments)
-    except Exception as error:  # whatever a constructor makes of arguments that nobody checked
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{kind} {name!r} cannot be built from its config: {reason}") from error
+        if isinstance(arguments.get("net"), dict):
+            arguments["net"] = _build("net", NETS, arguments["net"])
+        module: nn.Module = construct(registry[name], arguments)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a constructor makes of arguments that fit one by one
+        raise ModelError(f"{kind} {name!r} cannot be built from its config: {_line(error)}") from error
     return module
+
+
+def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
+    """``cls(**arguments)``, if each is of its annotated type and no number asks for absurd memory or time.
+
+    >>> from quickstudy.nets import MLP
+    >>> construct(MLP, {"hidden": [10**9]})
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.SettingError: hidden=[1000000000] is out of range; at most 100 numbers from 0 to 1000000
+    """
+    hints = get_type_hints(cls.__init__)
+    for name, value in arguments.items():
+        try:
+            TypeAdapter(hints.get(name, Any), config=_STRICT).validate_python(value)
+        except ValidationError as error:
+            raise SettingError(f"{name}={value!r}: {error.errors()[0]['msg']}") from None
+        most = 10_000 if name.endswith("steps") else 4_000 if name == "size" else 1_000_000
+        several = value if isinstance(value, list) else [value]
+        numbers = [each for each in several if isinstance(each, int | float)]
+        if len(several) > 100 or not all(0 <= number <= most for number in numbers):
+            raise SettingError(f"{name}={value!r} is out of range; at most 100 numbers from 0 to {most}")
+    return cls(**arguments)
+
+
+def _blank(config: dict[str, Any]) -> Learner:
+    """The learner without memory for weights, so that what they must be is known before any is made or read."""
+    with torch.device("meta"):
+        return build(config)
 
 
 def save(learner: Learner, folder: Path | str, **extra: Any) -> None:
@@ -78,11 +115,13 @@ def save(learner: Learner, folder: Path | str, **extra: Any) -> None:
         folder: Created if missing.
         extra: More entries of ``config.json``, plain data.
     """
+    described = describe(learner)
+    _blank(described)  # what could not be read again is refused before it is written
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in learner.state_dict().items()}
     replace(folder / "model.safetensors", save_tensors(tensors))
-    config = {"format": FORMAT, "learner": describe(learner), **extra}
+    config = {"format": FORMAT, "learner": described, **extra}
     replace(folder / "config.json", json.dumps(config, indent=2).encode())
 
 
@@ -90,55 +129,29 @@ def load(folder: Path | str) -> Learner:
     """The learner in a folder, ready to predict (in evaluation mode).
 
     Raises:
-        ModelError: A file is missing, damaged, of a later format, or does not fit the other.
+        ModelError: A file is missing, damaged, a link, absurdly large, of a later format, or does not fit the other.
     """
+    described = read_config(folder)["learner"]
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and replaced at once
-        learner = build(read_config(folder)["learner"])
-    load_weights(learner, Path(folder) / "model.safetensors")
+        try:
+            expected = _blank(described).state_dict()
+        except ModelError as error:
+            raise ModelError(f"{Path(folder) / 'config.json'}: {error}; copy the model again, or train it again") from error
+        path = Path(folder) / "model.safetensors"
+        tensors = read_tensors(path, lambda found: _check_fit(path, found, expected))
+        learner = build(described)
+    learner.load_state_dict(tensors)
     return learner.eval()
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
     """``config.json`` of a model folder, checked."""
     path = Path(folder) / "config.json"
-    try:
-        config = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelError(f"no model in {str(folder)!r}: config.json is missing; give the folder of a run") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("learner"), dict):
-        raise ModelError(f"{path} is no model config: it has no 'learner'")
-    if config.get("format") != FORMAT:
-        raise ModelError(f"{path} has format {config.get('format')!r}, this version reads {FORMAT}; upgrade quickstudy")
-    return config
-
-
-def load_weights(learner: nn.Module, path: Path) -> None:
-    """Fill a learner with the tensors of a file, which must fit name by name."""
-    tensors = read_tensors(path)
-    expected = learner.state_dict()
-    if tensors.keys() != expected.keys():
-        name = sorted(tensors.keys() ^ expected.keys())[0]
-        raise ModelError(f"{path}: tensor {name!r} is {'missing' if name in expected else 'unexpected'}")
-    for name, tensor in tensors.items():
-        want = expected[name]
-        if tensor.shape != want.shape or tensor.dtype != want.dtype:
-            raise ModelError(
-                f"{path}: {name!r} is {tensor.dtype} {list(tensor.shape)}, config.json says {want.dtype} "
-                f"{list(want.shape)}"
-            )
-        if not bool(torch.isfinite(tensor).all()):
-            raise ModelError(f"{path}: {name!r} holds NaN or infinity")
-    learner.load_state_dict(tensors)
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file."""
-    try:
-        return load_tensors(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
+    if path.parent.is_symlink():
+        raise refusal(path, "its folder is a symbolic link", "give the folder that it leads to")
+    if path.parent.exists() and path.is_symlink() or path.exists():
+        pass
+    return {}
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from torch import Tensor
 
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.learners import Learner
-from quickstudy.model import load, read_config, read_tensors, replace, save
+from quickstudy.model import construct, load, read_config, read_tensors, replace, save
+from quickstudy.nets import input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
@@ -80,26 +80,25 @@ class Classifier:
         Raises:
             ModelError: The folder holds no classifier, or a file in it is damaged.
         """
-        config = read_config(folder)
-        if "labels" not in config:
+        labels = read_config(folder).get("labels")
+        if labels is None:
             raise ModelError(f"{str(folder)!r} is a learner without labels; `quickstudy adapt` teaches it some")
-        path = Path(folder) / "support.safetensors"
-        tensors = read_tensors(path)
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise ModelError(f"{Path(folder) / 'config.json'}: its labels are not a list of words; adapt again")
+        learner, path = load(folder), Path(folder) / "support.safetensors"
+        shape = input_shape(learner.net)
+        x = (None, shape and (-1, *shape))
+        tensors = read_tensors(path, {"x": x, "y": (torch.int64, (-1,))})
         try:
-            data = ClassDataset(tensors["x"], tensors["y"], tuple(config["labels"]))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            return cls(learner, ClassDataset(tensors["x"], tensors["y"], tuple(labels)), image_format(folder))
+        except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
-        return cls(load(folder), data, image_format(folder))
 
     def _checked(self, x: Tensor) -> Tensor:
         """Inputs as the net takes them, or one line that says what it takes."""
-        net = self.learner.net
-        if hasattr(net, "channels"):
-            want: Sequence[object] = (net.channels, net.size, net.size)
-        else:
-            want = (net.in_features,) if hasattr(net, "in_features") else x.shape[1:]
-        if tuple(x.shape[1:]) != tuple(want):
-            raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {tuple(want)}; convert them")
+        want = input_shape(self.learner.net) or tuple(x.shape[1:])
+        if tuple(x.shape[1:]) != want:
+            raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {want}; convert them")
         x = as_float(x).to(self._weight)
         if not bool(torch.isfinite(x).all()):
             row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
@@ -115,6 +114,7 @@ def image_format(folder: Path | str) -> ImageFormat | None:
     """
     images = read_config(folder).get("images")
     try:
-        return ImageFormat(**images) if images else None
-    except (TypeError, SettingError) as error:
-        raise ModelError(f"{Path(folder) / 'config.json'} says images = {images!r}: {error}; train again") from error
+        return construct(ImageFormat, images) if images else None
+    except (AttributeError, TypeError, SettingError) as error:
+        found = str(images)[:200]
+        raise ModelError(f"{Path(folder) / 'config.json'} says images = {found}: {error}; train again") from error

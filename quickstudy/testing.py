@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from quickstudy.engine import map_tasks
 from quickstudy.errors import ModelError, QuickstudyError, SettingError
 from quickstudy.learners import Learner
 from quickstudy.model import build, describe
+from quickstudy.nets import input_shape
 from quickstudy.tasks.task import Examples, Task
 
 TOLERANCE = 1e-7
@@ -68,11 +68,9 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
     >>> noise_tasks(MAML(Conv4(size=16, width=4), n_way=3)).query.x.shape
     torch.Size([3, 9, 1, 16, 16])
     """
-    net: Any = getattr(learner, "net", None)
-    try:
-        shape = (net.in_features,) if hasattr(net, "in_features") else (net.channels, net.size, net.size)
-    except AttributeError:
-        raise SettingError(f"the net of {type(learner).__name__} does not say what an input is; give tasks") from None
+    shape = input_shape(getattr(learner, "net", None))
+    if shape is None:
+        raise SettingError(f"the net of {type(learner).__name__} does not say what an input is; give tasks")
     n_way: int = getattr(learner, "n_way", getattr(learner, "n_classes", 5))
     noise = torch.Generator().manual_seed(seed)
 

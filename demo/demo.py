@@ -24,7 +24,7 @@ from rich.table import Table
 
 import quickstudy as qs
 from quickstudy.experiment import provenance
-from quickstudy.model import replace
+from quickstudy.files import replace
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import show
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import quickstudy as qs
-from quickstudy.model import replace
+from quickstudy.files import replace
 
 if TYPE_CHECKING:
     from demo import Outcome

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.files import replace
 from quickstudy.learners import Learner
-from quickstudy.model import construct, load, read_config, read_tensors, replace, save
+from quickstudy.model import construct, load, read_config, save
 from quickstudy.nets import input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.task import Examples, one_hot
+from quickstudy.tensors import pack, unpack
 
 
 class Classifier:
@@ -67,9 +68,7 @@ class Classifier:
     def save(self, folder: Path | str) -> None:
         """Write learner, labels and support examples to a folder, as data."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {"x": self.data.x.cpu().contiguous(), "y": self.data.y.cpu().contiguous()}
-        replace(folder / "support.safetensors", save_tensors(tensors))
+        replace(folder / "support.safetensors", pack({"x": self.data.x, "y": self.data.y}))
         images = vars(self.images) if self.images else None
         save(self.learner, folder, images=images, labels=list(self.labels))
 
@@ -88,7 +87,7 @@ class Classifier:
         learner, path = load(folder), Path(folder) / "support.safetensors"
         shape = input_shape(learner.net)
         x = (None, shape and (-1, *shape))
-        tensors = read_tensors(path, {"x": x, "y": (torch.int64, (-1,))})
+        tensors = unpack(path, {"x": x, "y": (torch.int64, (-1,))})
         try:
             return cls(learner, ClassDataset(tensors["x"], tensors["y"], tuple(labels)), image_format(folder))
         except DataError as error:

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from quickstudy.errors import Interrupted, ModelError, NotEnoughClasses, SettingError
+from quickstudy.files import replace
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.model import build, load, replace, save
+from quickstudy.model import build, load, save
 from quickstudy.seal import seal
 from quickstudy.settings import HYPERPARAMETERS, Settings, complete
 from quickstudy.tasks import sources

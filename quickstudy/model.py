@@ -9,35 +9,25 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_tensors
-from torch import Tensor, nn
+from torch import nn
 
 from quickstudy.errors import ModelError, SettingError, unknown
+from quickstudy.files import read_json, replace
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.nets import NETS
+from quickstudy.tensors import pack, unpack
 
 FORMAT = 1
 """Of ``config.json``; a folder with a higher number was written by a later version."""
 
-_MAX_FILE, _MAX_JSON, _MAX_TENSORS = 2**30, 10**6, 10_000
-_CODES = {
-    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
-    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
-}  # fmt: skip
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 _T = TypeVar("_T")
-
-Kind = tuple[torch.dtype | None, Sequence[int] | None]
-"""Number type and shape of a tensor; None for any."""
 
 
 def describe(module: nn.Module) -> dict[str, Any]:
@@ -130,9 +120,7 @@ def save(learner: Learner, folder: Path | str, **extra: Any) -> None:
     described = describe(learner)
     _blank(described)  # what could not be read again is refused before it is written
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in learner.state_dict().items()}
-    replace(folder / "model.safetensors", save_tensors(tensors))
+    replace(folder / "model.safetensors", pack(learner.state_dict()))
     config = {"format": FORMAT, "learner": described, **extra}
     replace(folder / "config.json", json.dumps(config, indent=2).encode())
 
@@ -150,7 +138,7 @@ def load(folder: Path | str) -> Learner:
             expected = _blank(described).state_dict()
         except ModelError as error:
             raise ModelError(f"{Path(folder) / 'config.json'}: {error}") from error
-        tensors = read_tensors(path, {name: (tensor.dtype, tensor.shape) for name, tensor in expected.items()})
+        tensors = unpack(path, {name: (tensor.dtype, tensor.shape) for name, tensor in expected.items()})
         learner = build(described)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
@@ -164,76 +152,13 @@ def read_config(folder: Path | str) -> dict[str, Any]:
     path = Path(folder) / "config.json"
     if not os.path.lexists(path):
         raise ModelError(f"no model in {str(folder)!r}: config.json is missing; give the folder of a run")
-    with _plain_file(path, _MAX_JSON) as file:
-        config = _json(path, file.read())
+    config = read_json(path)
     if not isinstance(config, dict) or not isinstance(config.get("learner"), dict):
         raise ModelError(f"{path} is no model config: it has no 'learner'")
     if config.get("format") != FORMAT:
         found = _short(config.get("format"))
         raise ModelError(f"{path} has format {found}, this version reads {FORMAT}; upgrade quickstudy")
     return config
-
-
-def read_tensors(path: Path, expected: Mapping[str, Kind]) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, if they are those expected; what they are is known before they are read.
-
-    Args:
-        path: A plain file of at most 1 GiB.
-        expected: Type and shape of each tensor, by name; -1 for a number of rows of any size.
-
-    Raises:
-        ModelError: The file is none, or holds something else.
-    """
-    with _plain_file(path, _MAX_FILE) as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size > _MAX_JSON:
-            raise ModelError(f"{path} cannot be read: its header has {size} bytes, {_MAX_JSON} at most; copy it again")
-        header = _json(path, file.read(size))  # which must name no tensor twice, as safetensors would allow
-        if not isinstance(header, dict) or len(header) > _MAX_TENSORS:
-            raise ModelError(f"{path} cannot be read: its header does not name at most {_MAX_TENSORS} tensors")
-        names = header.keys() - {"__metadata__"}
-        for name in sorted(names ^ expected.keys()):
-            raise ModelError(f"{path}: tensor {_short(name)} is {'missing' if name in expected else 'unexpected'}")
-        try:
-            with safe_open(path, "pt") as tensors:
-                for name, (dtype, shape) in expected.items():
-                    part = tensors.get_slice(name)
-                    code, found = part.get_dtype(), part.get_shape()
-                    rows = int(shape is not None and tuple(shape[:1]) == (-1,))
-                    if shape is not None and (len(found) != len(shape) or found[rows:] != list(shape[rows:])):
-                        raise ModelError(f"{path}: {name!r} has shape {_short(found)}, config.json says {list(shape)}")
-                    if dtype is not None and _CODES.get(dtype) != code:
-                        raise ModelError(f"{path}: {name!r} holds {code}, config.json says {_CODES.get(dtype, dtype)}")
-                return {name: tensors.get_tensor(name) for name in expected}
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{path} cannot be read: {_line(error)}") from error
-
-
-@contextmanager
-def _plain_file(path: Path, most: int) -> Iterator[BinaryIO]:
-    """A file to read that is no link, no device, lies in its folder and is not larger than it may be."""
-    try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode):
-            raise ModelError(f"{path} is a link or no file at all; put the file itself there")
-        if about.st_size > most:
-            raise ModelError(f"{path} has {about.st_size} bytes, {most} at most; it is no model of this kind")
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _json(path: Path, content: bytes) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(found := dict(pairs)) < len(pairs):
-            raise ValueError("a name stands there twice")
-        return found
-
-    try:
-        return json.loads(content, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {_line(error)}") from error
 
 
 def _line(error: Exception) -> str:
@@ -243,16 +168,3 @@ def _line(error: Exception) -> str:
 def _short(value: object, form: Callable[[object], str] = repr) -> str:
     text = form(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

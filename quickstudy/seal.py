@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from quickstudy.errors import ModelError
+from quickstudy.files import replace
 from quickstudy.learners import Learner
-from quickstudy.model import load, read_tensors, replace
+from quickstudy.model import load
 from quickstudy.nets import input_shape
 from quickstudy.tasks.task import Examples
+from quickstudy.tensors import pack, unpack
 
 FILES = ("config.json", "model.safetensors", "support.safetensors", "probe.safetensors")
 
@@ -27,8 +28,7 @@ def seal(folder: Path, learner: Learner) -> None:
     """Write down a saved learner's answers to a task of noise, and the hashes of its files."""
     probe = _probe(learner)
     if probe:
-        content = save_tensors({name: tensor.cpu().contiguous() for name, tensor in probe.items()})
-        replace(folder / "probe.safetensors", content)
+        replace(folder / "probe.safetensors", pack(probe))
     sums = {name: _sha256(folder / name) for name in FILES if (folder / name).exists()}
     replace(folder / "seal.json", json.dumps(sums, indent=2).encode())
 
@@ -50,7 +50,7 @@ def broken(folder: Path) -> Iterator[str]:
     if "probe.safetensors" not in sums or input_shape(getattr(learner, "net", None)) is None:
         return
     expected = {name: (tensor.dtype, tensor.shape) for name, tensor in _probe(learner).items()}
-    probe = read_tensors(folder / "probe.safetensors", expected)
+    probe = unpack(folder / "probe.safetensors", expected)
     found = _answers(learner, probe)
     off = float((found - probe["answers"]).abs().max() / probe["answers"].abs().max())
     if not off <= TOLERANCE:

@@ -12,6 +12,8 @@ import quickstudy
 ROOT = Path(quickstudy.__file__).parent
 LAYERS = [
     {"errors"},
+    {"files"},
+    {"tensors"},
     {"tasks"},
     {"nets", "scan"},
     {"inner"},

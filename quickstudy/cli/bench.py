@@ -15,7 +15,7 @@ from quickstudy.bench.measure import Row, contenders, measure
 from quickstudy.bench.work import TOY, WORKS, Work
 from quickstudy.errors import SettingError
 from quickstudy.experiment import find_device, provenance
-from quickstudy.model import replace
+from quickstudy.files import replace
 
 MAIN_AXIS = Work()
 """The row whose cost is drawn against the number of tasks."""

@@ -9,7 +9,8 @@ from typing import Any, get_args
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.evaluation import evaluate as evaluate_learner
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
-from quickstudy.model import read_config, replace
+from quickstudy.files import replace
+from quickstudy.model import read_config
 from quickstudy.settings import complete
 from quickstudy.tasks.splits import Split
 

@@ -1,14 +1,12 @@
-"""Where data lies on this machine: data sets prepared once and kept, files that appear whole or not at all."""
+"""Where data lies on this machine: data sets prepared once and kept."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from io import BufferedRandom
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from quickstudy.files import whole_file
 from quickstudy.tasks.dataset import ClassDataset
 
 
@@ -30,31 +29,6 @@ def data_folder() -> Path:
     named = os.environ.get("QUICKSTUDY_CACHE")
     folder = Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("quickstudy")) / "data"
     return folder.absolute()
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[BufferedRandom]:
-    """A file to write, which takes its place at ``path`` when the block ends and leaves nothing when the block fails.
-
-    Each writer has a temporary file of its own beside ``path``: of several at once, the last to end stays.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     with whole_file(Path(folder, "deep", "note")) as file:
-    ...         _ = file.write(b"kept")
-    ...     Path(folder, "deep", "note").read_bytes()
-    b'kept'
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        with temporary.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from quickstudy.errors import DataError
-from quickstudy.tasks.cache import whole_file
+from quickstudy.files import whole_file
 
 _PAUSES = (1.0, 2.0)  # seconds before the second and the third try
 _TIMEOUT = 30.0  # seconds of silence

@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import CheckpointError
+from quickstudy.files import sync
 from quickstudy.learners import Learner
 from quickstudy.training.outer import State
 
@@ -79,9 +80,14 @@ class Checkpoints:
             CheckpointError: None is whole.
         """
         for step in reversed(self.steps()):
+            folder = self.folder / f"step-{step:09d}"
             try:
-                tensors, plain = read(self.folder / f"step-{step:09d}")
-                self._fill(tensors, plain)
+                tensors, plain = read(folder)
+                try:
+                    self._fill(tensors, plain)
+                except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
+                    reason = " ".join(str(error).split())[:200]
+                    raise CheckpointError(f"{folder} does not fit the run's settings: {reason}") from error
             except CheckpointError as error:
                 warnings.warn(f"skipped a damaged checkpoint: {error}", stacklevel=2)
                 continue
@@ -95,7 +101,7 @@ class Checkpoints:
 
     def _fill(self, tensors: Tensors, plain: dict[str, Any]) -> None:
         if plain.get("format") != FORMAT:
-            raise CheckpointError(f"format {plain.get('format')!r}, this version reads {FORMAT}; upgrade quickstudy")
+            raise ValueError(f"format {plain.get('format')!r}, this version reads {FORMAT}; upgrade quickstudy")
         self.learner.load_state_dict(tensors["learner"])
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors["optimizer"].items():
@@ -181,14 +187,3 @@ def _whole(folder: Path) -> bool:
     except CheckpointError:
         return False
     return True
-
-
-def sync(folder: Path) -> None:
-    """Make the names in a folder last."""
-    if os.name == "nt":  # which cannot open a folder
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

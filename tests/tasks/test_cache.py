@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quickstudy.tasks.cache import data_folder, prepared, whole_file
+from quickstudy.tasks.cache import data_folder, prepared
 from quickstudy.tasks.dataset import ClassDataset
 
 DATA = ClassDataset.from_labels(torch.arange(24, dtype=torch.uint8).view(6, 1, 2, 2), list("aabbcc"))
@@ -71,15 +71,6 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path / "file"))
     assert same(prepared("key", make), DATA)
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path):
-    path = tmp_path / "note"
-    path.write_bytes(b"old")
-    with pytest.raises(TypeError), whole_file(path) as file:
-        file.writelines([b"half", "not bytes"])
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_folder_is_the_variable_or_the_users_cache(tmp_path, monkeypatch):

@@ -1,0 +1,45 @@
+"""Classifiers that an earlier version wrote, with what they answered then: every later version answers the same.
+
+``python -m tests.golden`` writes those of this version, once, when the format changes; older ones stay.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+
+from quickstudy.classifier import Classifier
+from quickstudy.learners import LEARNERS, Baseline, Learner
+from quickstudy.model import FORMAT
+from quickstudy.nets import Conv4
+from quickstudy.seal import seal
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.images import ImageFormat
+
+HERE = Path(__file__).parent
+
+
+def inputs(n: int, phase: float) -> torch.Tensor:
+    """Pictures (n, 1, 16, 16) from a formula, for a generator of random numbers may change."""
+    i = torch.arange(n * 256, dtype=torch.float64)
+    return ((i * i * 0.013 + phase).sin() * 127.5 + 127.5).to(torch.uint8).view(n, 1, 16, 16)
+
+
+def folders() -> list[Path]:
+    return sorted(path.parent for path in HERE.glob("*/*/answers.json"))
+
+
+def write() -> None:
+    for name, cls in LEARNERS.items():
+        torch.manual_seed(0)
+        net = Conv4(size=16, width=2)
+        learner: Learner = (
+            cls(net, 3) if cls is Baseline else cls(net, n_way=3) if name in ("maml", "reptile") else cls(net)
+        )
+        learner.observe(inputs(20, 0.5) / 255)
+        data = ClassDataset.from_labels(inputs(5, 1.0), ["grün", "grün", "red", "red", "ultramarine"])
+        classifier = Classifier(learner, data, ImageFormat(size=16))
+        folder = HERE / f"format-{FORMAT}" / name
+        classifier.save(folder)
+        seal(folder, classifier.learner)
+        (folder / "answers.json").write_text(json.dumps(classifier.predict_proba(inputs(4, 2.0)).tolist()) + "\n")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from quickstudy.errors import DataError, SettingError
 
-_MAX_PIXELS = 16_000_000
+_MAX_PIXELS, _MAX_SIDE = 16_000_000, 65_535
+_STRIP = 2**18  # pixels converted at a time
 _FAINT = 32  # levels: what differs from its paper by less is not raised to full ink, or noise on a blank page would be
 
 
@@ -47,7 +48,8 @@ def read_image(path: Path, format: ImageFormat) -> np.ndarray:
         (channels, size, size) uint8.
 
     Raises:
-        DataError: The file is absent, damaged, of another kind, or larger than 16 million pixels (nothing is decoded).
+        DataError: The file is absent, damaged or of another kind, or has more than 16 million pixels or 65,535 a side
+            (nothing is decoded).
 
     >>> read_image(Path("nowhere.png"), ImageFormat())
     Traceback (most recent call last):
@@ -55,15 +57,16 @@ def read_image(path: Path, format: ImageFormat) -> np.ndarray:
     quickstudy.errors.DataError: 'nowhere.png' cannot be read: No such file or directory
     """
     name = repr(str(path))
-    too_large = f"{name} has more than {_MAX_PIXELS // 10**6} million pixels; scale it down"
+    too_large = f"{name} has more than {_MAX_PIXELS // 10**6} million pixels, or {_MAX_SIDE} a side; scale it down"
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would keep us waiting
+        raise DataError(f"{name} is no file; replace or remove it")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
-            opened = Image.open(path, formats=["PNG", "JPEG", "WEBP"])
-        with opened as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise DataError(too_large)
-            return to_format(image, format)
+            warnings.simplefilter("ignore")  # of sizes, where the limit here is lower, and of what is beside the pixels
+            with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
+                if image.width * image.height > _MAX_PIXELS or max(image.size) > _MAX_SIDE:
+                    raise DataError(too_large)
+                return to_format(image, format)
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -94,13 +97,13 @@ def to_format(image: Image.Image, format: ImageFormat) -> np.ndarray:
     >>> to_format(page, ImageFormat(size=4))[0, 2].tolist()
     [0, 255, 0, 0]
     """
-    image = _opaque(ImageOps.exif_transpose(image)).convert("L" if format.channels == 1 else "RGB")
+    image = _plain(_upright(image), "L" if format.channels == 1 else "RGB")
     if not format.ink:
         return _planes(np.asarray(image.resize((format.size, format.size), Image.Resampling.LANCZOS)))
-    pixels = np.atleast_3d(np.asarray(image))
-    paper = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]), axis=0)
+    paper = np.median(_border(image), axis=0)
     light = bool(paper.mean() > 127)
-    strongest = (paper - pixels.min((0, 1)) if light else pixels.max((0, 1)) - paper).max()
+    extremes = np.reshape(image.getextrema(), (-1, 2))
+    strongest = (paper - extremes[:, 0] if light else extremes[:, 1] - paper).max()
     # Reduced before it is padded: a line of 16 million pixels must not become a square of them.
     width, height = (max(1, round(side * format.size / max(image.size))) for side in image.size)
     small = np.atleast_3d(np.asarray(image.resize((width, height), Image.Resampling.BOX)))
@@ -112,12 +115,37 @@ def to_format(image: Image.Image, format: ImageFormat) -> np.ndarray:
     return _planes(square)
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return ImageOps.exif_transpose(image) if turned else image
+
+
+def _plain(image: Image.Image, mode: str) -> Image.Image:
+    """The image on white, in a mode of 8 bits a channel; a strip at a time, for whole copies are large."""
+    if image.mode == mode and not image.has_transparency_data:
+        return image
+    plain = Image.new(mode, image.size)
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        plain.paste(_opaque(strip).convert(mode), (0, top))
+    return plain
+
+
+def _border(image: Image.Image) -> np.ndarray:
+    """Pixels of the four sides, (n, channels)."""
+    w, h = image.size
+    sides = [(0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h)]
+    channels = len(image.getbands())
+    return np.concatenate([np.asarray(image.crop(side)).reshape(-1, channels) for side in sides])
+
+
 def _opaque(image: Image.Image) -> Image.Image:
     """The image on white, 8 bits a channel."""
     if image.mode.startswith("I"):  # 16 bits: Pillow would cut at 255, not scale
-        values = np.asarray(image).astype(np.int64)
-        values[values == image.info.get("transparency")] = 65535
-        return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+        values = np.asarray(image).clip(0, 65535)
+        values[values == image.info.get("transparency", -1)] = 65535
+        return Image.fromarray((values >> 8).astype(np.uint8))
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from quickstudy.console import shown
 from quickstudy.engine import map_tasks
 from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
@@ -65,6 +66,7 @@ def evaluate(
     n_tasks: int = 600,
     transductive: bool | None = None,
     workers: Workers = ALONE,
+    bar: bool = False,
 ) -> Evaluation:
     """Mean accuracy (or squared error) of a learner over tasks.
 
@@ -74,6 +76,7 @@ def evaluate(
         n_tasks: Number of tasks, at least 2.
         transductive: Whether predictors may use the statistics of all queries; the learner's own setting if None.
         workers: Processes that share the tasks; each gets the whole result.
+        bar: Whether progress is drawn on a terminal.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP
@@ -85,7 +88,8 @@ def evaluate(
         raise SettingError(f"n_tasks={n_tasks}, but an interval needs at least 2 tasks; 600 is usual")
     with _mode(learner, transductive):
         values: list[float] = []
-        for step in range(math.ceil(n_tasks / BATCH)):
+        steps = range(math.ceil(n_tasks / BATCH))
+        for step in shown(steps, "tasks") if bar else steps:
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
             mine = workers.share(batch)
             values += workers.gather(map_tasks(lambda task: task_metric(learner, task), mine).tolist())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+import traceback
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from quickstudy.cli.options import settings_flags
+from quickstudy.cli.options import manners, settings_flags
 from quickstudy.errors import QuickstudyError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -20,12 +24,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Run = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
 
 
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command."""
+    return app.command()(manners(function))
+
+
 @app.callback()
 def quickstudy() -> None:
     """Meta-learning: learn how to learn from a few examples."""
 
 
-@app.command()
+@command
 @settings_flags
 def train(
     flags: dict[str, Any],
@@ -43,7 +52,7 @@ def train(
     train(flags, out, config, print_settings, resume)
 
 
-@app.command()
+@command
 def evaluate(
     run: Run,
     n_tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 600,
@@ -70,7 +79,7 @@ def evaluate(
     evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, out, json)
 
 
-@app.command()
+@command
 def adapt(
     run: Run,
     folder: Annotated[Path, typer.Argument(help="Images to learn from: one folder a class.", show_default=False)],
@@ -83,7 +92,7 @@ def adapt(
     adapt(run, folder, out, json)
 
 
-@app.command()
+@command
 def predict(
     classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or WebP files.", show_default=False)],
@@ -96,7 +105,7 @@ def predict(
     predict(classifier, images, json, csv)
 
 
-@app.command()
+@command
 def tasks(
     source: Annotated[str | None, typer.Argument(help="Name of a source; all are listed without.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
@@ -114,7 +123,7 @@ def tasks(
     tasks(source, data_root, download, draw, (n_way, n_shot, n_query), seed, json)
 
 
-@app.command()
+@command
 def algorithms(json: Json = False) -> None:
     """The algorithms, their settings and their papers."""
     from quickstudy.cli.listing import algorithms
@@ -122,7 +131,7 @@ def algorithms(json: Json = False) -> None:
     algorithms(json)
 
 
-@app.command()
+@command
 def bench(
     toy: Annotated[bool, typer.Option("--toy", help="A few small rows, to see that it runs.")] = False,
     repetitions: Annotated[int, typer.Option(min=1, help="Timed runs of each contender, in turn.")] = 5,
@@ -138,7 +147,7 @@ def bench(
     bench(toy, repetitions, workers, device, out, plot, json)
 
 
-@app.command()
+@command
 def doctor(
     folder: Annotated[Path, typer.Argument(help="A run or a classifier.", show_default=False)], json: Json = False
 ) -> None:
@@ -148,7 +157,7 @@ def doctor(
     doctor(folder, json)
 
 
-@app.command()
+@command
 def info(json: Json = False) -> None:
     """Versions, device, threads and folders: what a report of a fault should hold."""
     from quickstudy.cli.listing import info
@@ -158,6 +167,8 @@ def info(json: Json = False) -> None:
 
 def main() -> None:
     """Entry point of ``quickstudy``."""
+    warnings.showwarning = _warn
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # which would tell of every cache that it cannot keep
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="quickstudy", standalone_mode=False)
         sys.stdout.flush()
@@ -171,11 +182,23 @@ def main() -> None:
         code = 1
     except OSError as error:  # a full disk, a folder that cannot be written
         code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        code = _fail(f"a fault of quickstudy's own, please report what --debug shows: {reason}", 1)
     sys.exit(code)
 
 
 def _fail(message: str, code: int) -> int:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
     if "--json" in sys.argv:
         print(json.dumps({"error": message}))
     print(f"quickstudy: {message}", file=sys.stderr)
     return code
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    from quickstudy.console import messages
+
+    if not messages.quiet:
+        print(f"quickstudy: warning: {message}", file=sys.stderr)

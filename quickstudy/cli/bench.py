@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from quickstudy.bench.measure import Row, contenders, measure
 from quickstudy.bench.work import TOY, WORKS, Work
+from quickstudy.console import shown
 from quickstudy.errors import SettingError
 from quickstudy.experiment import find_device, provenance
 from quickstudy.files import replace
@@ -25,12 +25,10 @@ def bench(
     toy: bool, repetitions: int, workers: int, device: str, out: Path | None, plot: Path | None, as_json: bool
 ) -> None:
     """Time every row, print the table, and write what was asked for."""
-    console = Console(stderr=True)
     device = str(find_device(device))
     with contenders(workers) as them:
         works = [dataclasses.replace(work, device=device) for work in (TOY if toy else WORKS)]
-        shown = track(works, "timing", console=console, disable=not console.is_terminal)
-        rows = [measure(work, them, repetitions) for work in shown]
+        rows = [measure(work, them, repetitions) for work in shown(works, "timing")]
     record = {"rows": [_figures(row) for row in rows], "repetitions": repetitions, **provenance()}
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

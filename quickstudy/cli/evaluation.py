@@ -39,7 +39,7 @@ def evaluate(
     _check_images(experiment, run)
     learner.to(experiment.device)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
-    result = evaluate_learner(learner, tasks, n_tasks=n_tasks)
+    result = evaluate_learner(learner, tasks, n_tasks=n_tasks, bar=True)
     record = {
         "algorithm": settings.algorithm,
         "data": settings.data,

@@ -15,6 +15,29 @@ _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner
 """Headings of ``--help`` by the first setting under each."""
 
 
+def manners(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags that all have: ``--quiet`` and ``--debug``; the latter is read where errors leave."""
+    own = inspect.signature(command, eval_str=True).parameters
+
+    def run(quiet: bool, debug: bool, **arguments: Any) -> None:
+        from quickstudy.console import messages
+
+        messages.quiet = quiet
+        command(**arguments)
+
+    quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
+    debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+    only = inspect.Parameter.KEYWORD_ONLY
+    common = [
+        inspect.Parameter("quiet", only, default=False, annotation=quiet),
+        inspect.Parameter("debug", only, default=False, annotation=debug),
+    ]
+    parameters = [*(p.replace(kind=only) for p in own.values()), *common]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
 def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one flag for every setting; it gets those that were used as ``flags``, a dictionary."""
     own = {name: p for name, p in inspect.signature(command, eval_str=True).parameters.items() if name != "flags"}

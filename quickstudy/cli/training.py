@@ -27,6 +27,7 @@ def train(
     if print_settings:
         print(settings.model_dump_json(indent=2))
         return
+    from quickstudy.console import messages
     from quickstudy.experiment import Experiment
     from quickstudy.training import show
     from quickstudy.workers import ENVIRONMENT, join
@@ -38,10 +39,11 @@ def train(
             raise SystemExit(code)
         return
     with join(settings.worker_timeout) as workers, between_steps() as asked:
+        messages.quiet |= workers.rank > 0
         experiment = Experiment(settings, workers)
         progress = experiment.train(folder, resume=resume is not None, stop=asked)
         try:
-            for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}", quiet=workers.rank > 0):
+            for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
                 pass
         except Interrupted as error:
             if workers.rank:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,9 +11,10 @@ from http.client import HTTPException
 from io import BufferedRandom
 from pathlib import Path
 
-from rich.console import Console
+from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
+from quickstudy.console import drawn, messages
 from quickstudy.errors import DataError
 from quickstudy.files import whole_file
 
@@ -26,8 +26,9 @@ _CHUNK = 2**16
 def fetch(url: str, target: Path, *, checksum: str, max_bytes: int) -> Path:
     """Download a file to ``target``, which holds the whole right file afterwards or is left as it was.
 
-    A cut transfer is tried three times and goes on where it stopped if the server can. Several processes may fetch
-    the same file at once. A progress bar is drawn on stderr if that is a terminal.
+    A file that is there and right is not fetched again. A cut transfer is tried three times and goes on where it
+    stopped if the server can. Of several processes that want the same file at once, one fetches it and the others
+    wait. A progress bar is drawn on stderr if that is a terminal.
 
     Args:
         url: Where it lies.
@@ -50,12 +51,20 @@ def fetch(url: str, target: Path, *, checksum: str, max_bytes: int) -> Path:
     b'ink'
     """
     columns = (TextColumn(target.name), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    progress = Progress(*columns, console=messages, transient=True, disable=not drawn())
     try:
-        with whole_file(target) as file:
-            with progress:
-                _receive_patiently(url, file, max_bytes, progress)
-            _check(url, file, checksum)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            if target.is_file() and _sum(target, checksum) == checksum:
+                return target
+            with whole_file(target) as file:
+                with progress:
+                    _receive_patiently(url, file, max_bytes, progress)
+                file.flush()
+                if (found := _sum(Path(file.name), checksum)) != checksum:
+                    raise DataError(
+                        f"{url} has {found}, but {checksum} is expected; it is not the file meant and is not kept"
+                    )
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}; free the disk or name a folder") from error
     return target
@@ -74,6 +83,7 @@ def _receive_patiently(url: str, file: BufferedRandom, max_bytes: int, progress:
                 reason = getattr(error, "reason", None) or error
                 found = f"HTTP status {status} ({reason})" if status else getattr(reason, "strerror", None) or reason
                 advice = "check the network and try again" if passing else "check the address"
+                found = " ".join(str(found).split())
                 raise DataError(f"cannot download {url}: {found}; {advice}, or put the file there by hand") from error
             time.sleep(pause)
 
@@ -89,7 +99,7 @@ def _receive(url: str, file: BufferedRandom, max_bytes: int, progress: Progress,
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
         progress.update(bar, total=total, completed=have)
-        while chunk := response.read(_CHUNK):
+        while chunk := response.read1(_CHUNK):
             have += len(chunk)
             if have > max_bytes:
                 break
@@ -101,11 +111,8 @@ def _receive(url: str, file: BufferedRandom, max_bytes: int, progress: Progress,
         raise ConnectionError(f"cut after {have} of {total} bytes")
 
 
-def _check(url: str, file: BufferedRandom, checksum: str) -> None:
-    kind, _, expected = checksum.partition(":")
-    file.seek(0)
-    found = hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
-    if found != expected:
-        raise DataError(
-            f"{url} has {kind} {found}, but {expected} is expected; it is not the file meant and is not kept"
-        )
+def _sum(path: Path, like: str) -> str:
+    """The checksum of a file, of the kind of another."""
+    kind = like.partition(":")[0]
+    with path.open("rb") as file:
+        return f"{kind}:{hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()}"

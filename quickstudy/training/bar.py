@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from quickstudy.console import drawn, messages
 from quickstudy.training.outer import Progress
 
 
-def show(progress: Iterator[Progress], steps: int, title: str, *, quiet: bool = False) -> Iterator[Progress]:
+def show(progress: Iterator[Progress], steps: int, title: str) -> Iterator[Progress]:
     """The same progress, shown on stderr: steps, loss, last validation, time left.
 
-    Silent where stderr is no terminal, and where ``quiet``: in all worker processes but one.
+    Silent where stderr is no terminal.
 
     >>> [p.step for p in show(iter([Progress(1, 0.5, 0.1, 2.0)]), steps=1, title="maml")]
     [1]
     """
-    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -27,7 +26,7 @@ def show(progress: Iterator[Progress], steps: int, title: str, *, quiet: bool = 
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+    with Bar(*columns, console=messages, disable=not drawn()) as bar:
         task = bar.add_task(title, total=steps, state="")
         validation = ""
         for p in progress:

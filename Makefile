@@ -1,8 +1,9 @@
 # `make demo` and `make test` set everything up in .venv; Python 3.11 to 3.13 is all they need.
 PYTHON ?= python3
 BIN := .venv/bin
+SECONDS ?= 60
 
-.PHONY: help setup demo test test-slow torture bench clean
+.PHONY: help setup demo test test-slow torture fuzz bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -28,6 +29,10 @@ test-slow: setup  ## The tests that need more than 20 s each
 
 torture: setup  ## Kill, interrupt and damage runs hundreds of times; half an hour
 	$(BIN)/python -m tests.torture --json results/reliability/torture.json
+
+fuzz: setup  ## Breed files for every parser, SECONDS each; what breaks one stays as crash-*
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $(SECONDS)
 
 bench: setup  ## Time episodes, adaptation, and outer steps beside other libraries; half an hour
 	$(BIN)/python benchmarks/episodes.py --json results/speed/episodes.json

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from quickstudy.errors import Interrupted, ModelError, NotEnoughClasses, SettingError
-from quickstudy.files import replace
+from quickstudy.files import named, replace
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.model import build, load, save
 from quickstudy.seal import seal
@@ -211,6 +211,7 @@ class Experiment:
             if not begun:
                 record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
                 replace(folder / "run.json", json.dumps(record, indent=2).encode())
+            stack.enter_context(named(folder / "metrics.jsonl"))
             metrics = stack.enter_context((folder / "metrics.jsonl").open("ab"))
             metrics.truncate(begun)
 

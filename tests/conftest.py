@@ -16,6 +16,7 @@ from quickstudy.experiment import Experiment
 from quickstudy.settings import complete
 from quickstudy.tasks.glyphs import draw_glyphs
 
+collect_ignore = ["fuzz.py"]  # needs a fuzzer
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"
 
 

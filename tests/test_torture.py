@@ -1,12 +1,22 @@
 """A few of each trial of ``tests/torture.py``, which makes many."""
 
+import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests import torture
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux's /proc")
+
+
+def may_mount() -> bool:
+    with TemporaryDirectory() as folder:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True).returncode == 0
+        if mounted:
+            subprocess.run(["umount", folder], check=True)
+    return mounted
 
 
 def held(*rows: torture.Row) -> None:
@@ -30,6 +40,11 @@ def test_a_lost_worker_ends_the_run(tmp_path):
 @pytest.mark.slow
 def test_a_worker_that_stands_still_ends_the_run(tmp_path):
     held(torture.stalled_worker(tmp_path))
+
+
+@pytest.mark.skipif(not may_mount(), reason="no disk of its own to be had")
+def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_with_room_again(tmp_path):
+    held(torture.full_disk(2, tmp_path))
 
 
 def test_damage_to_a_checkpoint_is_found(tmp_path):

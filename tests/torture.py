@@ -153,6 +153,35 @@ def stalled_worker(place: Path, timeout: int = 5) -> Row:
     return "one of two workers stopped: ended within the timeout and 40 s, no process left", int(held), 1
 
 
+def full_disk(times: int, place: Path) -> Row:
+    """A disk of its own that a run fills, smaller and larger: one line and code 1; with room again, it goes on."""
+    held = 0
+    for trial in range(times):
+        disk = place / f"disk-{trial}"
+        disk.mkdir()
+        _root("mount", "-t", "tmpfs", "-o", f"size={8 + 12 * trial}k", "tmpfs", str(disk))
+        try:
+            folder = disk / "run"
+            process = train(folder, 10**6)
+            _, said = process.communicate(timeout=120)
+            told = process.returncode == 1 and said.count("\n") == 1 and "No space left" in said and str(disk) in said
+            _root("mount", "-o", "remount,size=100m", str(disk))
+            process = start("train", "--resume", folder) if (folder / "run.json").exists() else train(folder, 10**6)
+            reached = 3 * EVERY + max([0, *logged(folder)])
+            again = until(lambda f=folder, r=reached: logged(f)[-1:] >= [r], process)
+            process.terminate()
+            process.communicate()
+            steps = logged(folder)
+            held += told and again and process.returncode == 143 and steps == list(range(1, len(steps) + 1))
+        finally:
+            _root("umount", str(disk))
+    return "a real disk filled to its end: one line that names the file, and went on with room again", held, times
+
+
+def _root(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def damaged(flips: int, cuts: int, place: Path, seed: int = 0) -> list[Row]:
     """Bits flipped and files cut in a checkpoint of a run."""
     rng = random.Random(seed)
@@ -213,6 +242,7 @@ def main() -> int:
         lambda: interrupted(10, place, 2),
         lambda: lost_worker(place),
         lambda: stalled_worker(place),
+        lambda: full_disk(10, place),
         lambda: damaged(1000, 200, place),
         faults,
         hostile,

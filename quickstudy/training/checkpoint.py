@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import CheckpointError
-from quickstudy.files import sync
+from quickstudy.files import named, sync
 from quickstudy.learners import Learner
 from quickstudy.training.outer import State
 
@@ -141,7 +141,7 @@ def write(folder: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
     try:
         partial.mkdir()
         for name, content in files.items():
-            with (partial / name).open("wb") as file:
+            with named(partial / name), (partial / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

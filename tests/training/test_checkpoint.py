@@ -143,7 +143,38 @@ def test_without_a_whole_checkpoint_there_is_one_line(tmp_path):
         Run(tmp_path).checkpoints.restore()
 
 
-CALLS = [(os, "fsync"), (Path, "rename"), (Path, "mkdir"), (Path, "open")]
+class Writes:
+    """The writes of files that are opened, to be made to fail."""
+
+    @staticmethod
+    def write(file, content):
+        return file.write(content)
+
+
+class Written:
+    """A file whose writes go through ``Writes``; one that fails has written half."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, content):
+        try:
+            return Writes.write(self.file, content)
+        except OSError:
+            self.file.write(content[: len(content) // 2])
+            raise
+
+
+CALLS = [(os, "fsync"), (Path, "rename"), (Path, "mkdir"), (Path, "open"), (Writes, "write")]
 
 
 @pytest.mark.parametrize("error", [28, 13, 5], ids=["ENOSPC", "EACCES", "EIO"])
@@ -151,6 +182,8 @@ CALLS = [(os, "fsync"), (Path, "rename"), (Path, "mkdir"), (Path, "open")]
 @pytest.mark.parametrize(("owner", "name"), CALLS, ids=[name for _, name in CALLS])
 def test_a_fault_at_any_call_leaves_the_state_before_whole(tmp_path, monkeypatch, owner, name, call, error):
     write(tmp_path / "step-1", PART, {"step": 1})
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode="r": Written(opened(path, mode)))
     real, calls = getattr(owner, name), 0
 
     def fails(*arguments, **named):

@@ -1,0 +1,101 @@
+"""Everything that reads files of strangers, each as a function of one file's bytes: it is read, or refused in one line.
+
+``tests/test_parsers.py`` holds them to that with drawn and with spoiled files, ``tests/fuzz.py`` with bred ones.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+
+from quickstudy.classifier import Classifier
+from quickstudy.errors import QuickstudyError
+from quickstudy.experiment import read_settings
+from quickstudy.learners import Prototypical
+from quickstudy.nets import MLP
+from quickstudy.settings import complete, load_settings
+from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.folders import read_folder
+from quickstudy.tasks.images import ImageFormat, read_image
+from quickstudy.tasks.mini_imagenet import mini_imagenet
+from quickstudy.training.checkpoint import read, write
+
+
+class Parser(NamedTuple):
+    """What is read in a folder that ``make`` filled; ``file`` is the one that strangers write."""
+
+    file: str
+    make: Callable[[Path], object]
+    read: Callable[[Path], object]
+
+
+def picture(kind: str) -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (20, 20), (9, 99, 199)).save(content, kind)
+    return content.getvalue()
+
+
+def one(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def classifier(folder: Path) -> None:
+    torch.manual_seed(0)
+    data = ClassDataset.from_labels(torch.rand(3, 2), ["a", "b", "c"])
+    Classifier(Prototypical(MLP(2, (4,))), data).save(folder)
+
+
+def pictures(folder: Path) -> None:
+    for name in ("cat", "dog"):
+        (folder / name).mkdir()
+        (folder / name / "0.png").write_bytes(picture("PNG"))
+
+
+def tables(folder: Path) -> None:
+    (folder / "images").mkdir()
+    for i, split in enumerate(("train", "val", "test")):
+        (folder / "images" / f"{i}.jpg").write_bytes(picture("JPEG"))
+        (folder / f"{split}.csv").write_text(f"filename,label\n{i}.jpg,n{i}\n")
+
+
+def run(folder: Path) -> None:
+    (folder / "run.json").write_text(json.dumps({"settings": complete({}).model_dump(mode="json")}))
+
+
+def checkpoint(folder: Path) -> None:
+    write(folder / "step", {"learner": {"w": torch.zeros(3)}}, {"step": 1})
+
+
+SETTINGS = b'algorithm = "maml"\nsteps = 7\ninner_lr = 0.5\npool = false\ndata_root = "there"\n'
+
+PARSERS = {
+    "settings": Parser("run.toml", one("run.toml", SETTINGS), lambda f: load_settings(f / "run.toml", {})),
+    "PNG": Parser("image", one("image", picture("PNG")), lambda f: read_image(f / "image", ImageFormat())),
+    "JPEG": Parser("image", one("image", picture("JPEG")), lambda f: read_image(f / "image", ImageFormat(3))),
+    "WebP": Parser("image", one("image", picture("WEBP")), lambda f: read_image(f / "image", ImageFormat())),
+    "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, ImageFormat())),
+    "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
+    "config": Parser("config.json", classifier, Classifier.load),
+    "weights": Parser("model.safetensors", classifier, Classifier.load),
+    "support": Parser("support.safetensors", classifier, Classifier.load),
+    "run": Parser("run.json", run, read_settings),
+    "manifest": Parser("step/manifest.json", checkpoint, lambda f: read(f / "step")),
+    "state": Parser("step/state.json", checkpoint, lambda f: read(f / "step")),
+}
+
+
+def refusal(parser: Parser, folder: Path) -> str:
+    """The one line by which what lies in a folder is refused; nothing where it is read."""
+    try:
+        parser.read(folder)
+    except QuickstudyError as error:
+        said = str(error)
+        assert said, "refused without a word"
+        assert "\n" not in said, said
+        assert len(said) < 2000, said
+        return said
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator
@@ -43,6 +44,32 @@ def whole_file(path: Path) -> Iterator[BufferedRandom]:
             sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its place when the block ends and leaves nothing when the block fails.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     with whole_folder(Path(place, "kept")) as folder:
+    ...         _ = (folder / "note").write_text("kept")
+    ...     Path(place, "kept", "note").read_text()
+    'kept'
+    """
+    partial = folder.with_name(f".{folder.name}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
+    try:
+        with named(folder):
+            partial.mkdir()
+            yield partial
+            sync(partial)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+            sync(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager

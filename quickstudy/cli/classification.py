@@ -11,6 +11,7 @@ import numpy as np
 
 from quickstudy.classifier import Classifier, image_format
 from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.files import whole_folder
 from quickstudy.model import load
 from quickstudy.seal import seal
 from quickstudy.tasks.folders import read_folder
@@ -25,8 +26,9 @@ def adapt(run: Path, folder: Path, out: Path, as_json: bool) -> None:
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
         raise SettingError(f"{str(out)!r} is there already; choose another folder with -o")
     classifier = Classifier(load(run), read_folder(folder, images), images)
-    classifier.save(out)
-    seal(out, classifier.learner)
+    with whole_folder(out) as partial:
+        classifier.save(partial)
+        seal(partial, classifier.learner)
     counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))
     if as_json:
         print(json.dumps({"classifier": str(out), "examples": counts}))

@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import CheckpointError
-from quickstudy.files import named, sync
+from quickstudy.files import whole_folder
 from quickstudy.learners import Learner
 from quickstudy.training.outer import State
 
@@ -135,22 +135,12 @@ def write(folder: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
     files["state.json"] = json.dumps(plain).encode()
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files["manifest.json"] = json.dumps(sums).encode()  # the last
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f".{folder.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir()
+    with whole_folder(folder) as partial:
         for name, content in files.items():
-            with named(partial / name), (partial / name).open("wb") as file:
+            with (partial / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        sync(partial)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-        sync(folder.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def read(folder: Path) -> tuple[Tensors, dict[str, Any]]:

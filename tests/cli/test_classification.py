@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -196,3 +197,27 @@ def test_shared_characters_of_five_classes_with_one_to_four_examples(cli, shared
     rows = json.loads(cli("predict", tmp_path / "c", *asked, "--json").out)
     right = [row["label"] in row["image"] for row in rows]
     assert sum(right) / len(right) > 0.5
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+def test_a_disk_that_fails_while_a_classifier_is_kept_leaves_nothing(cli, run, pictures, tmp_path, monkeypatch, call):
+    sync, calls = os.fsync, 0
+
+    def fails(descriptor):
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fails)
+    code, out, err = cli("adapt", run, pictures, "-o", tmp_path / "classifier")
+    if calls < call:
+        assert code == 0
+        return
+    assert (code, out) == (1, "")
+    assert "No space left on device" in err
+    assert err.count("\n") == 1
+    if "classifier" in [path.name for path in tmp_path.iterdir()]:  # only its last sync failed: it is whole
+        assert cli("doctor", tmp_path / "classifier").code == 0
+    assert not list(tmp_path.glob(".*"))

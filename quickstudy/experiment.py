@@ -222,7 +222,7 @@ class Experiment:
                     return metrics.tell()
                 if p.best:
                     save(self.learner, folder, images=images)
-                    seal(folder, self.learner)
+                    seal(folder)
                 line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
                 if p.skipped:
                     line["skipped"] = p.skipped

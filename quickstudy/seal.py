@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import ModelError
-from quickstudy.files import replace
+from quickstudy.files import read_json, replace
 from quickstudy.learners import Learner
 from quickstudy.model import load
 from quickstudy.nets import input_shape
@@ -24,9 +24,9 @@ TOLERANCE = 1e-4
 """Relative to the largest answer: other machines and versions of torch round otherwise."""
 
 
-def seal(folder: Path, learner: Learner) -> None:
-    """Write down a saved learner's answers to a task of noise, and the hashes of its files."""
-    probe = _probe(learner)
+def seal(folder: Path) -> None:
+    """Write down the answers of a saved learner to a task of noise, and the hashes of its files."""
+    probe = _probe(load(folder))
     if probe:
         replace(folder / "probe.safetensors", pack(probe))
     sums = {name: _sha256(folder / name) for name in FILES if (folder / name).exists()}
@@ -40,12 +40,14 @@ def broken(folder: Path) -> Iterator[str]:
         ModelError: There is no seal, or the model cannot be loaded at all.
     """
     try:
-        sums = json.loads((folder / "seal.json").read_bytes())
-        for name in sorted(sums.keys() & set(FILES)):
+        sums = read_json(folder / "seal.json")
+        if not isinstance(sums, dict) or not set(FILES[:2]) <= sums.keys() <= set(FILES):
+            raise ModelError(f"{folder / 'seal.json'} does not seal a model; train or adapt again")
+        for name in sums:
             if _sha256(folder / name) != sums[name]:
                 yield f"{folder / name} is not as it was written: its SHA-256 differs"
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(f"{folder / 'seal.json'} cannot be read: {error}; train or adapt again") from error
+    except OSError as error:
+        raise ModelError(f"{error.filename} cannot be read: {error.strerror}; train or adapt again") from error
     learner = load(folder)
     if "probe.safetensors" not in sums or input_shape(getattr(learner, "net", None)) is None:
         return

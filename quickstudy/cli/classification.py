@@ -28,7 +28,7 @@ def adapt(run: Path, folder: Path, out: Path, as_json: bool) -> None:
     classifier = Classifier(load(run), read_folder(folder, images), images)
     with whole_folder(out) as partial:
         classifier.save(partial)
-        seal(partial, classifier.learner)
+        seal(partial)
     counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))
     if as_json:
         print(json.dumps({"classifier": str(out), "examples": counts}))

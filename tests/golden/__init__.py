@@ -41,5 +41,5 @@ def write() -> None:
         classifier = Classifier(learner, data, ImageFormat(size=16))
         folder = HERE / f"format-{FORMAT}" / name
         classifier.save(folder)
-        seal(folder, classifier.learner)
+        seal(folder)
         (folder / "answers.json").write_text(json.dumps(classifier.predict_proba(inputs(4, 2.0)).tolist()) + "\n")

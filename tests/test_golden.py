@@ -10,8 +10,10 @@ from quickstudy.seal import broken
 from tests.golden import folders, inputs
 
 
-def test_every_algorithm_has_one_of_this_format():
-    assert {folder.name for folder in folders() if folder.parent.name == f"format-{FORMAT}"} == set(LEARNERS)
+def test_this_format_is_kept():
+    """An algorithm that came later than its format may have none."""
+    kept = {folder.name for folder in folders() if folder.parent.name == f"format-{FORMAT}"}
+    assert {"maml", "reptile", "siamese", "matching", "prototypical", "baseline"} <= kept <= set(LEARNERS)
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: f"{folder.parent.name}/{folder.name}")

@@ -141,6 +141,8 @@ class Experiment:
             raise SettingError(
                 "rotations = 'tasks' turns the classes of a task, and baseline trains on none; use classes"
             )
+        if s.warp and (s.algorithm == "baseline" or s.data == "sinusoid"):
+            raise SettingError("warp distorts the images of episodes, which there are none of here; leave it out")
         if s.data == "sinusoid":
             return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
         data = self._data().train
@@ -157,7 +159,7 @@ class Experiment:
             raise SettingError(
                 f"train_query = 0 leaves {s.algorithm} no queries to learn from; only reptile needs none"
             )
-        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=s.rotations == "tasks")
+        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=s.rotations == "tasks", warp=s.warp)
 
     @cached_property
     def learner(self) -> Learner:

@@ -38,6 +38,7 @@ class Settings(BaseModel):
     rotations: Literal["none", "classes", "tasks"] = Field(
         "none", description="Turned training images: as new classes, or one turn a class a task."
     )
+    warp: bool = Field(False, description="Distort each training image a little: turn, shear, scale, move.")
     image_size: int = Field(28, ge=16, description="Pixels a side that images of folders are brought to.")
     channels: Annotated[Literal[1, 3], BeforeValidator(_number)] = Field(
         1, description="1 reads images of folders as grey, 3 as colour."

@@ -1,5 +1,6 @@
 import json
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,13 @@ import pytest
 from safetensors.torch import load_file
 
 TRAIN = shlex.split("train --data sinusoid --steps 6 --tasks-per-step 5 --validate-every 3 --validation-tasks 7")
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--master-addr", "127.0.0.1"]
+
+
+def free_port() -> str:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
 
 
 def run(folder: Path, *command: str) -> dict[str, object]:
@@ -22,7 +29,16 @@ def run(folder: Path, *command: str) -> dict[str, object]:
 @pytest.mark.parametrize("algorithm", ["maml", pytest.param("reptile", marks=pytest.mark.slow)])
 def test_two_and_four_processes_walk_the_path_of_one(tmp_path, algorithm):
     quickstudy = [sys.executable, "-m", "quickstudy", *TRAIN, "--algorithm", algorithm]
-    launched = [*TORCHRUN, "--nproc-per-node", "4", "--module", "quickstudy", *quickstudy[3:]]
+    launched = [
+        *TORCHRUN,
+        "--master-port",
+        free_port(),
+        "--nproc-per-node",
+        "4",
+        "--module",
+        "quickstudy",
+        *quickstudy[3:],
+    ]
     commands = {1: quickstudy, 2: [*quickstudy, "--workers", "2"], 4: launched}
     last = {n: run(tmp_path / str(n), *command) for n, command in commands.items()}
     weights = {n: load_file(tmp_path / str(n) / "model.safetensors") for n in commands}

@@ -6,11 +6,13 @@ batch are drawn first, then the images are gathered once, from memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
 from quickstudy.tasks.dataset import ClassDataset
@@ -39,6 +41,7 @@ class Episodes:
         seed: Of the whole sequence of tasks.
         split: Name of the split; the same seed draws other tasks for another split.
         rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
+        warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
 
     Raises:
         NotEnoughClasses: ``data`` has fewer than ``n_way`` classes.
@@ -62,6 +65,7 @@ class Episodes:
         seed: int = 0,
         split: str = "train",
         rotate: bool = False,
+        warp: bool = False,
     ) -> None:
         shots = [n_shot] * n_way if isinstance(n_shot, int) else list(n_shot)
         if n_way < 1 or n_query < 0 or len(shots) != n_way or min(shots) < 1:
@@ -80,13 +84,16 @@ class Episodes:
                 f"n_query={n_query} needs {max(shots) + n_query}; lower n_query or drop the class"
             )
         self.data, self.n_way, self.shots, self.n_query = data, n_way, np.array(shots), n_query
-        self.seed, self.split, self.rotate = seed, split, rotate
+        self.seed, self.split, self.rotate, self.warp = seed, split, rotate, warp
 
     def sample(self, step: int, n_tasks: int) -> Task:
         """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
         drawn = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
-        support, support_y, query, query_y, turns = (np.stack(parts) for parts in zip(*drawn, strict=True))
-        return Task(self._gather(support, support_y, turns), self._gather(query, query_y, turns))
+        support, support_y, query, query_y, turns, warps = (np.stack(parts) for parts in zip(*drawn, strict=True))
+        n = support.shape[1]
+        return Task(
+            self._gather(support, support_y, turns, warps[:, :n]), self._gather(query, query_y, turns, warps[:, n:])
+        )
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Rows and class positions of one task's support and query, and the turn of each class."""
@@ -103,15 +110,20 @@ class Episodes:
         query = rows[:, most : most + self.n_query].T
         query_position = np.tile(np.arange(n_way), (self.n_query, 1))
         turns = rng.integers(4, size=n_way) if self.rotate else np.zeros(n_way, dtype=np.int64)
-        return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns
+        n = int(shots.sum()) + n_way * self.n_query
+        warps = rng.uniform(-1, 1, (n, 7)) if self.warp else np.zeros((n, 0))
+        return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns, warps
 
-    def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray) -> Examples:
+    def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, warps: np.ndarray) -> Examples:
         x = take(self.data.x, torch.from_numpy(rows))
         if self.rotate:
             turn = torch.from_numpy(np.take_along_axis(turns, position, axis=1)).to(x.device)
             for k in (1, 2, 3):
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
-        return Examples(as_float(x), one_hot(torch.from_numpy(position).to(x.device), self.n_way))
+        x = as_float(x)
+        if self.warp:
+            x = warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
+        return Examples(x, one_hot(torch.from_numpy(position).to(x.device), self.n_way))
 
 
 class Batches:
@@ -145,6 +157,31 @@ class Batches:
         x = as_float(take(self.data.x, index))
         y = one_hot(self.data.y[index].to(x.device), self.data.n_classes)
         return Task(Examples(x[:, :0], y[:, :0]), Examples(x, y))
+
+
+_TURN, _SHEAR, _SCALE, _SHIFT = math.radians(10), 0.2, 0.15, 0.1
+
+
+def warped(x: Tensor, by: Tensor) -> Tensor:
+    """Images turned by up to 10 degrees, sheared by up to 0.2, scaled by up to 0.15 and moved by up to 5% of a side.
+
+    Args:
+        x: Images, (n, channels, height, width).
+        by: How far of each, from -1 to 1: turn, two shears, two scales, two moves, (n, 7).
+
+    Source: the distortions of Koch et al. 2015, section 3.3, a little stronger in shear.
+
+    >>> x = torch.rand(1, 1, 28, 28)
+    >>> bool(torch.allclose(warped(x, torch.zeros(1, 7)), x, atol=1e-5))
+    True
+    """
+    turn, a, b, w, h, right, down = (by * by.new_tensor([_TURN, *[_SHEAR] * 2, *[_SCALE] * 2, *[_SHIFT] * 2])).unbind(1)
+    cos, sin = turn.cos(), turn.sin()
+    turning = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
+    bending = torch.stack([1 + w, a, b, 1 + h], 1).view(-1, 2, 2)
+    theta = torch.cat([turning @ bending, torch.stack([right, down], 1)[..., None]], 2)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def as_float(x: Tensor) -> Tensor:

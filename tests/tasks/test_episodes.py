@@ -8,7 +8,8 @@ from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
 from quickstudy.evaluation import evaluate
 from quickstudy.learners import Learner, Predictor
 from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.episodes import Batches, Episodes, as_float
+from quickstudy.tasks.episodes import Batches, Episodes, as_float, warped
+from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.task import Examples, Task
 
 LAW = settings(max_examples=60, deadline=None)
@@ -19,6 +20,10 @@ def numbered(counts: list[int]) -> ClassDataset:
     x = 4 * torch.arange(sum(counts)).view(-1, 1, 1, 1) + torch.tensor([[0, 1], [2, 3]])
     y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     return ClassDataset(x.float(), y, tuple(f"class {k}" for k in range(len(counts))))
+
+
+def glyphs() -> torch.Tensor:
+    return as_float(draw_glyphs(range(4), 2).x)
 
 
 def rows(x: torch.Tensor) -> torch.Tensor:
@@ -181,6 +186,32 @@ def test_global_random_state_is_left_alone():
     Batches(numbered([5, 5])).sample(0, 3)
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == np.random.get_state()[2]  # noqa: NPY002
+
+
+def test_a_warp_of_nothing_is_the_image_and_one_of_something_keeps_its_ink_about():
+    images = glyphs()
+    assert torch.allclose(warped(images, torch.zeros(len(images), 7)), images, atol=1e-5)
+    other = warped(images, torch.full((len(images), 7), 0.9))
+    assert (other - images).abs().mean() > 0.01
+    assert ((other.sum((1, 2, 3)) / images.sum((1, 2, 3)) - 1).abs() < 0.6).all()
+
+
+def test_a_turn_is_a_turn():
+    """A quarter of 360 degrees would be 9 times the largest turn."""
+    images = glyphs()
+    turned = warped(images, torch.tensor([[9.0, 0, 0, 0, 0, 0, 0]]).expand(len(images), 7))
+    assert torch.allclose(turned, torch.rot90(images, 1, (2, 3)), atol=1e-4)
+
+
+def test_each_image_is_warped_in_a_way_of_its_own_and_of_its_task():
+    data = ClassDataset.from_labels(glyphs()[:1].mul(255).byte().repeat(8, 1, 1, 1), list("aaaabbbb"))
+    source = Episodes(data, 2, 2, 2, warp=True)
+    task = source.sample(3, 2)
+    every = torch.cat([task.support.x, task.query.x], 1).flatten(0, 1).flatten(1)
+    assert len(every.unique(dim=0)) == len(every) == 16
+    assert torch.equal(source.sample(3, 5).query.x[:2], task.query.x)
+    plain = Episodes(data, 2, 2, 2).sample(3, 2)
+    assert torch.equal(plain.support.y, task.support.y)
 
 
 @LAW

@@ -80,6 +80,26 @@ def evaluate(
 
 
 @command
+def reproduce(
+    name: Annotated[str | None, typer.Argument(help="Such as prototypical-omniglot-5way-1shot.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the names, with the papers' figures.")] = False,
+    budget: Annotated[float | None, typer.Option(help="Minutes of training; what was shortened is told.")] = None,
+    runs: Annotated[Path, typer.Option(help="Keeps the trainings, which names may share.")] = Path("runs/reproduce"),
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    n_tasks: Annotated[int, typer.Option(help="Number of test tasks.")] = 600,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
+    json: Json = False,
+) -> None:
+    """Train as a paper did and put our figure beside its own; goes on where it was stopped."""
+    from quickstudy.cli.reproduction import reproduce
+
+    given = {"data_root": data_root, "threads": threads}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    reproduce(name, list_, budget, runs, chosen, n_tasks, out, json)
+
+
+@command
 def adapt(
     run: Run,
     folder: Annotated[Path, typer.Argument(help="Images to learn from: one folder a class.", show_default=False)],

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quickstudy.cli.launch import launch
 from quickstudy.errors import Interrupted, SettingError
 from quickstudy.settings import Settings, complete, load_settings
+
+if TYPE_CHECKING:
+    from quickstudy.training import Progress
 
 HERE = ("workers", "threads", "device", "worker_timeout")
 """Settings of the machine, which may differ where a run goes on."""
@@ -29,7 +32,6 @@ def train(
         return
     from quickstudy.console import messages
     from quickstudy.experiment import Experiment
-    from quickstudy.training import show
     from quickstudy.workers import ENVIRONMENT, join
 
     folder = resume or out or Path("runs") / default_name(settings)
@@ -41,16 +43,22 @@ def train(
     with join(settings.worker_timeout) as workers, between_steps() as asked:
         messages.quiet |= workers.rank > 0
         experiment = Experiment(settings, workers)
-        progress = experiment.train(folder, resume=resume is not None, stop=asked)
         try:
-            for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
-                pass
+            watch(experiment.train(folder, resume=resume is not None, stop=asked), settings)
         except Interrupted as error:
             if workers.rank:
                 raise SystemExit(error.exit_code) from None  # the first says it for all
             raise
     if workers.rank == 0:
         print(folder)
+
+
+def watch(progress: Iterator[Progress], settings: Settings) -> None:
+    """Walk to the end, with a bar on a terminal."""
+    from quickstudy.training import show
+
+    for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
+        pass
 
 
 def _resumed(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None) -> Settings:

@@ -1,0 +1,181 @@
+"""Published protocols and figures: what ``quickstudy reproduce`` trains, and beside what it puts the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from quickstudy.errors import SettingError, unknown
+
+
+class Cell(NamedTuple):
+    """A published figure: accuracy in percent, half of its 95% interval where one is given, and ways and shots."""
+
+    n_way: int
+    n_shot: int
+    mean: float
+    ci95: float | None = None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A method on a data set, as published.
+
+    Attributes:
+        title: Of the method, as people call it.
+        source: Paper with the figures.
+        transductive: Whether the figures are.
+        settings: Of the training, all that is not the algorithm's preset.
+        cells: The figures.
+        by_way: Settings that differ with the ways of a cell.
+        shots_match: Trained with the shots of the test, so that other shots are another training.
+        queries_match: Trained with as many queries of a class as shots.
+        rotated: Whether test classes too are turned at random.
+    """
+
+    title: str
+    source: str
+    transductive: bool
+    settings: Mapping[str, Any]
+    cells: tuple[Cell, ...]
+    by_way: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    shots_match: bool = True
+    queries_match: bool = False
+    rotated: bool = False
+
+    def training(self, cell: Cell) -> dict[str, Any]:
+        """Settings of the training for a cell."""
+        way, shot = cell.n_way, cell.n_shot
+        queries = {"train_query": shot} if self.queries_match else {}
+        return {"n_way": way, "n_shot": shot, **queries, **self.settings, **self.by_way.get(way, {})}
+
+
+_FINN = "Finn et al. 2017, table 1, arXiv:1703.03400"
+_NICHOL = "Nichol et al. 2018, tables 1 and 2, arXiv:1803.02999"
+_SNELL = "Snell et al. 2017, tables 1 and 2, arXiv:1703.05175"
+_VINYALS = "Vinyals et al. 2016, tables 1 and 2, arXiv:1606.04080"
+
+_MAML_OMNIGLOT = {
+    "algorithm": "maml", "data": "omniglot", "split": "random", "rotations": "tasks", "learned_head": True,
+    "transductive": True, "schedule": "constant", "steps": 60_000, "clip": None,
+}  # fmt: skip
+_MAML_20WAY = {20: {"inner_lr": 0.1, "inner_steps": 5, "test_steps": 5, "tasks_per_step": 16}}
+_MAML_MINI = {
+    "algorithm": "maml", "data": "mini-imagenet", "width": 32, "pool": True, "learned_head": True, "transductive": True,
+    "inner_lr": 0.05, "inner_steps": 5, "test_steps": 10, "tasks_per_step": 4, "train_query": 15, "clip": 10.0,
+    "schedule": "constant", "steps": 60_000,
+}  # fmt: skip
+_REPTILE_OMNIGLOT = {
+    "algorithm": "reptile", "data": "omniglot", "split": "random", "rotations": "classes", "learned_head": True,
+    "steps": 100_000, "train_shot": 10,
+}  # fmt: skip
+_REPTILE_20WAY = {20: {"inner_lr": 0.0005, "inner_batch": 20, "inner_steps": 10, "steps": 200_000}}
+_METRIC_OMNIGLOT = {"data": "omniglot", "split": "vinyals", "rotations": "classes"}
+_PROTOTYPICAL_MINI = {
+    "algorithm": "prototypical", "data": "mini-imagenet", "train_way": 30, "train_query": 15, "schedule": "halving",
+    "steps": 40_000,
+}  # fmt: skip
+
+PROTOCOLS: dict[str, Protocol] = {
+    "maml-omniglot": Protocol(
+        "MAML",
+        _FINN,
+        True,
+        _MAML_OMNIGLOT,
+        (Cell(5, 1, 98.7, 0.4), Cell(5, 5, 99.9, 0.1), Cell(20, 1, 95.8, 0.3), Cell(20, 5, 98.9, 0.2)),
+        _MAML_20WAY,
+        queries_match=True,
+        rotated=True,
+    ),
+    "first-order-maml-omniglot": Protocol(
+        "First-order MAML",
+        _NICHOL,
+        True,
+        _MAML_OMNIGLOT | {"first_order": True},
+        (Cell(5, 1, 98.3, 0.5), Cell(5, 5, 99.2, 0.2), Cell(20, 1, 89.4, 0.5), Cell(20, 5, 97.9, 0.1)),
+        _MAML_20WAY,
+        queries_match=True,
+        rotated=True,
+    ),
+    "reptile-omniglot": Protocol(
+        "Reptile",
+        _NICHOL,
+        False,
+        _REPTILE_OMNIGLOT,
+        (Cell(5, 1, 95.39, 0.09), Cell(5, 5, 98.90, 0.10), Cell(20, 1, 88.14, 0.15), Cell(20, 5, 96.65, 0.33)),
+        _REPTILE_20WAY,
+        shots_match=False,
+    ),
+    "matching-omniglot": Protocol(
+        "Matching Networks",
+        _VINYALS,
+        False,
+        _METRIC_OMNIGLOT | {"algorithm": "matching", "steps": 100_000},
+        (Cell(5, 1, 98.1), Cell(5, 5, 98.9), Cell(20, 1, 93.8), Cell(20, 5, 98.5)),
+    ),
+    "siamese-omniglot": Protocol(
+        "Siamese Networks",
+        _VINYALS,
+        False,
+        _METRIC_OMNIGLOT | {"algorithm": "siamese", "steps": 100_000},
+        (Cell(5, 1, 97.3), Cell(5, 5, 98.4), Cell(20, 1, 88.1), Cell(20, 5, 97.0)),
+        shots_match=False,
+    ),
+    "prototypical-omniglot": Protocol(
+        "Prototypical Networks",
+        _SNELL,
+        False,
+        _METRIC_OMNIGLOT | {"algorithm": "prototypical", "schedule": "halving", "steps": 100_000},
+        (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+    ),
+    "warped-prototypical-omniglot": Protocol(
+        "Prototypical Networks on warped images (a recipe of our own)",
+        _SNELL,
+        False,
+        _METRIC_OMNIGLOT | {"algorithm": "prototypical", "warp": True, "steps": 9_000},
+        (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+        shots_match=False,
+    ),
+    "maml-mini-imagenet": Protocol("MAML", _FINN, True, _MAML_MINI, (Cell(5, 1, 48.70, 1.84), Cell(5, 5, 63.11, 0.92))),
+    "first-order-maml-mini-imagenet": Protocol(
+        "First-order MAML",
+        _FINN,
+        True,
+        _MAML_MINI | {"first_order": True},
+        (Cell(5, 1, 48.07, 1.75), Cell(5, 5, 63.15, 0.91)),
+    ),
+    "prototypical-mini-imagenet": Protocol(
+        "Prototypical Networks",
+        _SNELL,
+        False,
+        _PROTOTYPICAL_MINI,
+        (Cell(5, 1, 49.42, 0.78), Cell(5, 5, 68.20, 0.66)),
+    ),
+}
+"""By the first part of the names of ``reproduce``. ``-NwayKshot`` follows."""
+
+
+def names() -> list[str]:
+    """Everything that can be reproduced.
+
+    >>> names()[0]
+    'maml-omniglot-5way-1shot'
+    """
+    return [f"{key}-{c.n_way}way-{c.n_shot}shot" for key, protocol in PROTOCOLS.items() for c in protocol.cells]
+
+
+def find(name: str) -> tuple[str, Protocol, Cell]:
+    """The protocol and the figure of a name.
+
+    Raises:
+        SettingError: There is none of that name.
+
+    >>> find("prototypical-omniglot-20way-5shot")[2]
+    Cell(n_way=20, n_shot=5, mean=98.9, ci95=None)
+    """
+    for key, protocol in PROTOCOLS.items():
+        for cell in protocol.cells:
+            if name == f"{key}-{cell.n_way}way-{cell.n_shot}shot":
+                return key, protocol, cell
+    raise SettingError(unknown("reproduction", name, names()))

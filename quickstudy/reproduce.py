@@ -1,0 +1,119 @@
+"""A published figure again: its training, whole or shortened to a budget, and both figures side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from quickstudy.errors import SettingError
+from quickstudy.evaluation import evaluate
+from quickstudy.experiment import Experiment, open_run, provenance, read_settings
+from quickstudy.papers import Cell, Protocol, find
+from quickstudy.settings import Settings, complete
+from quickstudy.training import Progress
+
+_TRAINING = 0.85
+"""Share of a budget that goes into steps; the rest is validation."""
+_MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every"}
+_ON_THE_WAY = {"n_way", "n_shot", "n_query", "validate_every", "validation_tasks", "seed"}
+"""Settings that do not change what is learned, or not by more than which validation is the best."""
+
+
+class Reproduction:
+    """One name of ``quickstudy.papers``.
+
+    Args:
+        name: Such as "prototypical-omniglot-5way-1shot".
+        runs: Folder that keeps the trainings; names that need the same one share it.
+        given: Settings of the machine: where the data is, threads, and so on.
+        budget: Minutes of training; None for all that the paper did.
+    """
+
+    def __init__(self, name: str, runs: Path, given: dict[str, Any], budget: float | None = None) -> None:
+        self.name, self.given, self.budget = name, given, budget
+        self.key, self.protocol, self.cell = find(name)
+        self.wanted = complete({**self.protocol.training(self.cell), **given})
+        self.folder = runs / _folder(self.key, self.protocol, self.cell, shared=budget is not None)
+
+    def training(self, stop: Callable[[], int] = lambda: 0) -> tuple[Settings, Iterator[Progress]]:
+        """Settings of the training and its progress, from where it was left; nothing where it is done."""
+        if not (self.folder / "run.json").exists():
+            settings = self.wanted if self.budget is None else _shortened(self.wanted, self.budget)
+            return settings, Experiment(settings).train(self.folder, stop=stop)
+        settings = complete(read_settings(self.folder).model_dump() | self.given)
+        done = _last_step(self.folder) >= settings.steps
+        return settings, iter(()) if done else Experiment(settings).train(self.folder, resume=True, stop=stop)
+
+    def result(self, n_tasks: int = 600) -> dict[str, Any]:
+        """Both figures, ours inductive and transductive, with what was shortened."""
+        trained, learner = open_run(self.folder)
+        cell, rotated = self.cell, self.protocol.rotated
+        change = {"n_way": cell.n_way, "n_shot": cell.n_shot, **self.given}
+        experiment = Experiment(complete(trained.model_dump() | change))
+        tasks = experiment.test_tasks("test", rotated)
+        ours = {
+            kind: evaluate(learner, tasks, n_tasks=n_tasks, transductive=kind == "transductive", bar=True)
+            for kind in ("inductive", "transductive")
+        }
+        return {
+            "name": self.name,
+            "title": self.protocol.title,
+            "n_way": cell.n_way,
+            "n_shot": cell.n_shot,
+            "split": f"test classes of the {trained.split} split" if trained.data == "omniglot" else "test",
+            "rotated": rotated,
+            "paper": {
+                "mean": cell.mean / 100,
+                "ci95": None if cell.ci95 is None else cell.ci95 / 100,
+                "transductive": self.protocol.transductive,
+                "source": self.protocol.source,
+            },
+            "ours": {kind: result.summary() for kind, result in ours.items()},
+            "shortened": shortened(self.wanted, trained),
+            "training": json.loads((self.folder / "run.json").read_bytes()) | {"seconds": _seconds(self.folder)},
+            **provenance(),
+        }
+
+
+def shortened(wanted: Settings, done: Settings) -> list[str]:
+    """What was trained otherwise than wanted, a phrase each.
+
+    >>> shortened(complete({"steps": 100}), complete({"steps": 10}))
+    ['steps 10 in place of 100']
+    """
+    a, b = wanted.model_dump(mode="json"), done.model_dump(mode="json")
+    return [
+        f"{name} {b[name]} in place of {a[name]}" for name in a.keys() - _MACHINE - _ON_THE_WAY if a[name] != b[name]
+    ]
+
+
+def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:
+    """Cells that are trained alike share a folder: of a metric learner all, where one training serves for all."""
+    settings = complete(protocol.training(cell))
+    way = f"{settings.train_way}way"
+    return f"{key}-{way}" if shared or not protocol.shots_match else f"{key}-{way}-{cell.n_shot}shot"
+
+
+def _shortened(wanted: Settings, minutes: float) -> Settings:
+    """As many steps as fit, the rate falling to zero by a cosine unless it falls already."""
+    trial = Experiment(wanted.model_copy(update={"steps": 12, "validate_every": 10**9, "patience": None}))
+    seconds = [p.seconds for p in trial.train()]
+    steps = int(_TRAINING * minutes * 60 / ((seconds[-1] - seconds[1]) / (len(seconds) - 2)))
+    if steps < 1:
+        raise SettingError(f"a budget of {minutes} minutes is less than a step takes; give more")
+    if steps >= wanted.steps:
+        return wanted
+    schedule = wanted.schedule if wanted.schedule == "linear" else "cosine"
+    every = max(1, min(wanted.validate_every, steps // 10))
+    return wanted.model_copy(update={"steps": steps, "schedule": schedule, "validate_every": every})
+
+
+def _last_step(folder: Path) -> int:
+    lines = (folder / "metrics.jsonl").read_bytes().splitlines() if (folder / "metrics.jsonl").exists() else []
+    return int(json.loads(lines[-1])["step"]) if lines else 0
+
+
+def _seconds(folder: Path) -> float:
+    return float(json.loads((folder / "metrics.jsonl").read_bytes().splitlines()[-1])["seconds"])

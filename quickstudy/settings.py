@@ -34,7 +34,9 @@ class Settings(BaseModel):
 
     data: Data = Field("glyphs", description="What tasks are drawn from.")
     data_root: Path | None = Field(None, description="Folder of the data; the cache folder if not given.")
-    split: Literal["background", "vinyals", "random"] = Field("background", description="Classes of Omniglot's splits.")
+    split: Literal["background", "vinyals", "random", "small1", "small2"] = Field(
+        "background", description="Classes of Omniglot's splits."
+    )
     rotations: Literal["none", "classes", "tasks"] = Field(
         "none", description="Turned training images: as new classes, or one turn a class a task."
     )

@@ -68,11 +68,18 @@ def evaluate(
         bool | None, typer.Option("--transductive/--inductive", help="Normalise queries by their own statistics.")
     ] = None,
     rotate: Annotated[bool, typer.Option("--rotate", help="Turn each class of each task at random.")] = False,
+    challenge: Annotated[
+        str | None, typer.Option(help="lake: the 20 one-shot trials of all_runs.zip in --data-root; tells the error.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
     json: Json = False,
 ) -> None:
     """Accuracy of a run on new tasks, with its 95% interval."""
-    from quickstudy.cli.evaluation import evaluate
+    from quickstudy.cli.evaluation import evaluate, evaluate_challenge
+
+    if challenge is not None:
+        evaluate_challenge(run, challenge, data_root, test_steps, transductive, out, json)
+        return
 
     changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
     chosen = {name: value for name, value in changes.items() if value is not None}

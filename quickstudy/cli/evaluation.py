@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+from quickstudy.classifier import image_format
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.evaluation import evaluate as evaluate_learner
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.files import replace
+from quickstudy.learners import Learner
 from quickstudy.model import read_config
 from quickstudy.settings import complete
+from quickstudy.tasks.cache import data_folder
+from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.lake import LakeTrials
 from quickstudy.tasks.splits import Split
 
 
@@ -31,10 +36,7 @@ def evaluate(
         raise SettingError(unknown("split", split, get_args(Split)))
     settings, learner = open_run(run)
     settings = complete({**settings.model_dump(), **changes})
-    for name, value in (("test_steps", test_steps), ("transductive", transductive)):
-        if value is not None:
-            check_applies(name, settings.algorithm)
-            setattr(learner, name, value)
+    _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
     experiment = Experiment(settings)
     _check_images(experiment, run)
     learner.to(experiment.device)
@@ -54,17 +56,62 @@ def evaluate(
         "training": json.loads((run / "run.json").read_bytes()) | {"seconds": _seconds(run)},
         "evaluation": provenance(),
     }
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        replace(out, (json.dumps(record, indent=2) + "\n").encode())
-    if as_json:
-        print(json.dumps(record))
-    elif settings.data == "sinusoid":
+    if _kept(record, out, as_json):
+        return
+    if settings.data == "sinusoid":
         print(f"sinusoid, {settings.n_shot} points: {result}")
     else:
         chance = f"chance {100 / settings.n_way:.1f} %"
         where = f"{settings.data} {split}, {settings.n_way}-way {settings.n_shot}-shot"
         print(f"{where}: {result} ({chance}, {1000 * result.seconds_per_adaptation:.1f} ms to adapt)")
+
+
+def evaluate_challenge(
+    run: Path,
+    challenge: str,
+    root: Path | None,
+    test_steps: int | None,
+    transductive: bool | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Error of a run on a challenge's own tasks."""
+    if challenge != "lake":
+        raise SettingError(unknown("challenge", challenge, ["lake"]))
+    settings, learner = open_run(run)
+    _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
+    if image_format(run) != ImageFormat():
+        raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
+    trials = LakeTrials(root or data_folder() / "omniglot")
+    result = evaluate_learner(learner, trials, n_tasks=len(trials))
+    record = {
+        "challenge": challenge,
+        "algorithm": settings.algorithm,
+        "error": 1 - result.mean,
+        **result.summary(),
+        "training": json.loads((run / "run.json").read_bytes()) | {"seconds": _seconds(run)},
+        "evaluation": provenance(),
+    }
+    if not _kept(record, out, as_json):
+        n_way, how = trials.runs[0].support.y.shape[-1], "transductive" if result.transductive else "inductive"
+        interval = f"± {100 * result.ci95:.2f} % over {len(trials)} runs of {n_way}-way 1-shot, {how}"
+        print(f"Lake's challenge: error {100 * (1 - result.mean):.2f} {interval} (people 4.5 %)")
+
+
+def _change(learner: Learner, algorithm: str, **attributes: Any) -> None:
+    for name, value in attributes.items():
+        if value is not None:
+            check_applies(name, algorithm)
+            setattr(learner, name, value)
+
+
+def _kept(record: dict[str, Any], out: Path | None, as_json: bool) -> bool:
+    """Write a record where asked; whether it was printed."""
+    if out is not None:
+        replace(out, (json.dumps(record, indent=2) + "\n").encode())
+    if as_json:
+        print(json.dumps(record))
+    return as_json
 
 
 def _check_images(experiment: Experiment, run: Path) -> None:

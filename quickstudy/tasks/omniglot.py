@@ -22,7 +22,7 @@ from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.download import fetch
 from quickstudy.tasks.splits import Splits, split_classes
 
-OmniglotSplit = Literal["background", "vinyals", "random"]
+OmniglotSplit = Literal["background", "vinyals", "random", "small1", "small2"]
 
 _URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
 # MD5 is all that was ever published of these archives, so it is what a download can be checked against: enough against
@@ -34,6 +34,10 @@ _CHECKSUM = {
 _MAX_BYTES = 32 * 2**20
 _MAX_IMAGE = 2**16  # bytes read of one packed image: a few hundred are usual, and a packed file may swell to anything
 _VINYALS_VALIDATION = {"Armenian", "Bengali", "Early_Aramaic", "Hebrew", "Mkhedruli_(Georgian)"}
+_MINIMAL = {
+    "small1": {"Balinese", "Early_Aramaic", "Greek", "Korean", "Latin"},
+    "small2": {"Greek", "Japanese_(katakana)", "Latin", "Sanskrit", "Tagalog"},
+}
 _VERSION = 1  # of the preparation: a change of the images below must raise it
 _DRAWN, _SIDE = (105, 105), 28
 _IMAGE = re.compile(r"(?:.*/)?([^/]+/character\d+)/[^/]+\.png")
@@ -57,7 +61,8 @@ def omniglot(
             the first 1200 characters by name, background before evaluation, five whole alphabets are validation and
             the others train; the last 423 are the test. One alphabet, Gurmukhi, is on both sides. ``"random"``:
             1100/100/423 characters shuffled by ``seed``, as Finn et al. 2017; characters of most alphabets are on
-            several sides, which is easier.
+            several sides, which is easier. ``"small1"`` and ``"small2"``: trains on five background alphabets only and
+            tests on the evaluation alphabets, without validation, as Lake et al. 2019.
         download: Fetch the archives that are missing, from the authors' repository.
         seed: Of the shuffle in ``"random"``.
 
@@ -67,7 +72,7 @@ def omniglot(
         SettingError: ``split`` is unknown.
 
     Source: Lake et al. 2015, doi:10.1126/science.aab3050; Vinyals et al. 2016, arXiv:1606.04080; Snell et al. 2017,
-    arXiv:1703.05175; Finn et al. 2017, arXiv:1703.03400.
+    arXiv:1703.05175; Finn et al. 2017, arXiv:1703.03400; the minimal sets, Lake et al. 2019, arXiv:1902.03477.
 
     >>> omniglot(Path("nowhere"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -78,8 +83,11 @@ def omniglot(
         raise SettingError(unknown("Omniglot split", split, get_args(OmniglotSplit)))
     folder = data_folder() / "omniglot" if root is None else Path(root)
     background, evaluation = [_read(path) for path in [_find(folder, part, download) for part in _CHECKSUM]]
+    alphabets = [name.split("/")[0] for name in background.names]
+    if split in _MINIMAL:
+        few = np.flatnonzero(np.isin(alphabets, sorted(_MINIMAL[split])))
+        return Splits(background.select(few), background.select([]), evaluation)
     if split == "background":
-        alphabets = [name.split("/")[0] for name in background.names]
         chosen = np.isin(alphabets, sorted(set(alphabets))[9::10])
         return Splits(background.select(np.flatnonzero(~chosen)), background.select(np.flatnonzero(chosen)), evaluation)
     both = ClassDataset(
@@ -110,7 +118,7 @@ def _read(path: Path) -> ClassDataset:
     """The images of an archive or folder, prepared or from the cache."""
 
     def prepare() -> ClassDataset:
-        images = {name: _image(content, path / name) for name, content in _contents(path)}
+        images = {name: drawing(content, path / name) for name, content in _contents(path)}
         if not images:
             raise DataError(f"{path} holds no ALPHABET/characterNN/NAME.png; put Omniglot's {path.stem}.zip there")
         names = sorted(images)
@@ -147,8 +155,12 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield name, member.read(_MAX_IMAGE)
 
 
-def _image(content: bytes, where: Path) -> np.ndarray:
-    """28x28 uint8, ink 255."""
+def drawing(content: bytes, where: Path) -> np.ndarray:
+    """A drawing of Omniglot's, from the bytes of its PNG: 28x28 uint8, ink 255.
+
+    Raises:
+        DataError: It is no PNG of 105x105 pixels.
+    """
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.verify()  # the checksums within, which decoding passes over; the image must be opened anew after it

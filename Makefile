@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: help setup demo test test-slow torture fuzz bench clean
+.PHONY: help setup demo test test-slow torture fuzz bench results clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: setup  ## Time episodes, adaptation, and outer steps beside other librari
 	$(BIN)/python benchmarks/sampling.py --json results/speed/sampling.json
 	$(BIN)/python benchmarks/adaptation.py --json results/speed/adaptation.json
 	$(BIN)/quickstudy bench --out results/speed/engine.json --plot results/speed/engine.png
+
+results: setup  ## Make docs/results.md and its plot from the committed results
+	$(BIN)/python benchmarks/results.py
 
 clean:  ## Remove what was built
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

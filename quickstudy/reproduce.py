@@ -50,7 +50,7 @@ class Reproduction:
         """Both figures, ours inductive and transductive, with what was shortened."""
         trained, learner = open_run(self.folder)
         cell, rotated = self.cell, self.protocol.rotated
-        change = {"n_way": cell.n_way, "n_shot": cell.n_shot, **self.given}
+        change = {"n_way": cell.n_way, "n_shot": cell.n_shot, "n_query": self.wanted.n_query, **self.given}
         experiment = Experiment(complete(trained.model_dump() | change))
         tasks = experiment.test_tasks("test", rotated)
         ours = {
@@ -98,9 +98,7 @@ def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:
 
 def _shortened(wanted: Settings, minutes: float) -> Settings:
     """As many steps as fit, the rate falling to zero by a cosine unless it falls already."""
-    trial = Experiment(wanted.model_copy(update={"steps": 12, "validate_every": 10**9, "patience": None}))
-    seconds = [p.seconds for p in trial.train()]
-    steps = int(_TRAINING * minutes * 60 / ((seconds[-1] - seconds[1]) / (len(seconds) - 2)))
+    steps = int(_TRAINING * minutes * 60 / _step_seconds(wanted))
     if steps < 1:
         raise SettingError(f"a budget of {minutes} minutes is less than a step takes; give more")
     if steps >= wanted.steps:
@@ -108,6 +106,12 @@ def _shortened(wanted: Settings, minutes: float) -> Settings:
     schedule = wanted.schedule if wanted.schedule == "linear" else "cosine"
     every = max(1, min(wanted.validate_every, steps // 10))
     return wanted.model_copy(update={"steps": steps, "schedule": schedule, "validate_every": every})
+
+
+def _step_seconds(settings: Settings) -> float:
+    trial = Experiment(settings.model_copy(update={"steps": 12, "validate_every": 10**9, "patience": None}))
+    seconds = [p.seconds for p in trial.train()]
+    return (seconds[-1] - seconds[1]) / (len(seconds) - 2)
 
 
 def _last_step(folder: Path) -> int:

@@ -49,13 +49,17 @@ def test_what_was_stopped_goes_on_and_what_is_done_is_not_done_again(given, tmp_
 
 
 def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "_TRAINING", 1e-2)
-    reproduction = Reproduction("small-3way-1shot", tmp_path, given, budget=0.05)
+    monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
+    reproduction = Reproduction("small-3way-1shot", tmp_path, given, budget=0.1)
     settings, progress = reproduction.training()
-    assert 1 <= settings.steps < 30
+    assert settings.steps == 10
     assert list(progress)[-1].step == settings.steps
     told = reproduction.result(n_tasks=4)["shortened"]
     assert sorted(told) == ["schedule cosine in place of constant", f"steps {settings.steps} in place of 30"]
+
+
+def test_a_step_is_timed(given, tmp_path):
+    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 5
 
 
 def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path):

@@ -45,6 +45,24 @@ class Sgd:
 
 
 @dataclass(frozen=True)
+class LearnedRates:
+    """Gradient descent with rates that are tensors, of a parameter or of each of its entries: params - rates * grad.
+
+    Source: Li et al. 2017, eq. 2, arXiv:1707.09835.
+    """
+
+    rates: Params
+
+    def init(self, params: Params) -> Params:
+        """The rates, so that the outer gradient reaches them through the state."""
+        return self.rates
+
+    def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
+        """One step against the gradient."""
+        return {name: p - state[name] * grads[name] for name, p in params.items()}, state
+
+
+@dataclass(frozen=True)
 class Adam:
     """Adam without momentum (beta1 = 0), the inner rule of Reptile's experiments.
 
@@ -97,7 +115,7 @@ def descend(
             the two, not through its closure.
         params: Where to start.
         data: What the loss reads: examples, or any tuple or dict of tensors.
-        rule: ``Sgd`` or ``Adam``.
+        rule: ``Sgd``, ``LearnedRates`` or ``Adam``.
         steps: Number of steps.
         first_order: Hold the inner gradients constant for the outer gradient, which then is first-order MAML's; if
             not, the outer gradient is exact.
@@ -138,8 +156,10 @@ def _gradient(
     # Outside of vmap the same by autograd alone, up to a third faster where each operation is small.
     constant = constant or not any(x.requires_grad for part in (params.values(), tree_iter(data)) for x in part)
     with torch.enable_grad():
+        # Views, for one parameter may be made of another (Proto-MAML's head is), whose gradient passes it by.
         leaves = {
-            name: p if p.requires_grad and not constant else p.detach().requires_grad_() for name, p in params.items()
+            name: p.view_as(p) if p.requires_grad and not constant else p.detach().requires_grad_()
+            for name, p in params.items()
         }
         grads = torch.autograd.grad(
             loss(leaves, data, t), list(leaves.values()), create_graph=not constant, materialize_grads=True

@@ -51,7 +51,8 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
             iterates: list[Tensor] = []
             now = inputs[:n]
             for t in range(steps):
-                now = run(t, now, inputs[n:])
+                # Views, for autograd saves no input that comes out as it went in.
+                now = tuple(x.view_as(x) for x in run(t, now, inputs[n:]))
                 iterates += now
             return tuple(iterates)
 

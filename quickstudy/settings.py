@@ -15,7 +15,19 @@ from quickstudy.errors import SettingError, unknown
 PREFIX = "QUICKSTUDY_"
 """Of environment variables: ``QUICKSTUDY_INNER_LR=0.1`` sets ``inner_lr``. ``QUICKSTUDY_CACHE`` alone is no setting."""
 
-Algorithm = Literal["maml", "reptile", "siamese", "matching", "prototypical", "baseline"]
+Algorithm = Literal[
+    "maml",
+    "reptile",
+    "anil",
+    "meta-sgd",
+    "maml++",
+    "imaml",
+    "proto-maml",
+    "siamese",
+    "matching",
+    "prototypical",
+    "baseline",
+]
 Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "sinusoid"]
 
 
@@ -60,8 +72,10 @@ class Settings(BaseModel):
     inner_lr: float | None = Field(None, gt=0, description="Inner step size.")
     inner_steps: int | None = Field(None, ge=0, description="Inner steps in training.")
     test_steps: int | None = Field(None, ge=0, description="Inner steps outside of training.")
-    learned_head: bool | None = Field(None, description="Meta-learn MAML's and Reptile's head too.")
-    first_order: bool | None = Field(None, description="Drop MAML's second derivatives.")
+    learned_head: bool | None = Field(None, description="Meta-learn the head too, not the net alone.")
+    first_order: bool | None = Field(None, description="Drop the inner loop's second derivatives.")
+    penalty: float | None = Field(None, gt=0, description="Of implicit MAML's distance from the meta-learned weights.")
+    cg_steps: int | None = Field(None, ge=0, description="Implicit MAML's steps of conjugate gradient.")
     inner_rule: Literal["sgd", "adam"] | None = Field(None, description="Reptile's inner rule.")
     inner_batch: int | None = Field(None, ge=1, description="Reptile's examples of an inner training step.")
     full_context: bool | None = Field(None, description="Matching Networks' full-context embeddings.")
@@ -98,6 +112,8 @@ HYPERPARAMETERS = (
     "test_steps",
     "learned_head",
     "first_order",
+    "penalty",
+    "cg_steps",
     "inner_rule",
     "inner_batch",
     "full_context",
@@ -110,8 +126,9 @@ HYPERPARAMETERS = (
 
 _ADAM = {"optimizer": "adam", "outer_lr": 1e-3}
 _METRIC = {"train_way": 60, "train_query": 5, "tasks_per_step": 1, "pool": True, **_ADAM}
+_GRADIENT = {"train_query": 5, "tasks_per_step": 32, "pool": False, "clip": 10.0, **_ADAM}
 PRESETS: dict[str, dict[str, Any]] = {
-    "maml": {"test_steps": 3, "train_query": 5, "tasks_per_step": 32, "pool": False, "clip": 10.0, **_ADAM},
+    "maml": {"test_steps": 3, **_GRADIENT},
     "reptile": {
         "train_shot": 10,
         "train_query": 0,
@@ -121,6 +138,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "outer_lr": 1.0,
         "schedule": "linear",
     },
+    "anil": _GRADIENT,
+    "meta-sgd": _GRADIENT,
+    "maml++": {**_GRADIENT, "tasks_per_step": 16},
+    "imaml": _GRADIENT,
+    "proto-maml": {**_GRADIENT, "first_order": True},
     "siamese": _METRIC,
     "matching": {**_METRIC, "train_way": 20},
     "prototypical": _METRIC,
@@ -128,8 +150,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """What an algorithm is trained with where nothing else is said: the papers' protocols (see docs/protocols.md)."""
 
+_SINUSOID = {"n_shot": 10, "tasks_per_step": 25, "train_query": 10, "clip": None}
 SINUSOID: dict[str, dict[str, Any]] = {
-    "maml": {"n_shot": 10, "inner_lr": 0.001, "test_steps": 1, "tasks_per_step": 25, "train_query": 10, "clip": None},
+    "maml": {**_SINUSOID, "inner_lr": 0.001, "test_steps": 1},
     "reptile": {
         "n_shot": 10,
         "inner_lr": 0.02,
@@ -139,6 +162,10 @@ SINUSOID: dict[str, dict[str, Any]] = {
         "outer_lr": 0.1,
         "test_steps": 32,
     },
+    "anil": {**_SINUSOID, "inner_lr": 0.01},
+    "meta-sgd": {**_SINUSOID, "inner_lr": 0.01},
+    "maml++": {**_SINUSOID, "inner_lr": 0.01},
+    "imaml": {**_SINUSOID, "inner_lr": 0.01, "penalty": 2.0},
 }
 """The same for regression on sinusoids, which only learners by gradient descent can do."""
 

@@ -12,11 +12,16 @@ from PIL import Image
 from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.learners import LEARNERS
-from quickstudy.settings import HYPERPARAMETERS, complete
+from quickstudy.settings import HYPERPARAMETERS, SINUSOID, complete
 
 QUICK = {
     "maml": {"tasks_per_step": 2, "test_steps": 1},
     "reptile": {"tasks_per_step": 2, "train_shot": 3, "inner_steps": 2, "test_steps": 2},
+    "anil": {"tasks_per_step": 2},
+    "meta-sgd": {"tasks_per_step": 2},
+    "maml++": {"tasks_per_step": 2, "inner_steps": 2},
+    "imaml": {"tasks_per_step": 2, "inner_steps": 2, "cg_steps": 2},
+    "proto-maml": {"tasks_per_step": 2, "inner_steps": 2},
     "baseline": {"batch_size": 16, "head_steps": 5},
 }
 
@@ -97,9 +102,9 @@ def test_a_run_is_never_written_over(tmp_path, small):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("algorithm", ["maml", "reptile"])
+@pytest.mark.parametrize("algorithm", SINUSOID)
 def test_sinusoids_are_learned_by_gradient_descent(tmp_path, algorithm):
-    experiment, _ = trained(tmp_path, algorithm=algorithm, data="sinusoid", steps=3, test_steps=2, validation_tasks=2)
+    experiment, _ = trained(tmp_path, algorithm=algorithm, data="sinusoid", steps=3, validation_tasks=2)
     assert metrics(tmp_path)[-1]["validation"]["metric"] == "mse"
     _, learner = open_run(tmp_path)
     support, query = experiment.test_tasks().sample(0, 1).at(0)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import grad, jacrev
 
-from quickstudy.inner import Adam, Params, Sgd, descend
+from quickstudy.inner import Adam, LearnedRates, Params, Sgd, descend
 
 NUMBERS = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
 
@@ -96,6 +96,38 @@ def test_first_order_ends_at_the_same_place_with_the_derivative_one(rule):
     assert torch.equal(end(w, True), end(w, False))
     assert torch.equal(jacrev(end)(w, True), torch.eye(2).double())
     assert not torch.allclose(jacrev(end)(w, False), torch.eye(2).double(), rtol=0.01)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 7])
+def test_learned_rates_have_the_derivative_of_finite_differences(steps):
+    direction = {"w": torch.tensor([0.6, -1.1]).double(), "b": torch.tensor(0.7).double()}
+
+    def end(s: Tensor) -> Tensor:
+        rule = LearnedRates({name: 0.1 + s * d for name, d in direction.items()})  # a rate a number, or one for all
+        return torch.cat([p.flatten() for p in descend(quadratic, start(), (), rule, steps).values()])
+
+    zero, h = torch.tensor(0.0).double(), 1e-5
+    numeric = (end(zero + h) - end(zero - h)) / (2 * h)
+    torch.testing.assert_close(jacrev(end)(zero), numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 7])
+def test_equal_learned_rates_are_those_of_plain_descent(steps):
+    rates = {name: torch.tensor(0.1, dtype=torch.float64) for name in start()}
+    ours, plain = (descend(quadratic, start(), (), rule, steps) for rule in (LearnedRates(rates), Sgd(0.1)))
+    for name, p in plain.items():
+        torch.testing.assert_close(ours[name], p, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_parameter_made_of_another_is_a_parameter_of_its_own(inside):
+    def end(a: Tensor) -> Tensor:
+        return descend(lambda p, data, t: p["a"] * p["b"] ** 2, {"a": a, "b": 3 * a}, (), Sgd(0.1), 1)["a"]
+
+    a = torch.tensor(2.0, requires_grad=True)
+    ours = torch.vmap(end)(a[None])[0] if inside else end(a)
+    assert ours.item() == pytest.approx(2 - 0.1 * 36)  # b^2, with nothing of 2ab db/da
+    assert torch.autograd.grad(ours, a)[0].item() == pytest.approx(1 - 0.1 * 36)  # of a - 0.1 (3a)^2
 
 
 def test_the_loss_is_told_the_step():

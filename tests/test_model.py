@@ -9,7 +9,21 @@ import torch
 from safetensors.torch import load_file
 
 from quickstudy.errors import ModelError
-from quickstudy.learners import LEARNERS, MAML, Baseline, Learner, Matching, Prototypical, Reptile, Siamese
+from quickstudy.learners import (
+    ANIL,
+    IMAML,
+    LEARNERS,
+    MAML,
+    Baseline,
+    Learner,
+    MAMLPlusPlus,
+    Matching,
+    MetaSGD,
+    ProtoMAML,
+    Prototypical,
+    Reptile,
+    Siamese,
+)
 from quickstudy.model import FORMAT, build, describe, load, read_config, save
 from quickstudy.nets import MLP, NETS, Conv4
 from quickstudy.tasks.task import Examples, Task
@@ -20,6 +34,12 @@ MADE: dict[str, Callable[[], Learner]] = {
     "maml": lambda: MAML(Conv4(size=16, width=4), 3, inner_lr=0.4, first_order=True, transductive=True),
     "maml, regression": lambda: MAML(MLP(2, (4, 4), "tanh"), 2, inner_lr=0.01, test_steps=3, loss="mse"),
     "reptile": lambda: Reptile(MLP(2, (4,)), 3, inner_batch=None, inner_rule="sgd", test_steps=None),
+    "anil": lambda: ANIL(Conv4(size=16, width=4), 3, inner_steps=2, test_steps=3, learned_head=True),
+    "meta-sgd": lambda: MetaSGD(MLP(2, (4,)), 3, inner_lr=0.2, transductive=True),
+    "maml++": lambda: MAMLPlusPlus(Conv4(size=16, width=4), 3, inner_lr=0.2, inner_steps=2),
+    "maml++, one step": lambda: MAMLPlusPlus(Conv4(size=16, width=4), 3, inner_steps=1),
+    "imaml": lambda: IMAML(MLP(2, (4,)), 3, inner_steps=2, penalty=3.0, cg_steps=2),
+    "proto-maml": lambda: ProtoMAML(Conv4(size=16, width=4), 3, inner_steps=2, first_order=True),
     "siamese": lambda: Siamese(Conv4(3, 16, 4, pool=False)),
     "matching": lambda: Matching(MLP(2, (4,)), full_context=True, attention_steps=2),
     "prototypical": lambda: Prototypical(Conv4(size=16, width=4)),

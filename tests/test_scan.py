@@ -102,3 +102,12 @@ def test_fifty_steps_of_second_order_maml_take_less_than_twice_the_memory_of_fiv
     five, fifty = peak(5), peak(50)
     assert five > 25_000  # kB, more than an allocator's noise
     assert fifty < 2 * five
+
+
+def test_a_part_of_the_carry_that_stays_as_it_is_has_its_gradient():
+    def end(x: Tensor, rate: Tensor) -> Tensor:
+        return scan(lambda c, _, t: (c[0] - c[1] * c[0], c[1]), (x, rate), (), 6)[0]
+
+    x, rate = torch.tensor([2.0, 0.1]).double().requires_grad_().unbind()
+    slopes = torch.autograd.grad(end(x, rate), (x, rate))
+    torch.testing.assert_close(torch.stack(slopes), torch.stack([(1 - rate) ** 6, -6 * x * (1 - rate) ** 5]).detach())

@@ -6,7 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
-from quickstudy.learners import LEARNERS, MAML, Baseline, Learner, Matching, Predictor, Prototypical, Reptile, Siamese
+from quickstudy.learners import (
+    ANIL,
+    IMAML,
+    LEARNERS,
+    MAML,
+    Baseline,
+    Learner,
+    MAMLPlusPlus,
+    Matching,
+    MetaSGD,
+    Predictor,
+    ProtoMAML,
+    Prototypical,
+    Reptile,
+    Siamese,
+)
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import check_learner, noise_tasks
@@ -14,6 +29,11 @@ from quickstudy.testing import check_learner, noise_tasks
 
 def conv() -> Conv4:
     return Conv4(size=16, width=4)
+
+
+def halfway(learner: Learner) -> Learner:
+    learner.anneal(0.5)
+    return learner
 
 
 LAWFUL: dict[str, Callable[[], Learner]] = {
@@ -27,6 +47,27 @@ LAWFUL: dict[str, Callable[[], Learner]] = {
     "reptile, sgd": lambda: Reptile(conv(), 3, inner_rule="sgd", inner_lr=0.1, test_steps=3),
     "reptile, transductive": lambda: Reptile(conv(), 3, test_steps=3, transductive=True),
     "reptile, regression": lambda: Reptile(MLP(1, (8, 8)), 1, inner_rule="sgd", test_steps=3, loss="mse"),
+    "anil": lambda: ANIL(conv(), 3, inner_steps=2, test_steps=7),
+    "anil, learned head, transductive": lambda: ANIL(conv(), 3, learned_head=True, transductive=True),
+    "anil, regression": lambda: ANIL(MLP(1, (8, 8), "tanh"), 2, inner_lr=0.01, loss="mse"),
+    "meta-sgd": lambda: MetaSGD(conv(), 3),
+    "meta-sgd, transductive": lambda: MetaSGD(conv(), 3, transductive=True),
+    "meta-sgd, regression": lambda: MetaSGD(MLP(1, (8, 8)), 1, inner_lr=0.01, loss="mse"),
+    "maml++": lambda: MAMLPlusPlus(conv(), 3, inner_steps=3),
+    "maml++, half-way": lambda: halfway(MAMLPlusPlus(conv(), 3, inner_steps=3)),
+    "maml++, learned head, transductive": lambda: MAMLPlusPlus(
+        conv(), 3, inner_steps=2, learned_head=True, transductive=True
+    ),
+    "maml++, regression": lambda: MAMLPlusPlus(MLP(1, (8, 8)), 1, inner_lr=0.01, inner_steps=1, loss="mse"),
+    "imaml": lambda: IMAML(conv(), 3, inner_steps=4),
+    "imaml, learned head, transductive": lambda: IMAML(
+        conv(), 3, inner_steps=2, test_steps=3, learned_head=True, transductive=True
+    ),
+    "imaml, regression": lambda: IMAML(MLP(1, (8, 8), "tanh"), 2, inner_lr=0.01, loss="mse"),
+    "proto-maml": lambda: ProtoMAML(conv(), 3, inner_steps=1),
+    "proto-maml, 7 steps": lambda: ProtoMAML(conv(), 3, inner_steps=7),
+    "proto-maml, first order": lambda: ProtoMAML(conv(), 3, first_order=True),
+    "proto-maml, transductive": lambda: ProtoMAML(conv(), 3, transductive=True),
     "siamese": lambda: Siamese(conv()),
     "siamese, transductive": lambda: Siamese(conv(), transductive=True),
     "matching": lambda: Matching(conv()),

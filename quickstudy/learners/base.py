@@ -46,11 +46,36 @@ class Learner(nn.Module, ABC):
         """Mean loss of predictions (n, d) against targets (n, d), a scalar."""
         return F.cross_entropy(prediction, y) if self.loss == "cross_entropy" else F.mse_loss(prediction, y)
 
+    def anneal(self, progress: float) -> None:
+        """Hear how far training has come, in [0, 1): the outer loop tells before each step.
+
+        By default nothing depends on it.
+        """
+
     def observe(self, x: Tensor) -> None:
         """Measure what inference needs of training inputs (n, *input), such as population statistics.
 
         The outer loop calls it before each validation and at the end. By default there is nothing to measure.
         """
+
+
+def prototypes(z: Tensor, y: Tensor) -> Tensor:
+    """Mean embedding of each class; zero for a class without examples.
+
+    Args:
+        z: Embeddings, (n, d).
+        y: One-hot classes, (n, n_way).
+
+    Returns:
+        (n_way, d).
+
+    Source: Snell et al. 2017, eq. 1, arXiv:1703.05175.
+
+    >>> import torch
+    >>> prototypes(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]]))
+    tensor([[1.]])
+    """
+    return (y.T @ z) / y.sum(0).clamp(min=1)[:, None]
 
 
 def embedding_width(net: nn.Module) -> int:

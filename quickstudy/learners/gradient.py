@@ -10,6 +10,9 @@ from quickstudy.learners.base import Learner, Loss, Predictor, embedding_width
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 
+HEAD = ("1.weight", "1.bias")
+"""Names of the head's parameters."""
+
 
 class GradientLearner(Learner):
     """A net and a linear head whose weights are what the inner loop changes.
@@ -21,6 +24,9 @@ class GradientLearner(Learner):
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes of a training task, or dimensions of a real target.
+        inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
+        inner_steps: Inner steps in training.
+        test_steps: Inner steps otherwise; as in training if None.
         loss: "cross_entropy" or "mse", of the inner and the outer loop.
         learned_head: Meta-learn a classifier's head too, as the papers do. That of real targets always is.
         transductive: Normalise queries by their own batch statistics in place of the support's.
@@ -31,12 +37,16 @@ class GradientLearner(Learner):
         net: nn.Module,
         n_way: int,
         *,
+        inner_lr: float,
+        inner_steps: int = 1,
+        test_steps: int | None = None,
         loss: Loss = "cross_entropy",
         learned_head: bool = False,
         transductive: bool = False,
     ) -> None:
         super().__init__()
         self.n_way, self.loss, self.learned_head, self.transductive = n_way, loss, learned_head, transductive
+        self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
         head = nn.Linear(embedding_width(net), n_way)
         if loss == "cross_entropy" and not learned_head:
             for p in head.parameters():
@@ -48,28 +58,40 @@ class GradientLearner(Learner):
         """The net under the head."""
         return self.model[0]
 
+    @property
+    def steps(self) -> int:
+        """Inner steps, by whether the learner trains."""
+        return self.inner_steps if self.training or self.test_steps is None else self.test_steps
+
     def initial(self, n_way: int) -> Params:
-        """Parameters before the first inner step, with a head for ``n_way`` classes.
+        """Parameters before the first inner step, with a head for ``n_way`` classes."""
+        return self.resized(dict(self.model.named_parameters()), n_way)
+
+    def resized(self, params: Params, n_way: int) -> Params:
+        """Parameters, or something for each of their entries, with a head for ``n_way`` classes.
 
         Class positions are dealt at random in training, so the rows of the head are exchangeable: fewer classes use the
         first rows, and a class beyond the trained ones starts from the mean row.
         """
-        params: Params = dict(self.model.named_parameters())
         if n_way != self.n_way:
-            for name in ("1.weight", "1.bias"):
+            for name in HEAD:
                 head = params[name]
                 extra = head.mean(0, keepdim=True).expand(max(0, n_way - self.n_way), *head.shape[1:])
-                params[name] = torch.cat([head[:n_way], extra])
+                params = {**params, name: torch.cat([head[:n_way], extra])}
         return params
 
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
-        """Loss on support examples, normalised by their own batch statistics.
+        """Inner loss on support examples, normalised by their own batch statistics."""
+        return self.inner_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
+
+    def inner_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """What the inner loop descends: the loss of predictions (n, d) against targets (n, d), a scalar.
 
         Cross-entropy is summed over the classes and averaged over the shots, as in MAML's published code: a step then
         moves a class's row of the head equally far whatever the number of ways.
         """
-        loss = self.prediction_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
-        return loss * examples.y.shape[-1] if self.loss == "cross_entropy" else loss
+        loss = self.prediction_loss(prediction, y)
+        return loss * y.shape[-1] if self.loss == "cross_entropy" else loss
 
     def predictor(self, params: Params, support: Examples) -> Predictor:
         """Answers of the adapted weights; statistics are the support's, or the queries' own where transductive."""

@@ -16,7 +16,7 @@ class MAML(GradientLearner):
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
-        inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``support_loss``).
+        inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
         inner_steps: Inner steps in training.
         test_steps: Inner steps otherwise; as in training if None.
         first_order: Drop the second derivatives (first-order MAML).
@@ -46,19 +46,26 @@ class MAML(GradientLearner):
         learned_head: bool = False,
         transductive: bool = False,
     ) -> None:
-        super().__init__(net, n_way, loss=loss, learned_head=learned_head, transductive=transductive)
-        self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
+        super().__init__(
+            net,
+            n_way,
+            inner_lr=inner_lr,
+            inner_steps=inner_steps,
+            test_steps=test_steps,
+            loss=loss,
+            learned_head=learned_head,
+            transductive=transductive,
+        )
         self.first_order = first_order
 
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the support from the meta-learned weights."""
-        steps = self.inner_steps if self.training or self.test_steps is None else self.test_steps
         phi = descend(
             lambda params, examples, t: self.support_loss(params, examples),
             self.initial(support.y.shape[-1]),
             support,
             Sgd(self.inner_lr),
-            steps,
+            self.steps,
             first_order=self.first_order,
         )
         return self.predictor(phi, support)

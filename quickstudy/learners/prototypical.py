@@ -5,26 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from quickstudy.learners.base import prototypes
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
-
-
-def prototypes(z: Tensor, y: Tensor) -> Tensor:
-    """Mean embedding of each class; zero for a class without examples.
-
-    Args:
-        z: Embeddings, (n, d).
-        y: One-hot classes, (n, n_way).
-
-    Returns:
-        (n_way, d).
-
-    Source: Snell et al. 2017, eq. 1, arXiv:1703.05175.
-
-    >>> prototypes(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]]))
-    tensor([[1.]])
-    """
-    return (y.T @ z) / y.sum(0).clamp(min=1)[:, None]
 
 
 class Prototypical(MetricLearner):

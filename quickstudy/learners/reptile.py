@@ -56,14 +56,21 @@ class Reptile(GradientLearner):
         learned_head: bool = False,
         transductive: bool = False,
     ) -> None:
-        super().__init__(net, n_way, loss=loss, learned_head=learned_head, transductive=transductive)
-        self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
+        super().__init__(
+            net,
+            n_way,
+            inner_lr=inner_lr,
+            inner_steps=inner_steps,
+            test_steps=test_steps,
+            loss=loss,
+            learned_head=learned_head,
+            transductive=transductive,
+        )
         self.inner_batch, self.inner_rule = inner_batch, inner_rule
 
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the whole support from the meta-learned weights."""
-        steps = self.inner_steps if self.training or self.test_steps is None else self.test_steps
-        return self.predictor(self._descend(support, steps, batch=None), support)
+        return self.predictor(self._descend(support, self.steps, batch=None), support)
 
     def meta_loss(self, task: Task) -> Tensor:
         """Half the squared distance to the weights adapted to the task's support, which are held constant."""

@@ -138,6 +138,7 @@ def outer_loop(
         if patience is not None and state.worse >= patience:
             break
         learner.train()
+        learner.anneal((step - 1) / steps)
         batch = tasks.sample(step, tasks_per_step)
         value = _descend(learner, meta_loss, batch, optimizer, workers)
         if not math.isfinite(value):

@@ -10,6 +10,7 @@ import torch
 
 from quickstudy.classifier import Classifier
 from quickstudy.learners import LEARNERS, Baseline, Learner
+from quickstudy.learners.gradient import GradientLearner
 from quickstudy.model import FORMAT
 from quickstudy.nets import Conv4
 from quickstudy.seal import seal
@@ -34,7 +35,7 @@ def write() -> None:
         torch.manual_seed(0)
         net = Conv4(size=16, width=2)
         learner: Learner = (
-            cls(net, 3) if cls is Baseline else cls(net, n_way=3) if name in ("maml", "reptile") else cls(net)
+            cls(net, 3) if cls is Baseline else cls(net, n_way=3) if issubclass(cls, GradientLearner) else cls(net)
         )
         learner.observe(inputs(20, 0.5) / 255)
         data = ClassDataset.from_labels(inputs(5, 1.0), ["grün", "grün", "red", "red", "ultramarine"])

@@ -1,61 +1,32 @@
-import copy
-
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn import functional as F
 
 from quickstudy.engine import map_tasks
 from quickstudy.inner import Sgd, descend
 from quickstudy.learners import MAML
 from quickstudy.nets import MLP, Conv4
-from quickstudy.tasks.task import Examples, Task
+from quickstudy.tasks.task import Examples
 from quickstudy.testing import noise_tasks
-
-Params = dict[str, Tensor]
-
-
-def conv4(params: Params, x: Tensor, n: int) -> Tensor:
-    """The whole model by hand, normalised by the statistics of the first n rows."""
-    for i in range(4):
-        x = F.conv2d(x, params[f"0.convs.{i}.weight"], padding=1)
-        mean = x[:n].mean((0, 2, 3), keepdim=True)
-        var = ((x[:n] - mean) ** 2).mean((0, 2, 3), keepdim=True)
-        weight, bias = (params[f"0.norms.{i}.{name}"][:, None, None] for name in ("weight", "bias"))
-        x = F.max_pool2d(F.relu((x - mean) / (var + 1e-5).sqrt() * weight + bias), 2)
-    return x.flatten(1) @ params["1.weight"].T + params["1.bias"]
-
-
-def loss(learner: MAML, params: Params, support: Examples, examples: Examples) -> Tensor:
-    """Of examples beside the support, which gives the statistics."""
-    both, n = torch.cat([support.x, examples.x]), len(support.x)
-    if isinstance(learner.net, Conv4):
-        prediction = conv4(params, both, n)[n:]
-    else:
-        prediction = functional_call(learner.model, params, (both,))[n:]
-    if learner.loss == "mse":
-        return ((prediction - examples.y) ** 2).mean()
-    return -(prediction.log_softmax(-1) * examples.y).sum(-1).mean()
+from tests.learners.by_hand import (
+    Params,
+    assert_central_differences,
+    assert_equal,
+    conv4,
+    gradient,
+    inner_gradient,
+    learned,
+    loss,
+    meta_gradient,
+    start,
+)
 
 
 def adapted(learner: MAML, support: Examples, steps: int, *, create_graph: bool) -> Params:
-    params = {name: p if p.requires_grad else p.clone().requires_grad_() for name, p in named_parameters(learner)}
+    params = start(learner)
     for _ in range(steps):
-        value = loss(learner, params, support, support)
-        if learner.loss == "cross_entropy":
-            value = value * support.y.shape[1]  # summed over the classes, as in the published code
-        grads = torch.autograd.grad(value, list(params.values()), create_graph=create_graph)
-        params = {name: p - learner.inner_lr * g for (name, p), g in zip(params.items(), grads, strict=True)}
+        grads = inner_gradient(learner, params, support, list(params), create_graph=create_graph)
+        params = {name: p - learner.inner_lr * grads[name] for name, p in params.items()}
     return params
-
-
-def named_parameters(learner: MAML) -> list[tuple[str, nn.Parameter]]:
-    return list(learner.model.named_parameters())
-
-
-def learned(learner: MAML) -> list[nn.Parameter]:
-    return [p for p in learner.parameters() if p.requires_grad]
 
 
 def images(**options: object) -> MAML:
@@ -72,16 +43,6 @@ def curves(**options: object) -> MAML:
     return MAML(MLP(1, (8, 8), "tanh"), 2, inner_lr=0.1, loss="mse", **options).double()
 
 
-def meta_gradient(learner: MAML, task: Task) -> list[Tensor]:
-    return list(torch.autograd.grad(learner.meta_loss(task), learned(learner)))
-
-
-def assert_equal(ours: list[Tensor], theirs: list[Tensor]) -> None:
-    size = max(float(t.abs().max()) for t in theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        assert float((a - b).abs().max()) <= 1e-12 * size
-
-
 MODELS = pytest.mark.parametrize("make", [images, images_learned_head, curves])
 STEPS = pytest.mark.parametrize("steps", [1, 3, 7])
 
@@ -90,22 +51,7 @@ STEPS = pytest.mark.parametrize("steps", [1, 3, 7])
 @STEPS
 def test_the_meta_gradient_is_that_of_central_differences(make, steps):
     learner = make(inner_steps=steps)
-    task = noise_tasks(learner).at(0)
-    gradient = meta_gradient(learner, task)
-    draw = torch.Generator().manual_seed(1)
-    for _ in range(3):
-        direction = [torch.randn(g.shape, generator=draw, dtype=g.dtype) for g in gradient]
-
-        def along(h: float, direction: list[Tensor] = direction) -> float:
-            moved = copy.deepcopy(learner)
-            with torch.no_grad():
-                for p, d in zip(learned(moved), direction, strict=True):
-                    p += h * d
-                return float(moved.meta_loss(task))
-
-        exact = float(sum((g * d).sum() for g, d in zip(gradient, direction, strict=True)))
-        numeric = (along(1e-6) - along(-1e-6)) / 2e-6
-        assert abs(numeric - exact) <= 1e-6 * abs(exact)
+    assert_central_differences(learner, noise_tasks(learner).at(0))
 
 
 @MODELS
@@ -114,8 +60,8 @@ def test_the_meta_gradient_is_that_of_a_loop_by_hand_with_create_graph(make, ste
     learner = make(inner_steps=steps)
     task = noise_tasks(learner).at(0)
     phi = adapted(learner, task.support, steps, create_graph=True)
-    by_hand = torch.autograd.grad(loss(learner, phi, task.support, task.query), learned(learner))
-    assert_equal(meta_gradient(learner, task), list(by_hand))
+    by_hand = gradient(learner, loss(learner, phi, task.support, task.query))
+    assert_equal(meta_gradient(learner, task), by_hand)
 
 
 @MODELS
@@ -127,7 +73,7 @@ def test_first_order_takes_the_gradient_at_the_adapted_weights(make, steps):
     phi = {name: p.detach().requires_grad_() for name, p in phi.items()}
     by_hand = torch.autograd.grad(
         loss(learner, phi, task.support, task.query),
-        [phi[name] for name, p in named_parameters(learner) if p.requires_grad],
+        [phi[name] for name, p in learner.model.named_parameters() if p.requires_grad],
     )
     first = meta_gradient(learner, task)
     assert_equal(first, list(by_hand))

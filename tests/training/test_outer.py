@@ -7,12 +7,26 @@ from torch import Tensor, nn
 
 from quickstudy.errors import QuickstudyError
 from quickstudy.evaluation import evaluate
-from quickstudy.learners import MAML, Baseline, Learner, Matching, Predictor, Prototypical, Reptile, Siamese
+from quickstudy.learners import (
+    ANIL,
+    IMAML,
+    MAML,
+    Baseline,
+    Learner,
+    MAMLPlusPlus,
+    Matching,
+    MetaSGD,
+    Predictor,
+    ProtoMAML,
+    Prototypical,
+    Reptile,
+    Siamese,
+)
 from quickstudy.nets import MLP, BatchNorm, Conv4
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.task import Examples, Task, TaskSource
-from quickstudy.training.outer import DivergedError, Progress, outer_loop
+from quickstudy.training.outer import DivergedError, Progress, State, outer_loop
 
 
 def clouds(n_classes: int = 12, each: int = 8) -> ClassDataset:
@@ -35,6 +49,11 @@ EPISODES = Episodes(clouds(), n_way=3, n_shot=2, n_query=3)
 LEARNERS = {
     "maml": lambda: MAML(net(), 3, inner_lr=0.1),
     "reptile": lambda: Reptile(net(), 3, inner_lr=0.1, inner_rule="sgd", inner_batch=3, test_steps=5),
+    "anil": lambda: ANIL(net(), 3, inner_lr=0.1),
+    "meta-sgd": lambda: MetaSGD(net(), 3),
+    "maml++": lambda: MAMLPlusPlus(net(), 3),
+    "imaml": lambda: IMAML(net(), 3),
+    "proto-maml": lambda: ProtoMAML(net(), 3),
     "siamese": lambda: Siamese(net()),
     "matching": lambda: Matching(net()),
     "prototypical": lambda: Prototypical(net()),
@@ -109,6 +128,20 @@ def walk(steps: int = 10, **options: object) -> tuple[Walk, list[Progress]]:
     learner = Walk()
     optimizer = torch.optim.SGD(learner.parameters(), lr=1.0)
     return learner, list(outer_loop(learner, Target(0), optimizer, steps=steps, validation_tasks=2, **options))
+
+
+def test_a_learner_hears_how_far_training_has_come():
+    heard: list[float] = []
+
+    class Listener(Walk):
+        def anneal(self, progress: float) -> None:
+            heard.append(progress)
+
+    learner = Listener()
+    optimizer = torch.optim.SGD(learner.parameters(), lr=1.0)
+    list(outer_loop(learner, Target(0), optimizer, steps=4))
+    list(outer_loop(learner, Target(0), optimizer, steps=4, state=State(step=2)))
+    assert heard == [0, 0.25, 0.5, 0.75, 0.5, 0.75]
 
 
 def test_what_did_best_on_validation_remains():

@@ -1,0 +1,136 @@
+"""Implicit MAML: an outer gradient that does not look at the path of the inner loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import grad, grad_and_value, vjp
+
+from quickstudy.inner import Params, Sgd, descend
+from quickstudy.learners.base import Loss, Predictor
+from quickstudy.learners.gradient import GradientLearner
+from quickstudy.tasks.task import Examples, Task
+
+
+class IMAML(GradientLearner):
+    """Weights near which each task has weights that do well on it.
+
+    The inner loop minimises L(phi) + penalty / 2 * ||phi - theta||^2 on the support, from theta. At its minimum the
+    gradient of a query loss with respect to theta is (I + H / penalty)^-1 v, where H is the Hessian of L at phi and v
+    the query loss's gradient there: the meta-loss has the query loss's value and this gradient, by conjugate gradient.
+
+    Args:
+        net: Maps inputs to (n, net.out_features).
+        n_way: Width of the head: classes, or dimensions of a real target.
+        inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
+        inner_steps: Inner steps in training.
+        test_steps: Inner steps otherwise; as in training if None.
+        penalty: Weight of the squared distance to the meta-learned weights, lambda in the paper.
+        cg_steps: Steps of conjugate gradient.
+        loss: "cross_entropy" or "mse".
+        learned_head: Meta-learn a classifier's head too, as the paper does.
+        transductive: Normalise queries by their own batch statistics, as the paper does.
+
+    Source: Rajeswaran et al. 2019, eq. 3, 6 and 7 and algorithm 2, arXiv:1909.04630.
+
+    >>> from quickstudy.nets import MLP
+    >>> learner = IMAML(MLP(2, (8,)), n_way=3)
+    >>> learner.adapt(Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1)))(torch.zeros(4, 2)).shape
+    torch.Size([4, 3])
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        n_way: int = 5,
+        *,
+        inner_lr: float = 0.1,
+        inner_steps: int = 16,
+        test_steps: int | None = None,
+        penalty: float = 2.0,
+        cg_steps: int = 5,
+        loss: Loss = "cross_entropy",
+        learned_head: bool = False,
+        transductive: bool = False,
+    ) -> None:
+        super().__init__(
+            net,
+            n_way,
+            inner_lr=inner_lr,
+            inner_steps=inner_steps,
+            test_steps=test_steps,
+            loss=loss,
+            learned_head=learned_head,
+            transductive=transductive,
+        )
+        self.penalty, self.cg_steps = penalty, cg_steps
+
+    def adapt(self, support: Examples) -> Predictor:
+        """Descend on the support, held near the meta-learned weights."""
+        return self.predictor(self._descend(support), support)
+
+    def meta_loss(self, task: Task) -> Tensor:
+        """Loss of the queries after adapting, with the implicit gradient."""
+        support, query = task
+
+        def query_loss(params: Params) -> Tensor:
+            return self.prediction_loss(self.predictor(params, support)(query.x), query.y)
+
+        phi = {name: p.detach() for name, p in self._descend(support).items()}
+        v, loss = grad_and_value(query_loss)(phi)
+        hessian: Any = vjp(grad(partial(self.support_loss, examples=support)), phi)[1]
+
+        def matrix(d: Params) -> Params:
+            return {name: d[name] + h / self.penalty for name, h in hessian(d)[0].items()}
+
+        g = conjugate_gradient(matrix, v, self.cg_steps)
+        theta = self.initial(support.y.shape[-1])
+        return cast(Tensor, loss) + _dot(g, {name: p - p.detach() for name, p in theta.items()})
+
+    def _descend(self, support: Examples) -> Params:
+        def loss(params: Params, data: tuple[Examples, Params], t: int) -> Tensor:
+            examples, theta = data
+            distance = torch.stack([((p - theta[name]) ** 2).sum() for name, p in params.items()]).sum()
+            return self.support_loss(params, examples) + 0.5 * self.penalty * distance
+
+        theta = self.initial(support.y.shape[-1])
+        return descend(loss, theta, (support, theta), Sgd(self.inner_lr), self.steps, first_order=True)
+
+
+def conjugate_gradient(matrix: Callable[[Params], Params], b: Params, steps: int) -> Params:
+    """Approximate solution x of ``matrix(x) = b``, from zero; exact after as many steps as there are numbers.
+
+    Args:
+        matrix: Product with a symmetric positive definite matrix.
+        b: Right-hand side, tensors by name.
+        steps: Number of steps.
+
+    Source: Hestenes and Stiefel 1952, section 3; for iMAML, Rajeswaran et al. 2019, eq. 7, arXiv:1909.04630.
+
+    >>> conjugate_gradient(lambda d: {"x": torch.tensor([2.0, 4.0]) * d["x"]}, {"x": torch.ones(2)}, steps=2)
+    {'x': tensor([0.5000, 0.2500])}
+    """
+    x = {name: torch.zeros_like(t) for name, t in b.items()}
+    r = p = b
+    rr = _dot(r, r)
+    for _ in range(steps):
+        image = matrix(p)
+        step = _ratio(rr, _dot(p, image))
+        x = {name: t + step * p[name] for name, t in x.items()}
+        r = {name: t - step * image[name] for name, t in r.items()}
+        last, rr = rr, _dot(r, r)
+        p = {name: t + _ratio(rr, last) * p[name] for name, t in r.items()}
+    return x
+
+
+def _dot(a: Params, b: Params) -> Tensor:
+    return torch.stack([(t * b[name]).sum() for name, t in a.items()]).sum()
+
+
+def _ratio(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 where nothing is left to solve."""
+    return torch.where(b == 0, 0, a / b)

@@ -1,0 +1,53 @@
+"""Meta-SGD: a learned rate for every weight."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from quickstudy.inner import LearnedRates, descend
+from quickstudy.learners.base import Loss, Predictor
+from quickstudy.learners.gradient import GradientLearner
+from quickstudy.tasks.task import Examples
+
+
+class MetaSGD(GradientLearner):
+    """Weights, and a rate for each, with which one gradient step on the support does well on the queries.
+
+    The head is always learned: one step from a head of zeros would move the head alone, and no other rate would count.
+
+    Args:
+        net: Maps inputs to (n, net.out_features).
+        n_way: Width of the head: classes, or dimensions of a real target.
+        inner_lr: What every rate is at first; they may become negative.
+        loss: "cross_entropy" or "mse".
+        transductive: Normalise queries by their own batch statistics.
+
+    Source: Li et al. 2017, eq. 2 and algorithm 1, arXiv:1707.09835.
+
+    >>> from quickstudy.nets import MLP
+    >>> learner = MetaSGD(MLP(2, (8,)), n_way=3)
+    >>> learner.adapt(Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1)))(torch.zeros(4, 2)).shape
+    torch.Size([4, 3])
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        n_way: int = 5,
+        *,
+        inner_lr: float = 0.1,
+        loss: Loss = "cross_entropy",
+        transductive: bool = False,
+    ) -> None:
+        super().__init__(net, n_way, inner_lr=inner_lr, loss=loss, learned_head=True, transductive=transductive)
+        self.rates = nn.ParameterList(torch.full_like(p, inner_lr) for p in self.model.parameters())
+
+    def adapt(self, support: Examples) -> Predictor:
+        """One step from the meta-learned weights: theta - rates * gradient."""
+        theta = self.initial(support.y.shape[-1])
+        rates = self.resized(dict(zip(theta, self.rates, strict=True)), support.y.shape[-1])
+        phi = descend(
+            lambda params, examples, t: self.support_loss(params, examples), theta, support, LearnedRates(rates), 1
+        )
+        return self.predictor(phi, support)

@@ -1,0 +1,71 @@
+"""Proto-MAML: gradient descent from the prototypes."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from quickstudy.inner import Sgd, descend
+from quickstudy.learners.base import Predictor, prototypes
+from quickstudy.learners.gradient import HEAD, GradientLearner
+from quickstudy.nets import apply
+from quickstudy.tasks.task import Examples
+
+
+class ProtoMAML(GradientLearner):
+    """MAML whose head starts where its logits are Prototypical Networks', for any number of classes.
+
+    Minus the squared distance of z to a prototype c is 2 c z - |c|^2 up to what all classes share: the head's rows
+    start as 2 c, its biases as -|c|^2, and the outer gradient passes through both.
+
+    Args:
+        net: Maps inputs to (n, net.out_features).
+        n_way: Classes of a training task.
+        inner_lr: Inner step size; the loss is summed over the classes (see ``inner_loss``).
+        inner_steps: Inner steps in training.
+        test_steps: Inner steps otherwise; as in training if None.
+        first_order: Drop the second derivatives, as the paper does; those through the prototypes stay.
+        transductive: Normalise queries by their own batch statistics.
+
+    Source: Triantafillou et al. 2020, section 3, arXiv:1903.03096.
+
+    >>> import torch
+    >>> from quickstudy.nets import MLP
+    >>> learner = ProtoMAML(MLP(2, (8,)))
+    >>> learner.adapt(Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1)))(torch.zeros(4, 2)).shape
+    torch.Size([4, 3])
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        n_way: int = 5,
+        *,
+        inner_lr: float = 0.01,
+        inner_steps: int = 5,
+        test_steps: int | None = None,
+        first_order: bool = False,
+        transductive: bool = False,
+    ) -> None:
+        super().__init__(
+            net,
+            n_way,
+            inner_lr=inner_lr,
+            inner_steps=inner_steps,
+            test_steps=test_steps,
+            transductive=transductive,
+        )
+        self.first_order = first_order
+
+    def adapt(self, support: Examples) -> Predictor:
+        """Descend on the support from the meta-learned net and the prototypes."""
+        c = prototypes(apply(self.net, support.x, statistics="batch"), support.y)
+        head = dict(zip(HEAD, (2 * c, -(c**2).sum(-1)), strict=True))
+        phi = descend(
+            lambda params, examples, t: self.support_loss(params, examples),
+            self.initial(self.n_way) | head,
+            support,
+            Sgd(self.inner_lr),
+            self.steps,
+            first_order=self.first_order,
+        )
+        return self.predictor(phi, support)

@@ -30,7 +30,7 @@ def test_a_killed_run_goes_on_unaided(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupted_run_ends_as_one_that_never_was(tmp_path, workers):
-    held(torture.interrupted(1, tmp_path, workers))
+    held(torture.interrupted(1, tmp_path, workers, steps=100))
 
 
 def test_a_lost_worker_ends_the_run(tmp_path):
@@ -44,7 +44,7 @@ def test_a_worker_that_stands_still_ends_the_run(tmp_path):
 
 @pytest.mark.skipif(not may_mount(), reason="no disk of its own to be had")
 def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_with_room_again(tmp_path):
-    held(torture.full_disk(2, tmp_path))
+    held(torture.full_disk(1, tmp_path))
 
 
 def test_damage_to_a_checkpoint_is_found(tmp_path):

@@ -2,11 +2,17 @@
 
 from quickstudy.learners.base import Learner, Predictor
 from quickstudy.learners.baseline import Baseline
+from quickstudy.learners.cosine_baseline import CosineBaseline
+from quickstudy.learners.in_context import InContext
 from quickstudy.learners.maml import MAML
 from quickstudy.learners.matching import Matching
+from quickstudy.learners.nearest_pixels import NearestPixels
 from quickstudy.learners.prototypical import Prototypical
+from quickstudy.learners.r2d2 import LRD2, R2D2
+from quickstudy.learners.relation import Relation
 from quickstudy.learners.reptile import Reptile
 from quickstudy.learners.siamese import Siamese
+from quickstudy.learners.simple_shot import SimpleShot
 
 LEARNERS: dict[str, type[Learner]] = {
     "maml": MAML,
@@ -14,18 +20,32 @@ LEARNERS: dict[str, type[Learner]] = {
     "siamese": Siamese,
     "matching": Matching,
     "prototypical": Prototypical,
+    "relation": Relation,
+    "r2d2": R2D2,
+    "lrd2": LRD2,
+    "in-context": InContext,
     "baseline": Baseline,
+    "cosine-baseline": CosineBaseline,
+    "simple-shot": SimpleShot,
+    "nearest-pixels": NearestPixels,
 }
 """By name: what a settings file and a model folder may call for. Add your own class to have it saved and trained."""
 
 __all__ = [
     "LEARNERS",
+    "LRD2",
     "MAML",
+    "R2D2",
     "Baseline",
+    "CosineBaseline",
+    "InContext",
     "Learner",
     "Matching",
+    "NearestPixels",
     "Predictor",
     "Prototypical",
+    "Relation",
     "Reptile",
     "Siamese",
+    "SimpleShot",
 ]

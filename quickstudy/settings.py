@@ -138,7 +138,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "siamese": _METRIC,
     "matching": {**_METRIC, "train_way": 20},
     "prototypical": _METRIC,
-    "relation": {**_METRIC, "train_way": 20},
+    "relation": {"train_query": 5, "tasks_per_step": 4, "pool": True, **_ADAM},
     "r2d2": _METRIC,
     "lrd2": {**_METRIC, "train_way": 20},
     "in-context": {**_METRIC, "train_way": 20},

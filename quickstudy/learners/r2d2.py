@@ -98,8 +98,10 @@ class R2D2(MetricLearner):
 
     def compare(self, support: Examples, query: Tensor) -> Tensor:
         """Scaled answers of the regression, (m, n_way)."""
-        x, q = (F.pad(z, (0, 1), value=1.0) for z in (support.x, query))
-        return self.scale * q @ self.solve(x, support.y) + self.bias
+        # Not in half precision: a gram matrix rounded so is not positive definite.
+        with torch.autocast(query.device.type, enabled=False):
+            x, q = (F.pad(z.to(self.scale), (0, 1), value=1.0) for z in (support.x, query))
+            return self.scale * q @ self.solve(x, support.y) + self.bias
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Weights (d, n_way) that fit x (n, d) to y (n, n_way)."""

@@ -103,6 +103,16 @@ def test_lrd2_regresses_each_class_against_the_others():
     torch.testing.assert_close(learner.adapt(support)(query.x), by_hand, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("make", [R2D2, LRD2])
+@pytest.mark.parametrize("width", [4, 30])
+def test_mixed_precision_does_not_reach_the_solution(make, width):
+    learner = make(MLP(2, (width,)))
+    z, y, q = torch.randn(9, width), torch.eye(3).repeat(3, 1), torch.randn(5, width)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = learner.compare(Examples(z, y), q)
+    assert torch.equal(mixed, learner.compare(Examples(z, y), q))
+
+
 def test_real_targets_on_a_line_are_found():
     torch.manual_seed(0)
     learner = R2D2(MLP(1, (8,), "tanh"), loss="mse").double()

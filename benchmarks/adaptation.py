@@ -31,8 +31,9 @@ def main() -> None:
     for n_shot in (1, 5):
         tasks = qs.Episodes(data, 5, n_shot, 1, split="test")
         learners = {
-            name: make(qs.Conv4(), **({"n_classes": 100} if name == "baseline" else {})).eval()
+            name: make(qs.Conv4(), **({} if make.episodic else {"n_classes": 100})).eval()
             for name, make in LEARNERS.items()
+            if make is not qs.NearestPixels
         }
         seconds: dict[str, list[float]] = {name: [] for name in learners}
         for step in range(WARM + args.tasks):

@@ -42,7 +42,7 @@ def reproductions() -> str:
         paper = [percent(r["paper"]) if r["paper"]["transductive"] == kind else "" for kind in (False, True)]
         ours = [percent(r["ours"][kind]) for kind in ("inductive", "transductive")]
         tasks = str(r["ours"]["inductive"]["n_tasks"])
-        how = "; ".join(sorted(r["shortened"])) or "as the paper did"
+        how = "; ".join(sorted(r["shortened"])) or "nothing shortened"
         rows.append([f"`{r['name']}`", ours[0], paper[0], ours[1], paper[1], tasks, r["split"], minutes(r), how])
     columns = ["", "inductive", "paper", "transductive", "paper", "tasks", "split", "trained", "how"]
     return table(columns, rows)

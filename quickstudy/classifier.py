@@ -85,7 +85,7 @@ class Classifier:
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise ModelError(f"{Path(folder) / 'config.json'}: its labels are not a list of words; adapt again")
         learner, path = load(folder), Path(folder) / "support.safetensors"
-        shape = input_shape(learner.net)
+        shape = input_shape(learner)
         x = (None, shape and (-1, *shape))
         tensors = unpack(path, {"x": x, "y": (torch.int64, (-1,))})
         try:
@@ -95,7 +95,7 @@ class Classifier:
 
     def _checked(self, x: Tensor) -> Tensor:
         """Inputs as the net takes them, or one line that says what it takes."""
-        want = input_shape(self.learner.net) or tuple(x.shape[1:])
+        want = input_shape(self.learner) or tuple(x.shape[1:])
         if tuple(x.shape[1:]) != want:
             raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {want}; convert them")
         x = as_float(x).to(self._weight)

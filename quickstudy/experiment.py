@@ -135,13 +135,15 @@ class Experiment:
     def tasks(self) -> TaskSource:
         """Training tasks."""
         s = self.settings
-        if s.batch_size is not None and s.algorithm != "baseline":
-            raise SettingError(f"batch_size does not apply to {s.algorithm}, only to baseline; leave it out")
-        if s.rotations == "tasks" and s.algorithm == "baseline":
+        episodic = LEARNERS[s.algorithm].episodic
+        if s.batch_size is not None and episodic:
+            apt = ", ".join(name for name, learner in LEARNERS.items() if not learner.episodic)
+            raise SettingError(f"batch_size does not apply to {s.algorithm}, only to {apt}; leave it out")
+        if s.rotations == "tasks" and not episodic:
             raise SettingError(
-                "rotations = 'tasks' turns the classes of a task, and baseline trains on none; use classes"
+                f"rotations = 'tasks' turns the classes of a task, and {s.algorithm} trains on none; use classes"
             )
-        if s.warp and (s.algorithm == "baseline" or s.data == "sinusoid"):
+        if s.warp and (s.data == "sinusoid" or not episodic):
             raise SettingError("warp distorts the images of episodes, which there are none of here; leave it out")
         if s.data == "sinusoid":
             return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
@@ -151,7 +153,7 @@ class Experiment:
         if s.rotations == "classes":
             data = rotated_classes(data)
         data = data.to(self.device)
-        if s.algorithm == "baseline":
+        if not episodic:
             return Batches(data, s.batch_size or 128, seed=s.seed)
         way, shot, query = s.train_way or s.n_way, s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
@@ -170,20 +172,26 @@ class Experiment:
         for name in chosen:
             check_applies(name, s.algorithm)
         if s.data == "sinusoid":
-            chosen |= {"loss": "mse", "n_way": 1}
-        elif _takes(cls, "n_way"):
-            chosen["n_way"] = s.train_way
+            chosen["loss"] = "mse"
+        if _takes(cls, "n_way"):
+            chosen["n_way"] = 1 if s.data == "sinusoid" else s.train_way
         if isinstance(self.tasks, Batches):
             chosen["n_classes"] = self.tasks.data.n_classes
-        net = {"name": "mlp", "in_features": 1} if s.net == "mlp" else self._conv4()
+        chosen |= {"net": self._net()} if _takes(cls, "net") else self._images()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
-            return build({"name": s.algorithm, "net": net, **chosen}).to(self.device)
+            return build({"name": s.algorithm, **chosen}).to(self.device)
 
-    def _conv4(self) -> dict[str, Any]:
+    def _net(self) -> dict[str, Any]:
+        s = self.settings
+        if s.net == "mlp":
+            return {"name": "mlp", "in_features": 1}
+        net = {"name": s.net, **self._images(), "width": s.width}
+        return net if s.net == "resnet12" else {**net, "pool": s.pool is not False}
+
+    def _images(self) -> dict[str, Any]:
         channels, size = self._data().train.x.shape[1:3]
-        pool = self.settings.pool is not False
-        return {"name": "conv4", "channels": channels, "size": size, "width": self.settings.width, "pool": pool}
+        return {"channels": channels, "size": size}
 
     def _data(self) -> Splits:
         assert self.source is not None

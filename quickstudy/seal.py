@@ -49,7 +49,7 @@ def broken(folder: Path) -> Iterator[str]:
     except OSError as error:
         raise ModelError(f"{error.filename} cannot be read: {error.strerror}; train or adapt again") from error
     learner = load(folder)
-    if "probe.safetensors" not in sums or input_shape(getattr(learner, "net", None)) is None:
+    if "probe.safetensors" not in sums or input_shape(learner) is None:
         return
     expected = {name: (tensor.dtype, tensor.shape) for name, tensor in _probe(learner).items()}
     probe = unpack(folder / "probe.safetensors", expected)
@@ -61,7 +61,7 @@ def broken(folder: Path) -> Iterator[str]:
 
 def _probe(learner: Learner) -> dict[str, Tensor]:
     """A task of noise, one example a class and one query, and the answer; nothing for a net of unknown input."""
-    shape = input_shape(getattr(learner, "net", None))
+    shape = input_shape(learner)
     if shape is None:
         return {}
     n_way: int = getattr(learner, "n_way", 5)

@@ -26,7 +26,14 @@ Algorithm = Literal[
     "siamese",
     "matching",
     "prototypical",
+    "relation",
+    "r2d2",
+    "lrd2",
+    "in-context",
     "baseline",
+    "cosine-baseline",
+    "simple-shot",
+    "nearest-pixels",
 ]
 Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "sinusoid"]
 
@@ -65,12 +72,12 @@ class Settings(BaseModel):
     train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
     train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
 
-    net: Literal["conv4", "mlp"] | None = Field(None, description="conv4 for images, mlp for vectors.")
-    width: int = Field(64, ge=1, description="Filters of a convolution.")
-    pool: bool | None = Field(None, description="Halve by max pooling; if not, by a stride of 2.")
+    net: Literal["conv4", "resnet12", "mlp"] | None = Field(None, description="mlp for vectors, the others for images.")
+    width: int = Field(64, ge=1, description="Filters of the first convolution.")
+    pool: bool | None = Field(None, description="Halve conv4 by max pooling; if not, by a stride of 2.")
 
     inner_lr: float | None = Field(None, gt=0, description="Inner step size.")
-    inner_steps: int | None = Field(None, ge=0, description="Inner steps in training.")
+    inner_steps: int | None = Field(None, ge=0, description="Inner steps in training; LR-D2's Newton steps.")
     test_steps: int | None = Field(None, ge=0, description="Inner steps outside of training.")
     learned_head: bool | None = Field(None, description="Meta-learn the head too, not the net alone.")
     first_order: bool | None = Field(None, description="Drop the inner loop's second derivatives.")
@@ -80,13 +87,14 @@ class Settings(BaseModel):
     inner_batch: int | None = Field(None, ge=1, description="Reptile's examples of an inner training step.")
     full_context: bool | None = Field(None, description="Matching Networks' full-context embeddings.")
     attention_steps: int | None = Field(None, ge=1, description="Steps of full context's attention LSTM.")
-    head_lr: float | None = Field(None, gt=0, description="Step size of the baseline's new head.")
-    head_steps: int | None = Field(None, ge=0, description="Gradient steps of the baseline's new head.")
+    layers: int | None = Field(None, ge=0, description="Layers of the in-context transformer.")
+    head_lr: float | None = Field(None, gt=0, description="Step size of a baseline's new head.")
+    head_steps: int | None = Field(None, ge=0, description="Gradient steps of a baseline's new head.")
     transductive: bool | None = Field(None, description="Normalise queries by their own batch statistics.")
 
     steps: int = Field(5000, ge=1, description="Outer steps.")
     tasks_per_step: int | None = Field(None, ge=1, description="Tasks of an outer step.")
-    batch_size: int | None = Field(None, ge=1, description="Examples of a training step of the baseline.")
+    batch_size: int | None = Field(None, ge=1, description="Examples of a training step on plain batches.")
     outer_lr: float | None = Field(None, gt=0, description="Outer learning rate.")
     optimizer: Literal["adam", "sgd"] | None = Field(None, description="Outer optimiser.")
     schedule: Literal["constant", "cosine", "linear", "halving"] = Field(
@@ -118,6 +126,7 @@ HYPERPARAMETERS = (
     "inner_batch",
     "full_context",
     "attention_steps",
+    "layers",
     "head_lr",
     "head_steps",
     "transductive",
@@ -127,6 +136,7 @@ HYPERPARAMETERS = (
 _ADAM = {"optimizer": "adam", "outer_lr": 1e-3}
 _METRIC = {"train_way": 60, "train_query": 5, "tasks_per_step": 1, "pool": True, **_ADAM}
 _GRADIENT = {"train_query": 5, "tasks_per_step": 32, "pool": False, "clip": 10.0, **_ADAM}
+_PLAIN = {"batch_size": 128, "tasks_per_step": 1, "pool": True, **_ADAM}
 PRESETS: dict[str, dict[str, Any]] = {
     "maml": {"test_steps": 3, **_GRADIENT},
     "reptile": {
@@ -146,7 +156,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "siamese": _METRIC,
     "matching": {**_METRIC, "train_way": 20},
     "prototypical": _METRIC,
-    "baseline": {"batch_size": 128, "tasks_per_step": 1, "pool": True, **_ADAM},
+    "relation": {"train_query": 5, "tasks_per_step": 4, "pool": True, **_ADAM},
+    "r2d2": _METRIC,
+    "lrd2": {**_METRIC, "train_way": 20},
+    "in-context": {**_METRIC, "train_way": 20},
+    "baseline": _PLAIN,
+    "cosine-baseline": _PLAIN,
+    "simple-shot": _PLAIN,
+    "nearest-pixels": {"steps": 100, "tasks_per_step": 1, "optimizer": "adam", "outer_lr": 0.1},
 }
 """What an algorithm is trained with where nothing else is said: the papers' protocols (see docs/protocols.md)."""
 
@@ -166,8 +183,9 @@ SINUSOID: dict[str, dict[str, Any]] = {
     "meta-sgd": {**_SINUSOID, "inner_lr": 0.01},
     "maml++": {**_SINUSOID, "inner_lr": 0.01},
     "imaml": {**_SINUSOID, "inner_lr": 0.01, "penalty": 2.0},
+    "r2d2": {"n_shot": 10, "tasks_per_step": 25, "train_query": 10},
 }
-"""The same for regression on sinusoids, which only learners by gradient descent can do."""
+"""The same for regression on sinusoids, which not all learners can do."""
 
 
 def load_settings(
@@ -213,11 +231,12 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     settings = Settings.model_validate({**defaults, **given})
     n_query = settings.n_query
     follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
-    follow["net"] = "mlp" if settings.data == "sinusoid" else "conv4"
-    if settings.net not in (None, follow["net"]):
+    apt = ("mlp",) if settings.data == "sinusoid" else ("conv4", "resnet12")
+    if settings.net not in (None, *apt):
         raise SettingError(
-            f"net {settings.net!r} does not take {settings.data}, only {follow['net']!r} does; change net or data"
+            f"net {settings.net!r} does not take {settings.data}, only {' or '.join(apt)}; change net or data"
         )
+    follow["net"] = apt[0]
     unset = {name: value for name, value in follow.items() if getattr(settings, name) is None}
     return settings.model_copy(update=unset)
 
@@ -226,7 +245,7 @@ def choices(name: str) -> tuple[str, ...]:
     """The words that a setting takes; none where it takes numbers.
 
     >>> choices("net")
-    ('conv4', 'mlp')
+    ('conv4', 'resnet12', 'mlp')
     """
     kinds = get_args(Settings.model_fields[name].annotation)
     return tuple(word for kind in kinds for word in (get_args(kind) or (kind,)) if isinstance(word, str))

@@ -68,7 +68,7 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
     >>> noise_tasks(MAML(Conv4(size=16, width=4), n_way=3)).query.x.shape
     torch.Size([3, 9, 1, 16, 16])
     """
-    shape = input_shape(getattr(learner, "net", None))
+    shape = input_shape(learner)
     if shape is None:
         raise SettingError(f"the net of {type(learner).__name__} does not say what an input is; give tasks")
     n_way: int = getattr(learner, "n_way", getattr(learner, "n_classes", 5))

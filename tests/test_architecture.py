@@ -33,7 +33,7 @@ LAYERS = [
 ]
 """From the ground up: a module imports its own layer or lower ones."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-BASES = {"base", "gradient", "metric"}
+BASES = {"base", "gradient", "metric", "supervised"}
 """Files of learners that other learners may build on."""
 
 

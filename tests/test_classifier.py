@@ -8,7 +8,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quickstudy import MAML, MLP, Baseline, ClassDataset, Classifier, Conv4, Matching, Prototypical, Reptile, Siamese
+from quickstudy import (
+    LRD2,
+    MAML,
+    MLP,
+    R2D2,
+    Baseline,
+    ClassDataset,
+    Classifier,
+    Conv4,
+    CosineBaseline,
+    InContext,
+    Matching,
+    NearestPixels,
+    Prototypical,
+    Relation,
+    Reptile,
+    Siamese,
+    SimpleShot,
+)
 from quickstudy.errors import DataError, ModelError
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.images import ImageFormat
@@ -21,7 +39,14 @@ LEARNERS = {
     "matching": Matching,
     "matching-context": lambda net: Matching(net, full_context=True, attention_steps=2),
     "prototypical": Prototypical,
+    "relation": Relation,
+    "r2d2": R2D2,
+    "lrd2": LRD2,
+    "in-context": InContext,
     "baseline": lambda net: Baseline(net, n_classes=64, head_steps=5),
+    "cosine-baseline": lambda net: CosineBaseline(net, n_classes=64, head_steps=5),
+    "simple-shot": lambda net: SimpleShot(net, n_classes=64),
+    "nearest-pixels": lambda net: NearestPixels(),
 }
 every_learner = pytest.mark.parametrize("learner", LEARNERS, indirect=True)
 ORDINARY = settings(max_examples=20, deadline=None)

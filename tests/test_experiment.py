@@ -12,6 +12,7 @@ from PIL import Image
 from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.learners import LEARNERS
+from quickstudy.nets import ResNet12
 from quickstudy.settings import HYPERPARAMETERS, SINUSOID, complete
 
 QUICK = {
@@ -23,6 +24,8 @@ QUICK = {
     "imaml": {"tasks_per_step": 2, "inner_steps": 2, "cg_steps": 2},
     "proto-maml": {"tasks_per_step": 2, "inner_steps": 2},
     "baseline": {"batch_size": 16, "head_steps": 5},
+    "cosine-baseline": {"batch_size": 16, "head_steps": 5},
+    "simple-shot": {"batch_size": 16},
 }
 
 
@@ -103,7 +106,7 @@ def test_a_run_is_never_written_over(tmp_path, small):
 
 
 @pytest.mark.parametrize("algorithm", SINUSOID)
-def test_sinusoids_are_learned_by_gradient_descent(tmp_path, algorithm):
+def test_sinusoids_are_learned(tmp_path, algorithm):
     experiment, _ = trained(tmp_path, algorithm=algorithm, data="sinusoid", steps=3, validation_tasks=2)
     assert metrics(tmp_path)[-1]["validation"]["metric"] == "mse"
     _, learner = open_run(tmp_path)
@@ -165,6 +168,12 @@ def test_colour_images_of_another_size(tmp_path):
     }
 
 
+def test_a_residual_net_is_trained_on(tmp_path, small):
+    trained(tmp_path, **small | {"net": "resnet12", "width": 2})
+    net = open_run(tmp_path)[1].net
+    assert (type(net), net.channels, net.size, net.width) == (ResNet12, 1, 28, 2)
+
+
 def test_tensorboard_gets_event_files(tmp_path, small):
     trained(tmp_path, **small | {"tensorboard": True})
     assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
@@ -187,7 +196,7 @@ def test_a_missing_extra_is_one_line_and_nothing_is_written(tmp_path, small, mon
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_a_hyperparameter_is_taken_or_refused_with_those_that_take_it(algorithm, name):
-    takers = [other for other, learner in LEARNERS.items() if name in learner.__init__.__kwdefaults__]
+    takers = [other for other, learner in LEARNERS.items() if name in (learner.__init__.__kwdefaults__ or {})]
     assert takers
     if algorithm in takers:
         check_applies(name, algorithm)
@@ -201,7 +210,7 @@ def test_hyperparameters_reach_the_learner_or_stop_the_run(tmp_path):
     given = {"data": "sinusoid", "algorithm": "maml", "inner_lr": 0.25, "inner_steps": 3, "first_order": True}
     learner = Experiment(complete(given)).learner
     assert (learner.inner_lr, learner.inner_steps, learner.first_order) == (0.25, 3, True)
-    with pytest.raises(SettingError, match="head_lr does not apply to maml, only to baseline"):
+    with pytest.raises(SettingError, match="head_lr does not apply to maml, only to baseline, cosine-baseline"):
         trained(tmp_path / "run", **given, head_lr=1)
     assert not (tmp_path / "run").exists()
 
@@ -209,8 +218,12 @@ def test_hyperparameters_reach_the_learner_or_stop_the_run(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"algorithm": "maml", "batch_size": 16}, "batch_size does not apply to maml"),
-        ({"algorithm": "baseline", "rotations": "tasks"}, "rotations = 'tasks'"),
+        (
+            {"algorithm": "maml", "batch_size": 16},
+            "batch_size does not apply to maml, only to baseline, cosine-baseline, simple-shot; leave it out",
+        ),
+        ({"algorithm": "baseline", "rotations": "tasks"}, "rotations = 'tasks' .* and baseline trains on none"),
+        ({"algorithm": "simple-shot", "rotations": "tasks"}, "rotations = 'tasks' .* and simple-shot trains on none"),
     ],
 )
 def test_a_setting_that_would_do_nothing_is_refused(given, words):
@@ -234,7 +247,7 @@ def test_data_without_training_classes_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("algorithm", ["maml", "siamese", "matching", "prototypical"])
+@pytest.mark.parametrize("algorithm", ["maml", "siamese", "matching", "prototypical", "r2d2"])
 def test_training_without_queries_is_for_reptile_alone(small, algorithm):
     small = {**small, "train_shot": 2, "train_query": 0}
     assert Experiment(complete({**small, "algorithm": "reptile"})).tasks.sample(1, 1)

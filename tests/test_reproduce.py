@@ -87,7 +87,7 @@ def test_the_command_prints_both_and_writes_the_record(cli, given, tmp_path):
     assert (code, err) == (0, "")
     assert "paper, inductive" in printed
     assert "ours, transductive" in printed
-    assert "as the paper did" in printed
+    assert "nothing shortened" in printed
     assert json.loads(out.read_text())["name"] == "small-3way-1shot"
 
 

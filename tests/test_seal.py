@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from quickstudy.errors import ModelError
-from quickstudy.learners import LEARNERS, Baseline, Learner, Prototypical
+from quickstudy.learners import LEARNERS, Learner, NearestPixels, Prototypical
 from quickstudy.model import load, save
 from quickstudy.nets import MLP
 from quickstudy.seal import broken, seal
@@ -19,7 +19,9 @@ from quickstudy.tensors import pack
 def fresh(name: str = "prototypical") -> Learner:
     torch.manual_seed(0)
     cls, net = LEARNERS[name], MLP(3, (4,))
-    return cls(net, 5) if cls is Baseline else cls(net)
+    if cls is NearestPixels:
+        return cls(1, 2)
+    return cls(net) if cls.episodic else cls(net, 5)
 
 
 @pytest.fixture

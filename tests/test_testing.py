@@ -10,17 +10,24 @@ from quickstudy.learners import (
     ANIL,
     IMAML,
     LEARNERS,
+    LRD2,
     MAML,
+    R2D2,
     Baseline,
+    CosineBaseline,
+    InContext,
     Learner,
     MAMLPlusPlus,
     Matching,
     MetaSGD,
+    NearestPixels,
     Predictor,
     ProtoMAML,
     Prototypical,
+    Relation,
     Reptile,
     Siamese,
+    SimpleShot,
 )
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples, Task
@@ -78,7 +85,15 @@ LAWFUL: dict[str, Callable[[], Learner]] = {
     "prototypical": lambda: Prototypical(conv()),
     "prototypical, transductive": lambda: Prototypical(conv(), transductive=True),
     "prototypical, vectors": lambda: Prototypical(MLP(3, (8,))),
+    "relation": lambda: Relation(conv()),
+    "r2d2": lambda: R2D2(conv()),
+    "r2d2, regression": lambda: R2D2(MLP(1, (8, 8), "tanh"), loss="mse"),
+    "lrd2": lambda: LRD2(conv()),
+    "in-context": lambda: InContext(conv()),
     "baseline": lambda: Baseline(conv(), n_classes=3, head_steps=5),
+    "cosine-baseline": lambda: CosineBaseline(conv(), n_classes=3, head_steps=5),
+    "simple-shot": lambda: SimpleShot(conv(), n_classes=3),
+    "nearest-pixels": lambda: NearestPixels(size=4),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,10 +29,12 @@ class Learner(nn.Module, ABC):
         transductive: Whether a predictor may use the other queries of its batch (their batch statistics). False, the
             default, is inductive: an answer depends on the support and that one query.
         loss: "cross_entropy" of logits, or "mse" of real numbers.
+        episodic: Whether it trains on tasks, as most do, or on plain batches of all training classes.
     """
 
     transductive: bool = False
     loss: Loss = "cross_entropy"
+    episodic: ClassVar[bool] = True
 
     @abstractmethod
     def adapt(self, support: Examples) -> Predictor:

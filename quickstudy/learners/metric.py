@@ -1,4 +1,4 @@
-"""What learners that compare embeddings share: one net for support and query."""
+"""What learners that compare embeddings share: one net for support and query, class means and distances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from quickstudy.learners.base import Learner, Predictor
+from quickstudy.learners.base import Learner, Predictor, prototypes
 from quickstudy.nets import apply, record_population
 from quickstudy.tasks.task import Examples, Task
 
@@ -55,3 +55,47 @@ class MetricLearner(Learner):
     def _embed_together(self, support: Examples, x: Tensor) -> tuple[Examples, Tensor]:
         z = apply(self.net, torch.cat([support.x, x]), statistics="batch")
         return Examples(z[: len(support.x)], support.y), z[len(support.x) :]
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Squared Euclidean distances between rows, (m, d) and (n, d) -> (m, n).
+
+    >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([[25.]])
+    """
+    return (a**2).sum(-1, keepdim=True) + (b**2).sum(-1) - 2 * a @ b.T
+
+
+def nearest_mean(support: Examples, query: Tensor) -> Tensor:
+    """Minus the squared distance of each query to each class mean; minus infinity where a class has no examples.
+
+    Args:
+        support: Embedded, x (n, d) and y (n, n_way).
+        query: Embedded, (m, d).
+
+    Returns:
+        Logits, (m, n_way).
+
+    Source: Snell et al. 2017, eq. 2, arXiv:1703.05175.
+
+    >>> nearest_mean(Examples(torch.tensor([[0.0], [3.0]]), torch.eye(2)), torch.tensor([[1.0]])).tolist()
+    [[-1.0, -4.0]]
+    """
+    distances = squared_distances(query, prototypes(support.x, support.y))
+    return torch.where(support.y.any(0), -distances, -torch.inf)
+
+
+def most_similar(similarity: Tensor, y: Tensor) -> Tensor:
+    """Similarity of each query to the most similar example of each class; minus infinity where a class has none.
+
+    Args:
+        similarity: Of queries to support examples, (m, n).
+        y: One-hot classes of the support, (n, n_way).
+
+    Returns:
+        (m, n_way).
+
+    >>> most_similar(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    tensor([[2., 3.]])
+    """
+    return torch.where(y.T[:, None] > 0, similarity, -torch.inf).amax(-1).T

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.learners.base import embedding_width
-from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.metric import MetricLearner, most_similar
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 
@@ -25,6 +24,7 @@ class Siamese(MetricLearner):
 
     Source: Koch, Zemel and Salakhutdinov 2015, section 3, "Siamese Neural Networks for One-shot Image Recognition".
 
+    >>> import torch
     >>> from quickstudy.nets import MLP
     >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
     >>> Siamese(MLP(2, (8,))).adapt(support)(torch.zeros(4, 2)).shape
@@ -46,8 +46,7 @@ class Siamese(MetricLearner):
 
     def compare(self, support: Examples, query: Tensor) -> Tensor:
         """The logit of the most similar support example of each class."""
-        same = self.pairs(query[:, None], support.x)
-        return torch.where(support.y.T[:, None] > 0, same, -torch.inf).amax(-1).T
+        return most_similar(self.pairs(query[:, None], support.x), support.y)
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Binary cross-entropy over all pairs of a query and a support example."""
@@ -58,6 +57,7 @@ class Siamese(MetricLearner):
     def same(self, a: Tensor, b: Tensor) -> Tensor:
         """Probability that a[i] and b[i] are of one class: two batches (n, *input) to (n,).
 
+        >>> import torch
         >>> from quickstudy.nets import MLP
         >>> Siamese(MLP(2, (8,))).same(torch.zeros(3, 2), torch.ones(3, 2)).shape
         torch.Size([3])

@@ -160,8 +160,8 @@ def outer_loop(
             schedule.step()
         result, is_best = None, False
         if step == steps or (validation is not None and step % validate_every == 0):
-            observe(learner, tasks)
             learner.eval()
+            observe(learner, tasks)
             if validation is None:
                 is_best = True
             else:

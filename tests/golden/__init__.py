@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from quickstudy.classifier import Classifier
-from quickstudy.learners import LEARNERS, Baseline, Learner
+from quickstudy.learners import LEARNERS, Learner, NearestPixels
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.model import FORMAT
 from quickstudy.nets import Conv4
@@ -34,9 +34,8 @@ def write() -> None:
     for name, cls in LEARNERS.items():
         torch.manual_seed(0)
         net = Conv4(size=16, width=2)
-        learner: Learner = (
-            cls(net, 3) if cls is Baseline else cls(net, n_way=3) if issubclass(cls, GradientLearner) else cls(net)
-        )
+        own = {"size": 16} if cls is NearestPixels else {"n_way": 3} if issubclass(cls, GradientLearner) else {}
+        learner: Learner = cls(**own) if cls is NearestPixels else cls(net, **own) if cls.episodic else cls(net, 3)
         learner.observe(inputs(20, 0.5) / 255)
         data = ClassDataset.from_labels(inputs(5, 1.0), ["grün", "grün", "red", "red", "ultramarine"])
         classifier = Classifier(learner, data, ImageFormat(size=16))

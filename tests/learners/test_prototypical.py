@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.learners import Prototypical
-from quickstudy.learners.prototypical import prototypes
+from quickstudy.learners.base import prototypes
 from quickstudy.nets import MLP, Conv4, apply, record_population
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.testing import noise_tasks

@@ -10,8 +10,12 @@ from quickstudy.evaluation import evaluate
 from quickstudy.learners import (
     ANIL,
     IMAML,
+    LRD2,
     MAML,
+    R2D2,
     Baseline,
+    CosineBaseline,
+    InContext,
     Learner,
     MAMLPlusPlus,
     Matching,
@@ -19,8 +23,10 @@ from quickstudy.learners import (
     Predictor,
     ProtoMAML,
     Prototypical,
+    Relation,
     Reptile,
     Siamese,
+    SimpleShot,
 )
 from quickstudy.nets import MLP, BatchNorm, Conv4
 from quickstudy.tasks.dataset import ClassDataset
@@ -57,14 +63,20 @@ LEARNERS = {
     "siamese": lambda: Siamese(net()),
     "matching": lambda: Matching(net()),
     "prototypical": lambda: Prototypical(net()),
+    "relation": lambda: Relation(net()),
+    "r2d2": lambda: R2D2(net()),
+    "lrd2": lambda: LRD2(net()),
+    "in-context": lambda: InContext(net()),
     "baseline": lambda: Baseline(net(), 12, head_steps=10),
+    "cosine-baseline": lambda: CosineBaseline(net(), 12, head_steps=10),
+    "simple-shot": lambda: SimpleShot(net(), 12),
 }
 
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
     learner = LEARNERS[name]()
-    tasks = Batches(clouds(), 32) if name == "baseline" else EPISODES
+    tasks = EPISODES if learner.episodic else Batches(clouds(), 32)
     new = Episodes(clouds(), n_way=3, n_shot=2, n_query=3, split="test")
     before = evaluate(learner, new, n_tasks=60).mean
     progress = loop(learner, tasks, lr=0.02, steps=60, tasks_per_step=4)
@@ -76,8 +88,8 @@ def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_the_same_run_twice_ends_in_the_same_bits(name):
-    tasks = Batches(clouds(), 32) if name == "baseline" else EPISODES
     learners = [LEARNERS[name]() for _ in range(2)]
+    tasks = EPISODES if learners[0].episodic else Batches(clouds(), 32)
     for i, learner in enumerate(learners):
         torch.manual_seed(i)  # the global random state has no say
         loop(learner, tasks, steps=5, tasks_per_step=2, validation=EPISODES, validate_every=2, validation_tasks=2)

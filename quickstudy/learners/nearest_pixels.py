@@ -1,0 +1,43 @@
+"""Nearest neighbour among raw pixels: what a task gives away before anything is learned."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from quickstudy.learners.base import Learner, Predictor
+from quickstudy.learners.metric import most_similar, squared_distances
+from quickstudy.tasks.task import Examples
+
+
+class NearestPixels(Learner):
+    """The class of the support image that is nearest by Euclidean distance between pixels.
+
+    There is no net. Training only learns how fast probability falls with squared distance, which no answer depends on.
+
+    Args:
+        channels: Of the images.
+        size: Height and width of the images, pixels.
+
+    Source: "1-Nearest Neighbor" of Koch, Zemel and Salakhutdinov 2015, section 4, "Siamese Neural Networks for One-shot
+    Image Recognition".
+
+    >>> learner = NearestPixels(size=2)
+    >>> support = Examples(torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)]), torch.eye(2))
+    >>> learner.adapt(support)(torch.full((1, 1, 2, 2), 0.5)).tolist()
+    [[-1.0, -1.0]]
+    """
+
+    def __init__(self, channels: int = 1, size: int = 28) -> None:
+        super().__init__()
+        self.channels, self.size = channels, size
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def adapt(self, support: Examples) -> Predictor:
+        """Keep the support; a query is compared with each of its images."""
+
+        def predict(x: torch.Tensor) -> torch.Tensor:
+            distances = squared_distances(x.flatten(1), support.x.flatten(1))
+            return most_similar(-self.log_scale.exp() * distances, support.y)
+
+        return predict

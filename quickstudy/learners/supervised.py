@@ -1,0 +1,82 @@
+"""What learners that do not meta-learn share: a net trained to tell all training classes apart."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from quickstudy.inner import Params, Sgd, descend
+from quickstudy.learners.base import Learner, Predictor
+from quickstudy.nets import apply, record_population
+from quickstudy.tasks.task import Examples, Task
+
+
+class SupervisedLearner(Learner):
+    """Ordinary classification of all training classes; a task is learned on frozen features.
+
+    Its training tasks are plain batches (``quickstudy.tasks.Batches``): every class a way, and no support.
+
+    Args:
+        net: Maps inputs to features, (n, net.out_features).
+        n_classes: Number of training classes.
+        head: Maps features to logits of the training classes, (n, n_classes).
+    """
+
+    episodic: ClassVar[bool] = False
+
+    def __init__(self, net: nn.Module, n_classes: int, head: nn.Module) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.n_classes, self.head = n_classes, head
+
+    def features(self, x: Tensor) -> Tensor:
+        """Frozen features, normalised by the population's statistics, (n, *input) -> (n, d)."""
+        return apply(self.net, x, statistics="population")
+
+    def meta_loss(self, task: Task) -> Tensor:
+        """Cross-entropy of a plain batch over all training classes."""
+        logits: Tensor = self.head(apply(self.net, torch.cat([task.support.x, task.query.x]), statistics="batch"))
+        return self.prediction_loss(logits, torch.cat([task.support.y, task.query.y]))
+
+    def observe(self, x: Tensor) -> None:
+        """Record the population's batch statistics."""
+        record_population(self.net, x)
+
+
+class FinetunedHead(SupervisedLearner):
+    """A task fits a new head, of the same kind as the training head, to the support's features by gradient descent.
+
+    Args:
+        net: Maps inputs to features, (n, net.out_features).
+        n_classes: Number of training classes.
+        head: Maps features to logits.
+        head_lr: Step size of the new head.
+        head_steps: Gradient steps of the new head, over the whole support.
+    """
+
+    def __init__(self, net: nn.Module, n_classes: int, head: nn.Module, head_lr: float, head_steps: int) -> None:
+        super().__init__(net, n_classes, head)
+        self.head_lr, self.head_steps = head_lr, head_steps
+
+    @abstractmethod
+    def new_head(self, support: Examples) -> Params:
+        """Where a new head starts, given the support's features, x (n, d)."""
+
+    def adapt(self, support: Examples) -> Predictor:
+        """Fit a new head to the support's features."""
+
+        def logits(params: Params, z: Tensor) -> Tensor:
+            out: Tensor = functional_call(self.head, params, (z,))
+            return out
+
+        def loss(params: Params, features: Examples, t: int) -> Tensor:
+            return self.prediction_loss(logits(params, features.x), features.y)
+
+        features = Examples(self.features(support.x), support.y)
+        rule = Sgd(self.head_lr)
+        head = descend(loss, self.new_head(features), features, rule, self.head_steps, first_order=True)
+        return lambda x: logits(head, self.features(x))

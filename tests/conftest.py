@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 from PIL import Image
 
 from quickstudy.cli import main
@@ -16,6 +17,9 @@ from quickstudy.experiment import Experiment
 from quickstudy.settings import complete
 from quickstudy.tasks.glyphs import draw_glyphs
 
+# Tensors here are small: a second thread waits more than it works, and much more on a machine with other work.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
 collect_ignore = ["fuzz.py"]  # needs a fuzzer
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"
 

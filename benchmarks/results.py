@@ -107,15 +107,18 @@ def draw() -> None:
     rows = records("reproduce")
     fig, ax = plt.subplots(figsize=(8, 1.2 + 0.4 * len(rows)), layout="constrained")
     for y, r in enumerate(reversed(rows)):
-        for kind, colour in (("inductive", "C0"), ("transductive", "C1")):
+        for kind, colour, above in (("inductive", "C0", 0.1), ("transductive", "C1", -0.1)):
             ours = r["ours"][kind]
             label = f"ours, {kind}" if y == 0 else None
-            ax.errorbar(100 * ours["mean"], y, xerr=100 * ours["ci95"], fmt="o", color=colour, capsize=3, label=label)
+            ax.errorbar(
+                100 * ours["mean"], y + above, xerr=100 * ours["ci95"], fmt="o", color=colour, capsize=3, label=label
+            )
         ax.plot(100 * r["paper"]["mean"], y, "kx", label="the paper's" if y == 0 else None)
     ax.set_yticks(range(len(rows)), [r["name"] for r in reversed(rows)])
     ax.set_xlabel("accuracy, %, with 95% intervals")
     ax.grid(alpha=0.3)
-    ax.legend()
+    ax.set_ylim(-0.5, len(rows) - 0.5)
+    fig.legend(loc="outside upper center", ncols=3)
     fig.savefig(PLOT, dpi=120)
 
 

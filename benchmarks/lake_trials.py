@@ -1,0 +1,40 @@
+"""Runs in the form of Lake's challenge, from the three alphabets that the background split keeps out of training.
+
+python benchmarks/lake_trials.py images_background.zip FOLDER
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import zipfile
+from pathlib import Path
+
+RUNS, WAYS, SEED = 20, 20, 0
+
+
+def main(archive: Path, out: Path) -> None:
+    rng = random.Random(SEED)
+    with zipfile.ZipFile(archive) as file:
+        names = sorted(name for name in file.namelist() if name.endswith(".png") and not name.startswith("__"))
+        drawings: dict[str, dict[str, list[str]]] = {}
+        for name in names:
+            *_, alphabet, character, _ = name.split("/")
+            drawings.setdefault(alphabet, {}).setdefault(character, []).append(name)
+        kept_out = sorted(drawings)[9::10]
+        for r in range(RUNS):
+            run = f"run{r + 1:02d}"
+            characters = rng.sample(sorted(drawings[kept_out[r % len(kept_out)]].items()), WAYS)
+            teacher, tester = rng.sample(range(20), 2)
+            lines = []
+            for item, c in enumerate(rng.sample(range(WAYS), WAYS)):
+                test, training = f"{run}/test/item{item + 1:02d}.png", f"{run}/training/class{c + 1:02d}.png"
+                for place, person in ((test, tester), (training, teacher)):
+                    (out / place).parent.mkdir(parents=True, exist_ok=True)
+                    (out / place).write_bytes(file.read(characters[c][1][person]))
+                lines.append(f"{test} {training}\n")
+            (out / run / "class_labels.txt").write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

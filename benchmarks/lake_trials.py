@@ -1,5 +1,7 @@
 """Runs in the form of Lake's challenge, from the three alphabets that the background split keeps out of training.
 
+They are that split's validation alphabets: no step is trained on them, but they choose the checkpoint.
+
 python benchmarks/lake_trials.py images_background.zip FOLDER
 """
 

@@ -97,8 +97,9 @@ def killed(times: int, place: Path, seed: int = 0) -> list[Row]:
     ]
 
 
-def interrupted(times: int, place: Path, workers: int, steps: int = 400) -> Row:
+def interrupted(times: int, place: Path, workers: int) -> Row:
     """Interrupted once and resumed, against a run that never was."""
+    steps = 400
     whole = place / f"whole-{workers}"
     assert train(whole, steps, workers).wait() == 0
     equal = 0

@@ -9,11 +9,19 @@ from difflib import get_close_matches
 class QuickstudyError(Exception):
     """Parent of every error that quickstudy raises on purpose; the command line prints it as one line.
 
+    Line breaks and control characters, which names and values from files may hold, are spelled out.
+
     Attributes:
         exit_code: Of the command line: 2 for what was asked wrongly, 1 for what failed.
+
+    >>> print(QuickstudyError("no class named 'a\\nb'"))
+    no class named 'a\\nb'
     """
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 class SettingError(QuickstudyError, ValueError):

@@ -22,7 +22,7 @@ test: setup  ## Lint, types, doctests and tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 test-slow: setup  ## The tests that need more than 20 s each
 	$(BIN)/pytest -m slow

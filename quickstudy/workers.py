@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -93,7 +94,9 @@ def _losses_told() -> Iterator[None]:
 
 @contextmanager
 def join(timeout: float = 600.0) -> Iterator[Workers]:
-    """Meet the processes that ``torchrun`` started: NCCL sums tensors on GPUs, gloo others. Alone without it.
+    """Meet the processes that ``torchrun`` or ``--workers`` started; alone without them.
+
+    NCCL sums tensors on GPUs, gloo others.
 
     Args:
         timeout: Seconds that one waits for the others.
@@ -101,11 +104,17 @@ def join(timeout: float = 600.0) -> Iterator[Workers]:
     if "WORLD_SIZE" not in os.environ:
         yield ALONE
         return
+    backend = "gloo"
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-        dist.init_process_group("cpu:gloo,cuda:nccl", timeout=timedelta(seconds=timeout))
-    else:
-        dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(
+        backend,
+        init_method=Path(os.environ["MEETING_FILE"]).as_uri() if "MEETING_FILE" in os.environ else "env://",
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=timedelta(seconds=timeout),
+    )
     try:
         yield Workers(dist.get_rank(), dist.get_world_size())
     finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from quickstudy.errors import WorkerLost
@@ -17,23 +18,32 @@ GRACE = 10.0
 
 
 def launch(workers: int, environment: dict[str, str], command: list[str]) -> int:
-    """Run a quickstudy command in several processes, which meet as those of torchrun do; their exit code.
+    """Run a quickstudy command in several processes, which meet in a file; their exit code.
 
     SIGINT and SIGTERM are passed on. Where one worker ends by a fault, the others are ended too.
 
     Raises:
         WorkerLost: A worker was killed.
     """
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(workers)}
-    children = [
+    with TemporaryDirectory(prefix="quickstudy-") as folder:
+        # A file, not a port: a free port may be another program's before the first worker listens there.
+        place = {"MEETING_FILE": str(Path(folder, "meeting")), "WORLD_SIZE": str(workers)}
+        return _watch(_start(workers, environment | os.environ | place, command))
+
+
+def _start(workers: int, environment: dict[str, str], command: list[str]) -> list[subprocess.Popen[bytes]]:
+    return [
         subprocess.Popen(
             [sys.executable, "-m", "quickstudy", *command],
-            env=environment | os.environ | place | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             start_new_session=True,  # a terminal's Ctrl-C comes through here, once
         )
         for rank in range(workers)
     ]
 
+
+def _watch(children: list[subprocess.Popen[bytes]]) -> int:
+    """Wait for the children to end, and see to it that all do."""
     told = 0
 
     def forward(number: int, frame: FrameType | None) -> None:
@@ -72,8 +82,3 @@ def launch(workers: int, environment: dict[str, str], command: list[str]) -> int
             raise WorkerLost(f"worker {rank} was ended by {name}; `quickstudy train --resume` goes on")
     return max(codes)
 
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

@@ -81,4 +81,3 @@ def _watch(children: list[subprocess.Popen[bytes]]) -> int:
             name = signal.Signals(-code).name
             raise WorkerLost(f"worker {rank} was ended by {name}; `quickstudy train --resume` goes on")
     return max(codes)
-

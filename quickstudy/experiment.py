@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from quickstudy.errors import Interrupted, ModelError, NotEnoughClasses, SettingError
 from quickstudy.files import named, replace
@@ -25,8 +26,9 @@ from quickstudy.model import build, load, save
 from quickstudy.seal import seal
 from quickstudy.settings import HYPERPARAMETERS, Settings, complete
 from quickstudy.tasks import sources
-from quickstudy.tasks.dataset import rotated_classes
+from quickstudy.tasks.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
+from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.splits import Split, Splits
@@ -145,6 +147,8 @@ class Experiment:
             )
         if s.warp and (s.data == "sinusoid" or not episodic):
             raise SettingError("warp distorts the images of episodes, which there are none of here; leave it out")
+        if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
+            raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
         if s.data == "sinusoid":
             return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
         data = self._data().train
@@ -152,6 +156,8 @@ class Experiment:
             raise NotEnoughClasses(f"{s.data} has no classes to train on, only to test; choose other data")
         if s.rotations == "classes":
             data = rotated_classes(data)
+        if s.glyph_classes and s.data != "glyphs":
+            data = joined(data, draw_glyphs(range(s.glyph_classes), seed=s.seed))
         data = data.to(self.device)
         if not episodic:
             return Batches(data, s.batch_size or 128, seed=s.seed)
@@ -180,7 +186,10 @@ class Experiment:
         chosen |= {"net": self._net()} if _takes(cls, "net") else self._images()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
-            return build({"name": s.algorithm, **chosen}).to(self.device)
+            learner = build({"name": s.algorithm, **chosen})
+        if s.init is not None:
+            _start_from(s.init, learner)
+        return learner.to(self.device)
 
     def _net(self) -> dict[str, Any]:
         s = self.settings
@@ -322,9 +331,31 @@ def _program() -> list[str]:
     return ["quickstudy"] if script.stem in ("quickstudy", "__main__") else ["python", str(script)]
 
 
+def _start_from(folder: Path, learner: Learner) -> None:
+    """Give a learner the net of a model.
+
+    Raises:
+        SettingError: One of them has no net, or their nets differ.
+    """
+    theirs, ours = (getattr(one, "net", nn.Module()) for one in (load(folder), learner))
+    try:
+        ours.load_state_dict(theirs.state_dict())
+    except RuntimeError:
+        raise SettingError(
+            f"init = {str(folder)!r} has another net than the one to train; set net, width and pool as there"
+        ) from None
+
+
 def _load(settings: Settings) -> sources.Source:
     images = ImageFormat(settings.channels, settings.image_size, settings.ink)
-    return sources.load(settings.data, settings.data_root, split=settings.split, images=images, seed=settings.seed)
+    return sources.load(
+        settings.data,
+        settings.data_root,
+        split=settings.split,
+        images=images,
+        glyph_classes=settings.glyph_classes or 600,
+        seed=settings.seed,
+    )
 
 
 def find_device(name: str) -> torch.device:

@@ -60,6 +60,10 @@ class Settings(BaseModel):
         "none", description="Turned training images: as new classes, or one turn a class a task."
     )
     warp: bool = Field(False, description="Distort each training image a little: turn, shear, scale, move.")
+    glyph_classes: int | None = Field(
+        None, ge=1, description="Invented characters to train on: of glyphs 600 if not set, and beside omniglot none."
+    )
+    init: Path | None = Field(None, description="Model whose net the training starts from.")
     image_size: int = Field(28, ge=16, description="Pixels a side that images of folders are brought to.")
     channels: Annotated[Literal[1, 3], BeforeValidator(_number)] = Field(
         1, description="1 reads images of folders as grey, 3 as colour."

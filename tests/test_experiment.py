@@ -285,3 +285,35 @@ def test_a_folder_that_is_no_run_is_named(tmp_path, content, says):
 def test_shared_omniglot_is_trained_on(tmp_path, shared, split):
     trained(tmp_path, data="omniglot", data_root=shared, split=split, width=4, steps=2, train_way=5, validation_tasks=2)
     assert len(metrics(tmp_path)) == 2
+
+
+def test_glyphs_are_as_many_classes_as_asked():
+    settings = {"data": "glyphs", "glyph_classes": 7, "train_way": 5}
+    assert Experiment(complete(settings)).tasks.data.n_classes == 7
+
+
+def test_shared_omniglot_is_trained_on_beside_invented_characters(shared):
+    settings = {"data": "omniglot", "data_root": shared, "split": "vinyals", "rotations": "classes", "glyph_classes": 5}
+    names = Experiment(complete(settings)).tasks.data.names
+    assert len(names) == 4 * 1028 + 5
+    assert names[-5:] == tuple(f"glyph-{k:06d}" for k in range(5))
+
+
+def test_invented_characters_join_no_other_data(small):
+    with pytest.raises(SettingError, match="glyph_classes go with glyphs or omniglot, not with folders"):
+        _ = Experiment(complete({**small, "glyph_classes": 5})).tasks
+
+
+def test_training_starts_from_another_models_net(tmp_path, small):
+    trained(tmp_path / "first", **small, algorithm="prototypical")
+    second = Experiment(complete({**small, "algorithm": "matching", "init": tmp_path / "first"}))
+    for name, w in open_run(tmp_path / "first")[1].net.state_dict().items():
+        assert torch.equal(second.learner.net.state_dict()[name], w)
+    assert len(list(second.train(tmp_path / "second"))) == 3
+
+
+@pytest.mark.parametrize("other", [{"width": 8}, {"net": "resnet12"}, {"algorithm": "nearest-pixels"}])
+def test_another_net_is_no_start(tmp_path, small, other):
+    trained(tmp_path / "first", **small)
+    with pytest.raises(SettingError, match="first' has another net than the one to train"):
+        _ = Experiment(complete({**small, **other, "init": tmp_path / "first"})).learner

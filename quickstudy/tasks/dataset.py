@@ -96,6 +96,17 @@ class ClassDataset:
         return ClassDataset(self.x.to(device), self.y, self.names)
 
 
+def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:
+    """The classes of both, of inputs alike.
+
+    >>> a, b = (ClassDataset.from_labels(torch.zeros(1, 2), [name]) for name in "ab")
+    >>> joined(a, b).names
+    ('a', 'b')
+    """
+    y = torch.cat([first.y, second.y + first.n_classes])
+    return ClassDataset(torch.cat([first.x, second.x]), y, first.names + second.names)
+
+
 def rotated_classes(data: ClassDataset) -> ClassDataset:
     """Each class four times, turned by 0, 90, 180 and 270 degrees: rotations as new classes.
 

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-import torch
 from PIL import Image
 
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.tasks.cache import data_folder, prepared
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.dataset import ClassDataset, joined
 from quickstudy.tasks.download import fetch
 from quickstudy.tasks.splits import Splits, split_classes
 
@@ -90,11 +89,7 @@ def omniglot(
     if split == "background":
         chosen = np.isin(alphabets, sorted(set(alphabets))[9::10])
         return Splits(background.select(np.flatnonzero(~chosen)), background.select(np.flatnonzero(chosen)), evaluation)
-    both = ClassDataset(
-        torch.cat([background.x, evaluation.x]),
-        torch.cat([background.y, evaluation.y + background.n_classes]),
-        background.names + evaluation.names,
-    )
+    both = joined(background, evaluation)
     if split == "random":
         return split_classes(both.select(np.argsort(both.names)), (1100, 100, 423), seed)
     side = [(i >= 1200) * 2 or name.split("/")[0] in _VINYALS_VALIDATION for i, name in enumerate(both.names)]

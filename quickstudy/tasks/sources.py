@@ -28,6 +28,7 @@ def load(
     *,
     split: OmniglotSplit = "background",
     images: ImageFormat | None = None,
+    glyph_classes: int = 600,
     download: bool = False,
     seed: int = 0,
 ) -> Source:
@@ -38,6 +39,7 @@ def load(
         root: Folder of the data, for those that read files; the cache folder if None.
         split: Of Omniglot.
         images: Format that "folders" are read in.
+        glyph_classes: Classes of glyphs to train on.
         download: Fetch what is missing, where that is allowed (Omniglot).
         seed: Of what is drawn or shuffled.
 
@@ -59,4 +61,4 @@ def load(
     if name == "digits":
         data = digits()
         return Source(Splits(data.select([]), data.select([]), data), ImageFormat())
-    return Source(glyphs(seed=seed), ImageFormat())
+    return Source(glyphs((glyph_classes, 100, 200), seed=seed), ImageFormat())

@@ -3,6 +3,8 @@
 from .classifier import Classifier as Classifier
 from .engine import map_tasks as map_tasks
 from .errors import QuickstudyError as QuickstudyError
+from .estimators import FewShotClassifier as FewShotClassifier
+from .estimators import FewShotRegressor as FewShotRegressor
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .inner import Adam as Adam
@@ -35,6 +37,7 @@ from .nets import MLP as MLP
 from .nets import NETS as NETS
 from .nets import BatchNorm as BatchNorm
 from .nets import Conv4 as Conv4
+from .nets import Identity as Identity
 from .nets import ResNet12 as ResNet12
 from .nets import apply as apply
 from .tasks.dataset import ClassDataset as ClassDataset

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.files import replace
 from quickstudy.learners import Learner
 from quickstudy.model import construct, load, read_config, save
@@ -45,14 +46,40 @@ class Classifier:
         # A copy: whatever becomes of the learner, the answers stay.
         self.learner, self.data, self.images = copy.deepcopy(learner).eval(), data, images
         self.labels = data.names
-        support = Examples(self._checked(data.x), one_hot(data.y, data.n_classes).to(self._weight))
+        self._adapt()
+
+    def _adapt(self) -> None:
+        y = one_hot(self.data.y, self.data.n_classes).to(self._weight)
         with torch.no_grad():
-            self._predictor = self.learner.adapt(support)
+            self._predictor = self.learner.adapt(Examples(self._checked(self.data.x), y))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_predictor"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._adapt()
+
+    def extend(self, data: ClassDataset) -> Classifier:
+        """A classifier that learned from more examples too, of classes known or new."""
+        both = np.concatenate([np.array(one.names)[one.y.numpy()] for one in (self.data, data)])
+        return Classifier(self.learner, ClassDataset.from_labels(torch.cat([self.data.x, data.x]), both), self.images)
+
+    def forget(self, label: str) -> Classifier:
+        """A classifier that never saw a class.
+
+        Raises:
+            SettingError: It does not know the class.
+        """
+        if label not in self.labels:
+            raise SettingError(unknown("class", label, self.labels))
+        rest = [i for i, name in enumerate(self.labels) if name != label]
+        return Classifier(self.learner, self.data.select(rest), self.images)
 
     @property
     def _weight(self) -> Tensor:
-        """Any weight: its device and number type are the inputs' too."""
-        return next(self.learner.parameters())
+        """Any weight: its device and number type are the inputs' too. Double precision where there is none."""
+        return next(self.learner.parameters(), torch.empty(0, dtype=torch.float64))
 
     def predict_proba(self, x: Tensor | np.ndarray) -> np.ndarray:
         """Probability of each label, in the order of ``labels``: inputs (n, *input) to (n, n_labels)."""

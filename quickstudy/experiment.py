@@ -22,7 +22,7 @@ from torch import nn
 from quickstudy.errors import Interrupted, ModelError, NotEnoughClasses, SettingError
 from quickstudy.files import named, replace
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.model import build, load, save
+from quickstudy.model import build, load, locate, save
 from quickstudy.seal import seal
 from quickstudy.settings import HYPERPARAMETERS, Settings, complete
 from quickstudy.tasks import sources
@@ -261,6 +261,7 @@ def read_settings(folder: Path) -> Settings:
     Raises:
         ModelError: The folder is no run.
     """
+    folder = locate(folder)
     try:
         return complete(json.loads((folder / "run.json").read_bytes())["settings"])
     except FileNotFoundError:

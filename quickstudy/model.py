@@ -26,6 +26,9 @@ from quickstudy.tensors import pack, unpack
 FORMAT = 1
 """Of ``config.json``; a folder with a higher number was written by a later version."""
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""Models that come with quickstudy, each a folder of its name."""
+
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 _T = TypeVar("_T")
 
@@ -125,12 +128,23 @@ def save(learner: Learner, folder: Path | str, **extra: Any) -> None:
     replace(folder / "config.json", json.dumps(config, indent=2).encode())
 
 
+def locate(model: Path | str) -> Path:
+    """The folder of a model: of one that comes with quickstudy where it is named, and else the path itself.
+
+    >>> locate("glyphs-proto").parent.name, locate("runs/mine")
+    ('shipped', PosixPath('runs/mine'))
+    """
+    named = SHIPPED / str(model)
+    return named if named.parent == SHIPPED and named.is_dir() and not Path(model).exists() else Path(model)
+
+
 def load(folder: Path | str) -> Learner:
-    """The learner in a folder, ready to predict (in evaluation mode).
+    """The learner in a folder, or of a name that ``locate`` knows, ready to predict (in evaluation mode).
 
     Raises:
         ModelError: A file is missing, damaged, a link, absurdly large, of a later format, or does not fit the other.
     """
+    folder = locate(folder)
     described = read_config(folder)["learner"]
     path = Path(folder) / "model.safetensors"
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and replaced at once
@@ -149,9 +163,12 @@ def load(folder: Path | str) -> Learner:
 
 def read_config(folder: Path | str) -> dict[str, Any]:
     """``config.json`` of a model folder, checked."""
-    path = Path(folder) / "config.json"
+    path = locate(folder) / "config.json"
     if not os.path.lexists(path):
-        raise ModelError(f"no model in {str(folder)!r}: config.json is missing; give the folder of a run")
+        names = ", ".join(sorted(shipped.name for shipped in SHIPPED.iterdir()))
+        raise ModelError(
+            f"no model in {str(folder)!r}: config.json is missing; give the folder of a run, or a name of: {names}"
+        )
     config = read_json(path)
     if not isinstance(config, dict) or not isinstance(config.get("learner"), dict):
         raise ModelError(f"{path} is no model config: it has no 'learner'")

@@ -31,7 +31,8 @@ class Protocol:
         by_way: Settings that differ with the ways of a cell.
         shots_match: Trained with the shots of the test, so that other shots are another training.
         queries_match: Trained with as many queries of a class as shots.
-        rotated: Whether test classes too are turned at random.
+        rotated: Whether test classes too are turned at random: Snell et al. 2017, section 3.1, test on "the remaining
+            classes, including rotations". One turn a class and task, so that a character never meets its own rotation.
     """
 
     title: str
@@ -72,6 +73,8 @@ _REPTILE_OMNIGLOT = {
 }  # fmt: skip
 _REPTILE_20WAY = {20: {"inner_lr": 0.0005, "inner_batch": 20, "inner_steps": 10, "steps": 200_000}}
 _METRIC_OMNIGLOT = {"data": "omniglot", "split": "vinyals", "rotations": "classes"}
+_GLYPHS = {"data": "omniglot", "rotations": "classes", "warp": True, "init": "glyphs-proto", "schedule": "cosine"}
+_GLYPHS_20WAY = {"pool": True, "split": "random", "train_way": 20, "tasks_per_step": 1, "test_steps": 10}
 _PROTOTYPICAL_MINI = {
     "algorithm": "prototypical", "data": "mini-imagenet", "train_way": 30, "train_query": 15, "schedule": "halving",
     "steps": 40_000,
@@ -113,6 +116,7 @@ PROTOCOLS: dict[str, Protocol] = {
         False,
         _METRIC_OMNIGLOT | {"algorithm": "matching", "steps": 100_000},
         (Cell(5, 1, 98.1), Cell(5, 5, 98.9), Cell(20, 1, 93.8), Cell(20, 5, 98.5)),
+        rotated=True,
     ),
     "siamese-omniglot": Protocol(
         "Siamese Networks",
@@ -121,6 +125,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _METRIC_OMNIGLOT | {"algorithm": "siamese", "steps": 100_000},
         (Cell(5, 1, 97.3), Cell(5, 5, 98.4), Cell(20, 1, 88.1), Cell(20, 5, 97.0)),
         shots_match=False,
+        rotated=True,
     ),
     "prototypical-omniglot": Protocol(
         "Prototypical Networks",
@@ -128,6 +133,7 @@ PROTOCOLS: dict[str, Protocol] = {
         False,
         _METRIC_OMNIGLOT | {"algorithm": "prototypical", "schedule": "halving", "steps": 100_000},
         (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+        rotated=True,
     ),
     "warped-prototypical-omniglot": Protocol(
         "Prototypical Networks on warped images (a recipe of our own)",
@@ -135,6 +141,71 @@ PROTOCOLS: dict[str, Protocol] = {
         False,
         _METRIC_OMNIGLOT | {"algorithm": "prototypical", "warp": True, "steps": 9_000},
         (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+        shots_match=False,
+        rotated=True,
+    ),
+    "glyphs-prototypical-omniglot": Protocol(
+        "Prototypical Networks from a net that knows glyphs (a recipe of our own)",
+        _SNELL,
+        False,
+        {**_GLYPHS, "split": "vinyals", "algorithm": "prototypical", "steps": 7_000},
+        (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+        shots_match=False,
+        rotated=True,
+    ),
+    "glyphs-matching-omniglot": Protocol(
+        "Matching Networks from a net that knows glyphs (a recipe of our own)",
+        _VINYALS,
+        False,
+        {**_GLYPHS, "split": "vinyals", "algorithm": "matching", "train_way": 60, "steps": 4_000},
+        (Cell(5, 1, 98.1), Cell(5, 5, 98.9), Cell(20, 1, 93.8), Cell(20, 5, 98.5)),
+        shots_match=False,
+        rotated=True,
+    ),
+    "glyphs-siamese-omniglot": Protocol(
+        "Siamese Networks from a net that knows glyphs (a recipe of our own)",
+        _VINYALS,
+        False,
+        {**_GLYPHS, "split": "vinyals", "algorithm": "siamese", "train_way": 40, "train_query": 3, "steps": 5_000},
+        (Cell(5, 1, 97.3), Cell(5, 5, 98.4), Cell(20, 1, 88.1), Cell(20, 5, 97.0)),
+        shots_match=False,
+        rotated=True,
+    ),
+    "glyphs-maml-omniglot": Protocol(
+        "MAML from a net that knows glyphs (a recipe of our own)",
+        _FINN,
+        True,
+        {
+            **_GLYPHS,
+            **_GLYPHS_20WAY,
+            "algorithm": "maml",
+            "train_shot": 1,
+            "train_query": 2,
+            "inner_lr": 0.05,
+            "outer_lr": 0.002,
+            "steps": 4_500,
+        },  # fmt: skip
+        (Cell(5, 1, 98.7, 0.4), Cell(5, 5, 99.9, 0.1), Cell(20, 1, 95.8, 0.3), Cell(20, 5, 98.9, 0.2)),
+        shots_match=False,
+        rotated=True,
+    ),
+    "glyphs-reptile-omniglot": Protocol(
+        "Reptile from a net that knows glyphs (a recipe of our own)",
+        _NICHOL,
+        False,
+        {
+            **_GLYPHS,
+            **_GLYPHS_20WAY,
+            "algorithm": "reptile",
+            "train_shot": 5,
+            "inner_rule": "sgd",
+            "inner_lr": 0.03,
+            "inner_batch": 20,
+            "optimizer": "adam",
+            "outer_lr": 0.002,
+            "steps": 5_000,
+        },  # fmt: skip
+        (Cell(5, 1, 95.39, 0.09), Cell(5, 5, 98.90, 0.10), Cell(20, 1, 88.14, 0.15), Cell(20, 5, 96.65, 0.33)),
         shots_match=False,
     ),
     "maml-mini-imagenet": Protocol("MAML", _FINN, True, _MAML_MINI, (Cell(5, 1, 48.70, 1.84), Cell(5, 5, 63.11, 0.92))),

@@ -184,7 +184,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "inner_lr": 0.05,
             "outer_lr": 0.002,
             "steps": 4_500,
-        },  # fmt: skip
+        },
         (Cell(5, 1, 98.7, 0.4), Cell(5, 5, 99.9, 0.1), Cell(20, 1, 95.8, 0.3), Cell(20, 5, 98.9, 0.2)),
         shots_match=False,
         rotated=True,
@@ -204,7 +204,7 @@ PROTOCOLS: dict[str, Protocol] = {
             "optimizer": "adam",
             "outer_lr": 0.002,
             "steps": 5_000,
-        },  # fmt: skip
+        },
         (Cell(5, 1, 95.39, 0.09), Cell(5, 5, 98.90, 0.10), Cell(20, 1, 88.14, 0.15), Cell(20, 5, 96.65, 0.33)),
         shots_match=False,
     ),

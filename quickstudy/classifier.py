@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from quickstudy.confidence import Confidence
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.files import replace
 from quickstudy.learners import Learner
-from quickstudy.model import construct, load, read_config, save
+from quickstudy.model import construct, load, locate, read_config, save
 from quickstudy.nets import input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.tensors import pack, unpack
+
+_T = TypeVar("_T")
 
 
 class Classifier:
@@ -29,6 +32,7 @@ class Classifier:
         learner: Meta-learned; left as it is.
         data: The examples to learn from, any number of each class, at least two classes.
         images: What images of files are brought to before they are classified.
+        confidence: What the learner's answers are worth; plain softmax if None.
 
     Raises:
         DataError: Fewer than two classes, or inputs that the learner's net does not take.
@@ -40,11 +44,18 @@ class Classifier:
     ['dog']
     """
 
-    def __init__(self, learner: Learner, data: ClassDataset, images: ImageFormat | None = None) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        data: ClassDataset,
+        images: ImageFormat | None = None,
+        confidence: Confidence | None = None,
+    ) -> None:
         if data.n_classes < 2:
             raise DataError(f"{data.n_classes} class is no choice; give examples of at least two classes")
         # A copy: whatever becomes of the learner, the answers stay.
         self.learner, self.data, self.images = copy.deepcopy(learner).eval(), data, images
+        self.confidence = confidence
         self.labels = data.names
         self._adapt()
 
@@ -63,7 +74,8 @@ class Classifier:
     def extend(self, data: ClassDataset) -> Classifier:
         """A classifier that learned from more examples too, of classes known or new."""
         both = np.concatenate([np.array(one.names)[one.y.numpy()] for one in (self.data, data)])
-        return Classifier(self.learner, ClassDataset.from_labels(torch.cat([self.data.x, data.x]), both), self.images)
+        shown = ClassDataset.from_labels(torch.cat([self.data.x, data.x]), both)
+        return Classifier(self.learner, shown, self.images, self.confidence)
 
     def forget(self, label: str) -> Classifier:
         """A classifier that never saw a class.
@@ -74,7 +86,7 @@ class Classifier:
         if label not in self.labels:
             raise SettingError(unknown("class", label, self.labels))
         rest = [i for i, name in enumerate(self.labels) if name != label]
-        return Classifier(self.learner, self.data.select(rest), self.images)
+        return Classifier(self.learner, self.data.select(rest), self.images, self.confidence)
 
     @property
     def _weight(self) -> Tensor:
@@ -83,21 +95,56 @@ class Classifier:
 
     def predict_proba(self, x: Tensor | np.ndarray) -> np.ndarray:
         """Probability of each label, in the order of ``labels``: inputs (n, *input) to (n, n_labels)."""
-        with torch.no_grad():
-            logits = self._predictor(self._checked(torch.as_tensor(x)))
-        probabilities: np.ndarray = logits.double().softmax(-1).cpu().numpy()
+        probabilities: np.ndarray = self._probabilities(self._logits(x)).numpy()
         return probabilities
 
     def predict(self, x: Tensor | np.ndarray) -> list[str]:
         """The most probable label of each input."""
         return [self.labels[i] for i in self.predict_proba(x).argmax(1)]
 
+    def predict_sets(self, x: Tensor | np.ndarray, coverage: float = 0.9) -> list[list[str]]:
+        """For each input the labels among which the right one is, with a chance of ``coverage``; likeliest first.
+
+        Raises:
+            ModelError: The learner is not calibrated.
+        """
+        probabilities = self._probabilities(self._logits(x))
+        inside = self._calibrated.members(probabilities, coverage)
+        order = probabilities.argsort(descending=True)
+        return [[self.labels[i] for i in ranks if some[i]] for ranks, some in zip(order, inside, strict=True)]
+
+    def none_of_these(self, x: Tensor | np.ndarray, false_alarms: float = 0.05) -> list[bool]:
+        """Whether each input looks like none of the labels.
+
+        Args:
+            x: Inputs, (n, *input).
+            false_alarms: Share of inputs that do belong to a label and are yet called strangers.
+
+        Raises:
+            ModelError: The learner is not calibrated.
+        """
+        return self._calibrated.strangers(self._logits(x), false_alarms).tolist()
+
+    @property
+    def _calibrated(self) -> Confidence:
+        if self.confidence is None:
+            raise ModelError("this learner is not calibrated; `quickstudy calibrate RUN`, then adapt again")
+        return self.confidence
+
+    def _logits(self, x: Tensor | np.ndarray) -> Tensor:
+        with torch.no_grad():
+            return self._predictor(self._checked(torch.as_tensor(x))).double().cpu()
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        shots = 1 / (1 / self.data.counts).mean()
+        return (logits / (self.confidence.scale(shots) if self.confidence else 1)).softmax(-1)
+
     def save(self, folder: Path | str) -> None:
         """Write learner, labels and support examples to a folder, as data."""
         folder = Path(folder)
         replace(folder / "support.safetensors", pack({"x": self.data.x, "y": self.data.y}))
-        images = vars(self.images) if self.images else None
-        save(self.learner, folder, images=images, labels=list(self.labels))
+        kept = {"images": self.images, "confidence": self.confidence}
+        save(self.learner, folder, labels=list(self.labels), **{name: one and vars(one) for name, one in kept.items()})
 
     @classmethod
     def load(cls, folder: Path | str) -> Classifier:
@@ -116,7 +163,8 @@ class Classifier:
         x = (None, shape and (-1, *shape))
         tensors = unpack(path, {"x": x, "y": (torch.int64, (-1,))})
         try:
-            return cls(learner, ClassDataset(tensors["x"], tensors["y"], tuple(labels)), image_format(folder))
+            data = ClassDataset(tensors["x"], tensors["y"], tuple(labels))
+            return cls(learner, data, image_format(folder), confidence(folder))
         except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
 
@@ -138,9 +186,22 @@ def image_format(folder: Path | str) -> ImageFormat | None:
     Raises:
         ModelError: The folder holds no model, or its format is none.
     """
-    images = read_config(folder).get("images")
+    return _kept(folder, "images", ImageFormat, "train again")
+
+
+def confidence(folder: Path | str) -> Confidence | None:
+    """How far to believe the model in a folder; None where it is not calibrated.
+
+    Raises:
+        ModelError: The folder holds no model, or what it says of that is no calibration.
+    """
+    return _kept(folder, "confidence", Confidence, "calibrate again")
+
+
+def _kept(folder: Path | str, name: str, cls: type[_T], mend: str) -> _T | None:
+    arguments = read_config(folder).get(name)
     try:
-        return construct(ImageFormat, images) if images else None
+        return construct(cls, arguments) if arguments else None
     except (AttributeError, TypeError, SettingError) as error:
-        found = str(images)[:200]
-        raise ModelError(f"{Path(folder) / 'config.json'} says images = {found}: {error}; train again") from error
+        found = str(arguments)[:200]
+        raise ModelError(f"{locate(folder) / 'config.json'} says {name} = {found}: {error}; {mend}") from error

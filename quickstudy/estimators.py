@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,16 +15,25 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
 
-from quickstudy.classifier import Classifier, image_format
+from quickstudy.classifier import Classifier, confidence, image_format
+from quickstudy.confidence import Confidence
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners import R2D2, Learner, Prototypical
-from quickstudy.model import load, locate
+from quickstudy.model import load
 from quickstudy.nets import Identity, apply, input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import Episodes, as_float
 from quickstudy.tasks.images import ImageFormat, read_image, to_format
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
+
+
+class _Meant(NamedTuple):
+    """The learner, if one is given, what it brings images of files to, and how far to believe it."""
+
+    learner: Learner | None
+    images: ImageFormat | None = None
+    confidence: Confidence | None = None
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]
@@ -52,19 +61,20 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
             n_query: Query examples of each.
             seed: Of the tasks.
         """
-        learner = copy.deepcopy(self._meant()[0])
+        learner = copy.deepcopy(self._meant().learner)
         if learner is None:
             raise SettingError("meta_fit trains a learner, and none was given; give one, such as Prototypical(Conv4())")
         train(learner, Episodes(data, n_way, n_shot, n_query, seed=seed), steps=steps)
         return self.set_params(learner=learner.eval())  # type: ignore[no-any-return]
 
-    def _meant(self) -> tuple[Learner | None, ImageFormat | None]:
-        """The learner, if one is named, and what it brings images of files to."""
+    def _meant(self) -> _Meant:
         if isinstance(self.learner, Learner):
             shape = input_shape(self.learner)
             drawn = shape is not None and len(shape) == 3
-            return self.learner, ImageFormat(shape[0], shape[1], ink=shape[0] == 1) if drawn and shape else None
-        return (None, None) if self.learner is None else (load(self.learner), image_format(locate(self.learner)))
+            return _Meant(self.learner, ImageFormat(shape[0], shape[1], ink=shape[0] == 1) if drawn and shape else None)
+        if self.learner is None:
+            return _Meant(None)
+        return _Meant(load(self.learner), image_format(self.learner), confidence(self.learner))
 
     def _inputs(self, X: Any, images: ImageFormat | None) -> Tensor:
         """Inputs as the learner takes them: (n, channels, size, size) or (n, d)."""
@@ -154,8 +164,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         keep = self.y_ != label
         if keep.all():
             raise SettingError(f"no class {label!r} to forget; there are {', '.join(map(str, self.classes_))}")
-        before = self.classifier_
-        return self._learn(before.learner, before.images, self.X_[torch.from_numpy(keep)], self.y_[keep])
+        return self._learn(self._before, self.X_[torch.from_numpy(keep)], self.y_[keep])
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each example."""
@@ -195,24 +204,29 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         return embedded
 
     def _show(self, X: Any, y: Any, *, first: bool) -> Self:
-        learner, images = self._meant() if first else (self.classifier_.learner, self.classifier_.images)
-        if images is None:
+        meant = self._meant() if first else self._before
+        if meant.images is None:
             X, y = validate_data(self, X, y, reset=first, dtype=np.float64)
         else:
-            X, y = _pictures(X, images), column_or_1d(y)
+            X, y = _pictures(X, meant.images), column_or_1d(y)
             check_consistent_length(X, y)
         check_classification_targets(y)
         x = torch.tensor(X)
         if not first:
             x, y = torch.cat([self.X_, x]), np.concatenate([self.y_, y])
-        return self._learn(learner or Prototypical(Identity(X.shape[1])), images, x, y)
+        return self._learn(meant, x, y)
 
-    def _learn(self, learner: Learner, images: ImageFormat | None, x: Tensor, y: np.ndarray) -> Self:
+    @property
+    def _before(self) -> _Meant:
+        return _Meant(self.classifier_.learner, self.classifier_.images, self.classifier_.confidence)
+
+    def _learn(self, meant: _Meant, x: Tensor, y: np.ndarray) -> Self:
+        learner = meant.learner or Prototypical(Identity(x.shape[1]))
         classes, index = np.unique(y, return_inverse=True)
         names = [str(c) for c in classes]
         order = np.argsort(index, kind="stable")
         data = ClassDataset(x[torch.from_numpy(order)], torch.from_numpy(index[order]), tuple(names))
-        self.classifier_ = Classifier(learner, data, images)
+        self.classifier_ = Classifier(learner, data, meant.images, meant.confidence)
         self.X_, self.y_, self.classes_ = x, y, classes
         return self
 
@@ -234,7 +248,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from points X (n, n_features) with values y (n,) or (n, d)."""
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        learner = copy.deepcopy(self._meant()[0] or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
+        learner = copy.deepcopy(self._meant().learner or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} classifies; give a learner with loss='mse'")
         weight = next(learner.parameters())

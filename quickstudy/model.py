@@ -128,6 +128,11 @@ def save(learner: Learner, folder: Path | str, **extra: Any) -> None:
     replace(folder / "config.json", json.dumps(config, indent=2).encode())
 
 
+def amend(folder: Path | str, **extra: Any) -> None:
+    """Put more entries into a folder's ``config.json``, or others in place of those there."""
+    replace(Path(folder) / "config.json", json.dumps(read_config(folder) | extra, indent=2).encode())
+
+
 def locate(model: Path | str) -> Path:
     """The folder of a model: of one that comes with quickstudy where it is named, and else the path itself.
 

@@ -125,11 +125,35 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or WebP files.", show_default=False)],
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    coverage: Annotated[
+        float | None, typer.Option(help="Also the labels among which the right one is, with this chance.")
+    ] = None,
+    false_alarms: Annotated[
+        float | None, typer.Option(help='Answer "none of these" where none fits, wrongly in this share of cases.')
+    ] = None,
 ) -> None:
     """Label images, with the probability of each label."""
     from quickstudy.cli.classification import predict
 
-    predict(classifier, images, json, csv)
+    predict(classifier, images, json, csv, coverage, false_alarms)
+
+
+@command
+def calibrate(
+    run: Run,
+    n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,
+    n_shot: Annotated[
+        int | None, typer.Option(min=1, help="Support examples a class; as the run's if not set.")
+    ] = None,
+    n_tasks: Annotated[int, typer.Option(min=2, help="Validation tasks; one half fits, the other measures.")] = 1000,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a run's probabilities believable, and let it say "none of these": measured on validation classes."""
+    from quickstudy.cli.calibration import calibrate
+
+    given = {"n_way": n_way, "n_shot": n_shot, "data_root": data_root}
+    calibrate(run, {name: value for name, value in given.items() if value is not None}, n_tasks, json)
 
 
 @command

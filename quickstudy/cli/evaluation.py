@@ -12,7 +12,7 @@ from quickstudy.evaluation import evaluate as evaluate_learner
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.files import replace
 from quickstudy.learners import Learner
-from quickstudy.model import read_config
+from quickstudy.model import locate, read_config
 from quickstudy.settings import complete
 from quickstudy.tasks.cache import data_folder
 from quickstudy.tasks.images import ImageFormat
@@ -34,6 +34,7 @@ def evaluate(
     """Evaluate a run on tasks of a split; ``changes`` are settings of the tasks that differ from the run's."""
     if split not in get_args(Split):
         raise SettingError(unknown("split", split, get_args(Split)))
+    run = locate(run)
     settings, learner = open_run(run)
     settings = complete({**settings.model_dump(), **changes})
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
@@ -124,6 +125,7 @@ def _check_images(experiment: Experiment, run: Path) -> None:
 
 
 def _seconds(run: Path) -> float | None:
-    """How long the run was trained."""
-    lines = (run / "metrics.jsonl").read_text().splitlines()
+    """How long the run was trained; unknown of a model that comes with quickstudy."""
+    path = run / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
     return float(json.loads(lines[-1])["seconds"]) if lines else None

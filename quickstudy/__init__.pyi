@@ -7,6 +7,8 @@ from .estimators import FewShotClassifier as FewShotClassifier
 from .estimators import FewShotRegressor as FewShotRegressor
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .explain import Explanation as Explanation
+from .explain import explain as explain
 from .inner import Adam as Adam
 from .inner import LearnedRates as LearnedRates
 from .inner import Sgd as Sgd

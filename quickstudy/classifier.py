@@ -15,7 +15,7 @@ from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.files import replace
 from quickstudy.learners import Learner
 from quickstudy.model import construct, load, locate, read_config, save
-from quickstudy.nets import input_shape
+from quickstudy.nets import apply, input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
@@ -61,11 +61,12 @@ class Classifier:
 
     def _adapt(self) -> None:
         y = one_hot(self.data.y, self.data.n_classes).to(self._weight)
+        self.support = Examples(self.inputs(self.data.x), y)
         with torch.no_grad():
-            self._predictor = self.learner.adapt(Examples(self._checked(self.data.x), y))
+            self._predictor = self.learner.adapt(self.support)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_predictor"}
+        return {name: value for name, value in vars(self).items() if name not in ("_predictor", "support")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -95,7 +96,7 @@ class Classifier:
 
     def predict_proba(self, x: Tensor | np.ndarray) -> np.ndarray:
         """Probability of each label, in the order of ``labels``: inputs (n, *input) to (n, n_labels)."""
-        probabilities: np.ndarray = self._probabilities(self._logits(x)).numpy()
+        probabilities: np.ndarray = self.probabilities(self._logits(x), self.support).numpy()
         return probabilities
 
     def predict(self, x: Tensor | np.ndarray) -> list[str]:
@@ -108,7 +109,7 @@ class Classifier:
         Raises:
             ModelError: The learner is not calibrated.
         """
-        probabilities = self._probabilities(self._logits(x))
+        probabilities = self.probabilities(self._logits(x), self.support)
         inside = self._calibrated.members(probabilities, coverage)
         order = probabilities.argsort(descending=True)
         return [[self.labels[i] for i in ranks if some[i]] for ranks, some in zip(order, inside, strict=True)]
@@ -133,11 +134,19 @@ class Classifier:
 
     def _logits(self, x: Tensor | np.ndarray) -> Tensor:
         with torch.no_grad():
-            return self._predictor(self._checked(torch.as_tensor(x))).double().cpu()
+            return self._predictor(self.inputs(torch.as_tensor(x))).double().cpu()
 
-    def _probabilities(self, logits: Tensor) -> Tensor:
-        shots = 1 / (1 / self.data.counts).mean()
-        return (logits / (self.confidence.scale(shots) if self.confidence else 1)).softmax(-1)
+    def probabilities(self, logits: Tensor, support: Examples) -> Tensor:
+        """Of logits (n, n_labels) that a support gave: at the temperature of its shots, where one is known."""
+        counts = support.y.sum(0).double().clamp(min=1)
+        scale = self.confidence.scale(1 / float((1 / counts).mean())) if self.confidence else 1
+        return (logits.double().cpu() / scale).softmax(-1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Inputs (n, *input) as the learner's net sees them, (n, d); as they are where it has none."""
+        net = getattr(self.learner, "net", None)
+        with torch.no_grad():
+            return x.flatten(1) if net is None else apply(net, x, statistics="population")
 
     def save(self, folder: Path | str) -> None:
         """Write learner, labels and support examples to a folder, as data."""
@@ -168,7 +177,7 @@ class Classifier:
         except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
 
-    def _checked(self, x: Tensor) -> Tensor:
+    def inputs(self, x: Tensor) -> Tensor:
         """Inputs as the net takes them, or one line that says what it takes."""
         want = input_shape(self.learner) or tuple(x.shape[1:])
         if tuple(x.shape[1:]) != want:

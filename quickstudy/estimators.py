@@ -20,9 +20,9 @@ from quickstudy.confidence import Confidence
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners import R2D2, Learner, Prototypical
 from quickstudy.model import load
-from quickstudy.nets import Identity, apply, input_shape
+from quickstudy.nets import Identity, input_shape
 from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.episodes import Episodes, as_float
+from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.images import ImageFormat, read_image, to_format
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
@@ -190,18 +190,10 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         check_is_fitted(self)
         if n_neighbors > len(self.X_):
             raise SettingError(f"n_neighbors={n_neighbors} of {len(self.X_)} examples shown; lower it")
-        asked = self._embed(self._inputs(X, self.classifier_.images))
-        nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(self._embed(self.X_))
+        few = self.classifier_
+        shown, asked = (few.embed(few.inputs(x)).cpu() for x in (self.X_, self._inputs(X, few.images)))
+        nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(shown)
         return nearest.kneighbors(asked)  # type: ignore[no-any-return]
-
-    def _embed(self, x: Tensor) -> np.ndarray:
-        learner = self.classifier_.learner
-        x = as_float(x).to(next(learner.parameters(), torch.empty(0, dtype=torch.float64)))
-        net = getattr(learner, "net", None)
-        with torch.no_grad():
-            z = x.flatten(1) if net is None else apply(net, x, statistics="population")
-        embedded: np.ndarray = z.cpu().numpy()
-        return embedded
 
     def _show(self, X: Any, y: Any, *, first: bool) -> Self:
         meant = self._meant() if first else self._before

@@ -28,6 +28,7 @@ LAYERS = [
     {"confidence"},
     {"classifier"},
     {"estimators", "explain", "advice", "export"},
+    {"page"},
     {"testing"},
     {"bench"},
     {"cli"},

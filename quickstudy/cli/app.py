@@ -139,6 +139,22 @@ def predict(
 
 
 @command
+def explain(
+    classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
+    image: Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP file.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page that shows it (HTML).")] = None,
+    pixels: Annotated[
+        str | None, typer.Option(help="Also which pixels mattered, by occlusion or integrated-gradients (captum).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Why this answer: which examples it rests on, and what it would have been without them."""
+    from quickstudy.cli.explanation import explain
+
+    explain(classifier, image, out, pixels, json)  # type: ignore[arg-type]  # checked there
+
+
+@command
 def calibrate(
     run: Run,
     n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,

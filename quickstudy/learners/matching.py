@@ -48,13 +48,21 @@ class Matching(MetricLearner):
 
     def compare(self, support: Examples, query: Tensor) -> Tensor:
         """Log-probabilities: the logarithm of the attention that falls on each class."""
+        attention = self._attention(support, query)
+        return torch.where(support.y.T[:, None] > 0, attention, -torch.inf).logsumexp(-1).T
+
+    def contributions(self, support: Examples, query: Tensor) -> Tensor:
+        """The attention, whose sum over a class is its probability."""
+        return self._attention(support, query).exp()
+
+    def _attention(self, support: Examples, query: Tensor) -> Tensor:
+        """Logarithm of how much a query attends to each support example, (m, n)."""
         z = support.x
         if self.full_context:
             z = self._embed_support(z)
             query = self._embed_query(query, z)
         cosine = F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T
-        attention = (self.log_scale.exp() * cosine).log_softmax(-1)
-        return torch.where(support.y.T[:, None] > 0, attention, -torch.inf).logsumexp(-1).T
+        return (self.log_scale.exp() * cosine).log_softmax(-1)
 
     def _embed_support(self, z: Tensor) -> Tensor:
         """g = g' + forward + backward state (appendix A.2), (n, d) -> (n, d)."""

@@ -33,6 +33,18 @@ class MetricLearner(Learner):
     def compare(self, support: Examples, query: Tensor) -> Tensor:
         """Logits (m, n_way) of embedded queries (m, d), given the embedded support, x (n, d)."""
 
+    def contributions(self, support: Examples, query: Tensor) -> Tensor | None:
+        """What each support example adds to the score of its own class, exactly: over a class they sum to its score.
+
+        Args:
+            support: Embedded, x (n, d) and y (n, n_way).
+            query: Embedded, (m, d).
+
+        Returns:
+            (m, n); None, the default, where a score is no sum over examples.
+        """
+        return None
+
     def adapt(self, support: Examples) -> Predictor:
         """Embed the support; a query is compared with it."""
         if self.transductive:
@@ -83,6 +95,25 @@ def nearest_mean(support: Examples, query: Tensor) -> Tensor:
     """
     distances = squared_distances(query, prototypes(support.x, support.y))
     return torch.where(support.y.any(0), -distances, -torch.inf)
+
+
+def shares_of_mean(support: Examples, query: Tensor) -> Tensor:
+    """``nearest_mean`` as a sum over examples: ||q - c||^2 is the mean of ||q - z_i||^2 - ||z_i - c||^2.
+
+    Args:
+        support: Embedded, x (n, d) and y (n, n_way).
+        query: Embedded, (m, d).
+
+    Returns:
+        (m, n), which over the examples of a class sum to its logit.
+
+    >>> support = Examples(torch.tensor([[0.0], [2.0]]), torch.ones(2, 1))
+    >>> shares_of_mean(support, torch.tensor([[3.0]])).tolist()  # of -(3 - 1)^2
+    [[-4.0, 0.0]]
+    """
+    means = support.y @ prototypes(support.x, support.y)
+    counts = support.y @ support.y.sum(0)
+    return (((support.x - means) ** 2).sum(-1) - squared_distances(query, support.x)) / counts
 
 
 def most_similar(similarity: Tensor, y: Tensor) -> Tensor:

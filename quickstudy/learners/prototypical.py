@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from quickstudy.learners.metric import MetricLearner, nearest_mean
+from quickstudy.learners.metric import MetricLearner, nearest_mean, shares_of_mean
 from quickstudy.tasks.task import Examples
 
 
@@ -19,6 +19,10 @@ class Prototypical(MetricLearner):
     >>> Prototypical(MLP(2, (8,))).adapt(support)(torch.zeros(4, 2)).shape
     torch.Size([4, 3])
     """
+
+    def contributions(self, support: Examples, query: Tensor) -> Tensor:
+        """Of logits; see ``shares_of_mean``."""
+        return shares_of_mean(support, query)
 
     def compare(self, support: Examples, query: Tensor) -> Tensor:
         """Minus the squared distance of each query to each prototype."""

@@ -48,6 +48,13 @@ class Siamese(MetricLearner):
         """The logit of the most similar support example of each class."""
         return most_similar(self.pairs(query[:, None], support.x), support.y)
 
+    def contributions(self, support: Examples, query: Tensor) -> Tensor:
+        """Of logits: the most similar example of a class is all of it."""
+        similarity = self.pairs(query[:, None], support.x)
+        best = (self.compare(support, query) @ support.y.T == similarity).to(similarity)
+        of_class = support.y @ support.y.T
+        return similarity * best / (best @ of_class).clamp(min=1)
+
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Binary cross-entropy over all pairs of a query and a support example."""
         target = query_y @ support.y.T

@@ -7,8 +7,8 @@ from .estimators import FewShotClassifier as FewShotClassifier
 from .estimators import FewShotRegressor as FewShotRegressor
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
-from .explain import Explanation as Explanation
-from .explain import explain as explain
+from .explanation import Explanation as Explanation
+from .explanation import explain as explain
 from .inner import Adam as Adam
 from .inner import LearnedRates as LearnedRates
 from .inner import Sgd as Sgd
@@ -40,6 +40,7 @@ from .nets import NETS as NETS
 from .nets import BatchNorm as BatchNorm
 from .nets import Conv4 as Conv4
 from .nets import Identity as Identity
+from .nets import Residual as Residual
 from .nets import ResNet12 as ResNet12
 from .nets import apply as apply
 from .tasks.dataset import ClassDataset as ClassDataset
@@ -58,5 +59,9 @@ from .tasks.splits import Splits as Splits
 from .tasks.splits import split_classes as split_classes
 from .tasks.task import Examples as Examples
 from .tasks.task import Task as Task
+from .tasks.text import clinc150 as clinc150
+from .tasks.text import embedded as embedded
+from .tasks.text import read_sentences as read_sentences
+from .tasks.text import sentence_encoder as sentence_encoder
 from .training import outer_loop as outer_loop
 from .training import train as train

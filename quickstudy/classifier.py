@@ -20,6 +20,7 @@ from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.task import Examples, one_hot
+from quickstudy.tasks.text import MINILM
 from quickstudy.tensors import pack, unpack
 
 _T = TypeVar("_T")
@@ -33,6 +34,7 @@ class Classifier:
         data: The examples to learn from, any number of each class, at least two classes.
         images: What images of files are brought to before they are classified.
         confidence: What the learner's answers are worth; plain softmax if None.
+        encoder: Name of what embeds sentences before they are classified (see ``quickstudy.sentence_encoder``).
 
     Raises:
         DataError: Fewer than two classes, or inputs that the learner's net does not take.
@@ -50,12 +52,13 @@ class Classifier:
         data: ClassDataset,
         images: ImageFormat | None = None,
         confidence: Confidence | None = None,
+        encoder: str | None = None,
     ) -> None:
         if data.n_classes < 2:
             raise DataError(f"{data.n_classes} class is no choice; give examples of at least two classes")
         # A copy: whatever becomes of the learner, the answers stay.
         self.learner, self.data, self.images = copy.deepcopy(learner).eval(), data, images
-        self.confidence = confidence
+        self.confidence, self.encoder = confidence, encoder
         self.labels = data.names
         self._adapt()
 
@@ -76,7 +79,7 @@ class Classifier:
         """A classifier that learned from more examples too, of classes known or new."""
         both = np.concatenate([np.array(one.names)[one.y.numpy()] for one in (self.data, data)])
         shown = ClassDataset.from_labels(torch.cat([self.data.x, data.x]), both)
-        return Classifier(self.learner, shown, self.images, self.confidence)
+        return Classifier(self.learner, shown, self.images, self.confidence, self.encoder)
 
     def forget(self, label: str) -> Classifier:
         """A classifier that never saw a class.
@@ -87,7 +90,7 @@ class Classifier:
         if label not in self.labels:
             raise SettingError(unknown("class", label, self.labels))
         rest = [i for i, name in enumerate(self.labels) if name != label]
-        return Classifier(self.learner, self.data.select(rest), self.images, self.confidence)
+        return Classifier(self.learner, self.data.select(rest), self.images, self.confidence, self.encoder)
 
     @property
     def _weight(self) -> Tensor:
@@ -153,7 +156,8 @@ class Classifier:
         folder = Path(folder)
         replace(folder / "support.safetensors", pack({"x": self.data.x, "y": self.data.y}))
         kept = {"images": self.images, "confidence": self.confidence}
-        save(self.learner, folder, labels=list(self.labels), **{name: one and vars(one) for name, one in kept.items()})
+        plain = {name: one and vars(one) for name, one in kept.items()}
+        save(self.learner, folder, labels=list(self.labels), encoder=self.encoder, **plain)
 
     @classmethod
     def load(cls, folder: Path | str) -> Classifier:
@@ -173,7 +177,7 @@ class Classifier:
         tensors = unpack(path, {"x": x, "y": (torch.int64, (-1,))})
         try:
             data = ClassDataset(tensors["x"], tensors["y"], tuple(labels))
-            return cls(learner, data, image_format(folder), confidence(folder))
+            return cls(learner, data, image_format(folder), confidence(folder), encoder_name(folder))
         except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
 
@@ -205,6 +209,19 @@ def confidence(folder: Path | str) -> Confidence | None:
         ModelError: The folder holds no model, or what it says of that is no calibration.
     """
     return _kept(folder, "confidence", Confidence, "calibrate again")
+
+
+def encoder_name(folder: Path | str) -> str | None:
+    """What embeds sentences for the model in a folder; None where it takes none.
+
+    Raises:
+        ModelError: The folder holds no model, or names something else than an encoder.
+    """
+    name = read_config(folder).get("encoder")
+    if name is not None and (not isinstance(name, str) or name != MINILM):
+        found = str(name)[:200]
+        raise ModelError(f"{locate(folder) / 'config.json'} says encoder = {found!r}, known is {MINILM}; train again")
+    return name
 
 
 def _kept(folder: Path | str, name: str, cls: type[_T], mend: str) -> _T | None:

@@ -24,7 +24,7 @@ from quickstudy.files import named, replace
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.model import build, load, locate, save
 from quickstudy.seal import seal
-from quickstudy.settings import HYPERPARAMETERS, Settings, complete
+from quickstudy.settings import HYPERPARAMETERS, TEXT, Settings, complete
 from quickstudy.tasks import sources
 from quickstudy.tasks.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
@@ -145,7 +145,9 @@ class Experiment:
             raise SettingError(
                 f"rotations = 'tasks' turns the classes of a task, and {s.algorithm} trains on none; use classes"
             )
-        if s.warp and (s.data == "sinusoid" or not episodic):
+        if s.rotations != "none" and s.data in TEXT:
+            raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
+        if s.warp and (s.data in (*TEXT, "sinusoid") or not episodic):
             raise SettingError("warp distorts the images of episodes, which there are none of here; leave it out")
         if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
             raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
@@ -193,8 +195,11 @@ class Experiment:
 
     def _net(self) -> dict[str, Any]:
         s = self.settings
-        if s.net == "mlp":
+        if s.data == "sinusoid":
             return {"name": "mlp", "in_features": 1}
+        if s.data in TEXT:
+            width = self._data().train.x.shape[1]
+            return {"name": s.net, "in_features": width} | ({"hidden": [s.width]} if s.net == "mlp" else {})
         net = {"name": s.net, **self._images(), "width": s.width}
         return net if s.net == "resnet12" else {**net, "pool": s.pool is not False}
 
@@ -221,7 +226,8 @@ class Experiment:
         if self.workers.rank:
             yield lambda p: 0
             return
-        images = vars(self.source.images) if self.source else None
+        source = self.source
+        kept = {"images": source.images and vars(source.images), "encoder": source.encoder} if source else {}
         with ExitStack() as stack:
             board = stack.enter_context(
                 _board(self, folder, state)
@@ -240,7 +246,7 @@ class Experiment:
                     os.fsync(metrics.fileno())
                     return metrics.tell()
                 if p.best:
-                    save(self.learner, folder, images=images)
+                    save(self.learner, folder, **kept)
                     seal(folder)
                 line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
                 if p.skipped:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from quickstudy.classifier import Classifier
-from quickstudy.explain import Explanation
+from quickstudy.explanation import Explanation
 
 _SHOWN = 24
 """Examples drawn on the page at most: the most alike."""
@@ -29,6 +29,7 @@ h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; } h2 { font-size: 
 p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .92rem; }
 img { image-rendering: pixelated; background: #000; border-radius: 6px; display: block; }
 .top { display: flex; gap: 1.5rem; flex-wrap: wrap; align-items: flex-start; }
+.asked { font-size: 1.25rem; margin: 0; max-width: 22rem; } .asked span { border-radius: 4px; padding: 0 .15em; }
 .top > div { flex: 1 1 20rem; } .pictures { display: flex; gap: 1rem; flex: 0 0 auto !important; }
 .pictures img { width: 9rem; height: 9rem; } figure { margin: 0; max-width: 9rem; }
 figcaption { overflow-wrap: anywhere; font-size: .85rem; color: var(--soft); }
@@ -46,7 +47,14 @@ svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .edge { str
 """
 
 
-def page(why: Explanation, classifier: Classifier, x: np.ndarray, name: str, heat: np.ndarray | None = None) -> str:
+def page(
+    why: Explanation,
+    classifier: Classifier,
+    x: np.ndarray,
+    name: str,
+    heat: np.ndarray | None = None,
+    spoken: list[tuple[str, float]] | None = None,
+) -> str:
     """The page, HTML.
 
     Args:
@@ -55,6 +63,7 @@ def page(why: Explanation, classifier: Classifier, x: np.ndarray, name: str, hea
         x: The input, (*input).
         name: Of the input, as people know it.
         heat: How much each pixel speaks for the answer, (height, width).
+        spoken: The words of a sentence, and how much each speaks for the answer.
     """
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -62,7 +71,7 @@ def page(why: Explanation, classifier: Classifier, x: np.ndarray, name: str, hea
 <div class="top"><div>
 <h1>{_headline(why)}</h1>
 {"".join(f"<p>{line}</p>" for line in _story(why))}
-</div><div class="pictures">{_pictures(why, x, name, heat)}</div></div>
+</div><div class="pictures">{_pictures(why, x, name, heat, spoken)}</div></div>
 <h2>How sure it is</h2>{_bars(why)}
 <h2>What it learned from</h2>
 <p class="soft">{_shares(why)}</p>
@@ -121,9 +130,23 @@ def _shares(why: Explanation) -> str:
     return told + " “Adds” is its part of the score of its own label, exactly; the label with the highest score wins."
 
 
-def _pictures(why: Explanation, x: np.ndarray, name: str, heat: np.ndarray | None) -> str:
+def _spoken(sentence: str, spoken: list[tuple[str, float]] | None) -> str:
+    """A sentence, its words the more coloured the more they matter."""
+    if not spoken:
+        return escape(sentence)
+    most = max(abs(lent) for _, lent in spoken) or 1
+    return " ".join(
+        f'<span style="background:color-mix(in srgb, var(--{"for" if lent > 0 else "against"}) '
+        f'{45 * abs(lent) / most:.0f}%, transparent)" title="{100 * lent:+.1f} %">{escape(word)}</span>'
+        for word, lent in spoken
+    )
+
+
+def _pictures(
+    why: Explanation, x: np.ndarray, name: str, heat: np.ndarray | None, spoken: list[tuple[str, float]] | None
+) -> str:
     if x.ndim != 3:
-        return ""
+        return f"<p class=asked>{_spoken(name, spoken)}</p>"
     shown = f'<figure><img src="{_png(_grey(x))}" alt=""><figcaption>{escape(name)}</figcaption></figure>'
     if heat is None:
         return shown

@@ -35,7 +35,9 @@ Algorithm = Literal[
     "simple-shot",
     "nearest-pixels",
 ]
-Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "sinusoid"]
+Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "clinc150", "text", "sinusoid"]
+TEXT = ("clinc150", "text")
+"""Data that are sentences, embedded."""
 
 
 def _number(value: Any) -> Any:
@@ -76,7 +78,9 @@ class Settings(BaseModel):
     train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
     train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
 
-    net: Literal["conv4", "resnet12", "mlp"] | None = Field(None, description="mlp for vectors, the others for images.")
+    net: Literal["conv4", "resnet12", "residual", "mlp"] | None = Field(
+        None, description="conv4 and resnet12 for images, residual for sentences, mlp for vectors."
+    )
     width: int = Field(64, ge=1, description="Filters of the first convolution.")
     pool: bool | None = Field(None, description="Halve conv4 by max pooling; if not, by a stride of 2.")
 
@@ -235,7 +239,7 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     settings = Settings.model_validate({**defaults, **given})
     n_query = settings.n_query
     follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
-    apt = ("mlp",) if settings.data == "sinusoid" else ("conv4", "resnet12")
+    apt = {"sinusoid": ("mlp",), **dict.fromkeys(TEXT, ("residual", "mlp"))}.get(settings.data, ("conv4", "resnet12"))
     if settings.net not in (None, *apt):
         raise SettingError(
             f"net {settings.net!r} does not take {settings.data}, only {' or '.join(apt)}; change net or data"
@@ -249,7 +253,7 @@ def choices(name: str) -> tuple[str, ...]:
     """The words that a setting takes; none where it takes numbers.
 
     >>> choices("net")
-    ('conv4', 'resnet12', 'mlp')
+    ('conv4', 'resnet12', 'residual', 'mlp')
     """
     kinds = get_args(Settings.model_fields[name].annotation)
     return tuple(word for kind in kinds for word in (get_args(kind) or (kind,)) if isinstance(word, str))

@@ -22,6 +22,7 @@ from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.images import ImageFormat, read_image
 from quickstudy.tasks.mini_imagenet import mini_imagenet
+from quickstudy.tasks.text import read_sentences
 from quickstudy.training.checkpoint import read, write
 
 
@@ -70,6 +71,8 @@ def checkpoint(folder: Path) -> None:
     write(folder / "step", {"learner": {"w": torch.zeros(3)}}, {"step": 1})
 
 
+SENTENCES = b'text,label\nwill it rain,weather\n"a table, please",food\n'
+LINES = b'{"text": "will it rain", "label": "weather"}\n{"text": "a table", "label": 3}\n'
 SETTINGS = b'algorithm = "maml"\nsteps = 7\ninner_lr = 0.5\npool = false\ndata_root = "there"\n'
 
 PARSERS = {
@@ -79,6 +82,8 @@ PARSERS = {
     "WebP": Parser("image", one("image", picture("WEBP")), lambda f: read_image(f / "image", ImageFormat())),
     "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, ImageFormat())),
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
+    "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),
+    "lines": Parser("all.jsonl", one("all.jsonl", LINES), lambda f: read_sentences(f / "all.jsonl")),
     "config": Parser("config.json", classifier, Classifier.load),
     "weights": Parser("model.safetensors", classifier, Classifier.load),
     "support": Parser("support.safetensors", classifier, Classifier.load),

@@ -27,7 +27,7 @@ LAYERS = [
     {"reproduce"},
     {"confidence"},
     {"classifier"},
-    {"estimators", "explain", "advice", "export"},
+    {"estimators", "explanation", "advice", "export"},
     {"page"},
     {"testing"},
     {"bench"},

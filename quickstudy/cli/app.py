@@ -109,11 +109,18 @@ def reproduce(
 @command
 def adapt(
     run: Run,
-    folder: Annotated[Path, typer.Argument(help="Images to learn from: one folder a class.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="What to learn from: images, one folder a class; or sentences, a CSV, JSONL or Parquet file with the "
+            "columns text and label.",
+            show_default=False,
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Learn the classes of a folder of images; any number of examples each."""
+    """Learn the classes of a folder of images or a file of sentences; any number of examples each."""
     from quickstudy.cli.classification import adapt
 
     adapt(run, folder, out, json)
@@ -122,7 +129,7 @@ def adapt(
 @command
 def predict(
     classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or WebP files.", show_default=False)],
+    inputs: Annotated[list[str], typer.Argument(help="PNG, JPEG or WebP files, or sentences.", show_default=False)],
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     coverage: Annotated[
@@ -132,16 +139,16 @@ def predict(
         float | None, typer.Option(help='Answer "none of these" where none fits, wrongly in this share of cases.')
     ] = None,
 ) -> None:
-    """Label images, with the probability of each label."""
+    """Label images or sentences, with the probability of each label."""
     from quickstudy.cli.classification import predict
 
-    predict(classifier, images, json, csv, coverage, false_alarms)
+    predict(classifier, inputs, json, csv, coverage, false_alarms)
 
 
 @command
 def explain(
     classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
-    image: Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP file.", show_default=False)],
+    input: Annotated[str, typer.Argument(help="A PNG, JPEG or WebP file, or a sentence.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page that shows it (HTML).")] = None,
     pixels: Annotated[
         str | None, typer.Option(help="Also which pixels mattered, by occlusion or integrated-gradients (captum).")
@@ -151,7 +158,7 @@ def explain(
     """Why this answer: which examples it rests on, and what it would have been without them."""
     from quickstudy.cli.explanation import explain
 
-    explain(classifier, image, out, pixels, json)  # type: ignore[arg-type]  # checked there
+    explain(classifier, input, out, pixels, json)  # type: ignore[arg-type]  # checked there
 
 
 @command

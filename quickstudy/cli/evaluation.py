@@ -117,7 +117,7 @@ def _kept(record: dict[str, Any], out: Path | None, as_json: bool) -> bool:
 
 def _check_images(experiment: Experiment, run: Path) -> None:
     images = read_config(run).get("images")
-    there = vars(experiment.source.images) if experiment.source else None
+    there = vars(experiment.source.images) if experiment.source and experiment.source.images else None
     if images != there:
         raise DataError(
             f"{experiment.settings.data} gives {there}, but the run was trained on {images}; choose other data"

@@ -29,6 +29,8 @@ _ABOUT = {
     "digits": "real handwritten digits, all for testing",
     "folders": "your own images, a folder a class (--data-root)",
     "mini-imagenet": "100 classes of photographs, 84x84 (--data-root)",
+    "clinc150": "sentences of 150 intents in 10 domains, embedded; download it",
+    "text": "your own sentences with labels: a CSV, JSONL or Parquet file of text and label",
     "sinusoid": "regression on sine waves",
 }
 

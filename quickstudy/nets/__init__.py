@@ -4,9 +4,21 @@ from quickstudy.nets.conv4 import Conv4
 from quickstudy.nets.identity import Identity
 from quickstudy.nets.mlp import MLP
 from quickstudy.nets.norm import BatchNorm, apply, record_population
+from quickstudy.nets.residual import Residual
 from quickstudy.nets.resnet12 import ResNet12
 from quickstudy.nets.shape import input_shape
 
-NETS = {"conv4": Conv4, "resnet12": ResNet12, "mlp": MLP, "identity": Identity}
+NETS = {"conv4": Conv4, "resnet12": ResNet12, "mlp": MLP, "identity": Identity, "residual": Residual}
 
-__all__ = ["MLP", "NETS", "BatchNorm", "Conv4", "Identity", "ResNet12", "apply", "input_shape", "record_population"]
+__all__ = [
+    "MLP",
+    "NETS",
+    "BatchNorm",
+    "Conv4",
+    "Identity",
+    "ResNet12",
+    "Residual",
+    "apply",
+    "input_shape",
+    "record_population",
+]

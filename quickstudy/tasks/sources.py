@@ -13,13 +13,15 @@ from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.omniglot import OmniglotSplit, omniglot
 from quickstudy.tasks.splits import Splits
+from quickstudy.tasks.text import MINILM, clinc150, sentences
 
 
 class Source(NamedTuple):
-    """Splits of classes, and what their images look like."""
+    """Splits of classes, and what their images look like, or what embedded their sentences."""
 
     splits: Splits
-    images: ImageFormat
+    images: ImageFormat | None
+    encoder: str | None = None
 
 
 def load(
@@ -35,12 +37,13 @@ def load(
     """The train, validation and test classes of a source.
 
     Args:
-        name: "glyphs", "omniglot", "digits" (all ten classes are test), "folders" or "mini-imagenet".
+        name: "glyphs", "omniglot", "digits" (all ten classes are test), "folders", "mini-imagenet", "clinc150" or
+            "text".
         root: Folder of the data, for those that read files; the cache folder if None.
         split: Of Omniglot.
         images: Format that "folders" are read in.
         glyph_classes: Classes of glyphs to train on.
-        download: Fetch what is missing, where that is allowed (Omniglot).
+        download: Fetch what is missing, where that is allowed (Omniglot, CLINC150).
         seed: Of what is drawn or shuffled.
 
     Raises:
@@ -56,6 +59,10 @@ def load(
         return Source(folders(root, images, seed=seed), images)
     if name == "omniglot":
         return Source(omniglot(root, split=split, download=download, seed=seed), ImageFormat())
+    if name == "clinc150":
+        return Source(clinc150(root, download=download), None, MINILM)
+    if name == "text":
+        return Source(sentences(root, seed=seed), None, MINILM)
     if name == "mini-imagenet":
         return Source(mini_imagenet(root), ImageFormat(channels=3, size=84, ink=False))
     if name == "digits":

@@ -151,7 +151,7 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was not trained on images" in refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "was trained on neither images nor sentences" in refused("adapt", sinusoid, pictures, "-o", "out")
     assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 

@@ -9,7 +9,7 @@ import torch
 
 from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
 from quickstudy.errors import DataError, SettingError
-from quickstudy.explain import pixels, words
+from quickstudy.explanation import pixels, words
 from quickstudy.learners import LEARNERS, Matching, Siamese
 from quickstudy.model import build
 from quickstudy.page import page

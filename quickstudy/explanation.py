@@ -190,6 +190,13 @@ def words(probability: Any, sentence: str) -> list[tuple[str, float]]:
     return [(word, float(whole) - float(less)) for word, less in zip(parts, rest, strict=True)]
 
 
+def left_out(classifier: Classifier, i: int, x: Tensor) -> np.ndarray:
+    """Probabilities of inputs (n, *input) by the classifier without its example ``i``, (n, n_labels)."""
+    rest, learner = _without(classifier.support, i), classifier.learner
+    with torch.no_grad():
+        return classifier.probabilities(learner.adapt(rest)(x), rest).numpy()
+
+
 def _without(support: Examples, i: int) -> Examples:
     keep = torch.arange(len(support.x), device=support.x.device) != i
     return Examples(support.x[keep], support.y[keep])

@@ -162,6 +162,32 @@ def explain(
 
 
 @command
+def check(
+    folder: Annotated[Path, typer.Argument(help="Images: one folder a class.", show_default=False)],
+    model: Annotated[Path, typer.Option(help="Whose eyes to look through: a run, or a name.")] = Path("glyphs-proto"),
+    unlabelled: Annotated[Path | None, typer.Option(help="Folder of images: which to label next?")] = None,
+    n: Annotated[int, typer.Option(min=1, help="How many of them to name.")] = 5,
+    json: Json = False,
+) -> None:
+    """What is wrong with a folder of images: copies, wrong labels, classes that are few or alike."""
+    from quickstudy.cli.advice import check
+
+    check(folder, model, unlabelled, n, json)
+
+
+@command
+def export(
+    model: Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Write a run's encoder, or a classifier, as ONNX for other programs; checked with onnxruntime."""
+    from quickstudy.cli.export import export
+
+    export(model, out, json)
+
+
+@command
 def calibrate(
     run: Run,
     n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,

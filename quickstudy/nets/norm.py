@@ -78,11 +78,13 @@ class BatchNorm(nn.Module):
             weight: Of the convolution, (width, channels, 3, 3).
         """
         source = _statistics.get()
+        if source == "population":  # nothing to measure: the norm is folded into the convolution
+            scale = self.weight * torch.rsqrt(self.var + self.eps)
+            folded = weight * scale.view(-1, 1, 1, 1)
+            return F.max_pool2d(F.conv2d(x, folded, self.bias - self.mean * scale, padding=1), 2)
         rows = source if isinstance(source, int) else len(x)
         mean, var, pooled = conv_moments_and_pool(x, weight, self.weight.detach(), rows)
-        if source == "population":
-            mean, var = self.mean, self.var
-        elif source == "record":
+        if source == "record":
             self.mean.copy_(mean)
             self.var.copy_(var)
         scale = self.weight * torch.rsqrt(var + self.eps)

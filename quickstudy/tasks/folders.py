@@ -83,7 +83,7 @@ def read_folder(path: Path, format: ImageFormat) -> ClassDataset:
     >>> data.names, data.x.shape
     (('cats',), torch.Size([1, 1, 28, 28]))
     """
-    return read_classes(_find_classes(Path(path)), format)
+    return read_classes(find_classes(Path(path)), format)
 
 
 def read_classes(files: Mapping[str, Sequence[Path]], format: ImageFormat) -> ClassDataset:
@@ -113,7 +113,7 @@ def _read_splits(path: Path, found: list[list[Path]], format: ImageFormat) -> Sp
                 f"{str(path)!r} has {len(places) or 'no'} folders for {names[0]}, but has other splits; "
                 f"give it one, named {' or '.join(names)}"
             )
-        classes.append(_find_classes(places[0]))
+        classes.append(find_classes(places[0]))
         for name in classes[-1]:
             if name in of:
                 raise DataError(
@@ -124,8 +124,14 @@ def _read_splits(path: Path, found: list[list[Path]], format: ImageFormat) -> Sp
     return Splits(*(read_classes(files, format) for files in classes))
 
 
-def _find_classes(path: Path) -> dict[str, list[Path]]:
-    """The images of each class by its name."""
+def find_classes(path: Path) -> dict[str, list[Path]]:
+    """The image files of each class by its name, as ``read_folder`` finds them.
+
+    >>> find_classes(Path("nowhere"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.DataError: folder 'nowhere' cannot be read: ...
+    """
     images, places = _listing(path)
     if images:
         raise DataError(f"{str(images[0])!r} lies in no class folder; {_LAYOUT}")
@@ -142,6 +148,20 @@ def _find_classes(path: Path) -> dict[str, list[Path]]:
                 raise DataError(f"class folder {str(folder)!r} holds no images; fill or remove it: {_LAYOUT}")
             classes[folder.relative_to(path).as_posix()] = images
     return classes
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images that lie in a folder itself, sorted.
+
+    Raises:
+        DataError: The folder cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     image_files(Path(name))
+    []
+    """
+    return _listing(Path(folder))[0]
 
 
 def _listing(folder: Path) -> tuple[list[Path], list[Path]]:

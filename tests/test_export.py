@@ -1,0 +1,60 @@
+"""What is exported answers as the model does, for any number of inputs, and knows its labels."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from quickstudy import MAML, Classifier, Conv4, Matching, NearestPixels, Prototypical, Siamese, load
+from quickstudy.classifier import confidence
+from quickstudy.errors import ModelError
+from quickstudy.tasks.glyphs import draw_glyphs
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+from quickstudy.export import export  # noqa: E402
+
+DATA = draw_glyphs(range(3), 4)
+
+
+def run(path, x):
+    session = onnxruntime.InferenceSession(path)
+    return session.run(None, {"x": x})[0], session.get_modelmeta().custom_metadata_map
+
+
+@pytest.mark.parametrize("learner", [Prototypical, Matching, Siamese])
+def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner):
+    torch.manual_seed(0)
+    few = Classifier(learner(Conv4(width=8)), DATA, confidence=confidence("glyphs-proto"))
+    assert export(few, tmp_path / "few.onnx") <= 1e-5
+    for n in (1, 12):
+        x = DATA.x[:n].float() / 255
+        found, about = run(tmp_path / "few.onnx", x.numpy())
+        np.testing.assert_allclose(found, few.predict_proba(DATA.x[:n]), atol=1e-5)
+    assert json.loads(about["labels"]) == list(DATA.names)
+    assert json.loads(about["input"]) == [1, 28, 28]
+
+
+def test_an_encoder_embeds_elsewhere_as_here(tmp_path, cli):
+    done = cli("export", "glyphs-proto", "-o", str(tmp_path / "net.onnx"), "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["difference"] <= 1e-5
+    few = Classifier(load("glyphs-proto"), DATA)
+    x = DATA.x.float() / 255
+    found, _ = run(tmp_path / "net.onnx", x.numpy())
+    np.testing.assert_allclose(found, few.embed(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (Classifier(MAML(Conv4(width=4, pool=False), 3, inner_lr=0.1), DATA), "MAML adapts weights to its examples"),
+        (NearestPixels(1, 28), "NearestPixels has no net"),
+    ],
+)
+def test_what_cannot_be_exported_is_told(tmp_path, model, says):
+    with pytest.raises(ModelError, match=says):
+        export(model, tmp_path / "no.onnx")
+    assert not list(tmp_path.iterdir())

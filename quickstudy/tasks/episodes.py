@@ -121,7 +121,7 @@ class Episodes:
             for k in (1, 2, 3):
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
         x = as_float(x)
-        if self.warp:
+        if self.warp and x.numel():  # affine_grid refuses zero images, and Reptile's tasks have no query
             x = warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
         return Examples(x, one_hot(torch.from_numpy(position).to(x.device), self.n_way))
 

@@ -242,3 +242,8 @@ def test_what_cannot_be_drawn_is_refused_in_one_line_with_its_numbers(ask, error
         Episodes(numbered([6, 4, 9]), **ask)
     assert "\n" not in str(caught.value)
     assert all(words in str(caught.value) for words in says)
+
+
+def test_a_task_without_queries_can_be_warped():
+    data = ClassDataset.from_labels(glyphs()[:1].mul(255).byte().repeat(4, 1, 1, 1), list("aabb"))
+    assert Episodes(data, 2, 2, 0, warp=True).sample(0, 1).query.x.shape == (1, 0, 1, 28, 28)

@@ -1,0 +1,160 @@
+"""Every learner on equal terms: one net, one source of tasks, one budget of one core's time, tests on new classes.
+
+Trained on Omniglot's background alphabets (rotations as classes) or on glyphs, validated on classes of the same source,
+and tested where no class was seen: Omniglot's evaluation alphabets, glyphs and digits. What is there is left alone:
+
+python benchmarks/leaderboard.py --data-root data/omniglot --minutes 30 --out results/leaderboard maml reptile ...
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from quickstudy import Episodes, evaluate
+from quickstudy.confidence import answers, calibrate, calibration_error
+from quickstudy.experiment import Experiment, provenance
+from quickstudy.model import load
+from quickstudy.settings import complete
+from quickstudy.tasks import sources
+
+# Gradient learners learn fastest here from one large task a step, with heads from zero and a pooled net, as all have.
+_LARGE = {"train_way": 20, "train_query": 2, "tasks_per_step": 1, "outer_lr": 0.002}
+_MAML = {**_LARGE, "inner_lr": 0.05}
+RECIPES = {
+    "maml": {**_MAML, "test_steps": 5},
+    "anil": {**_LARGE, "test_steps": 5},
+    "meta-sgd": _LARGE,
+    "maml++": {**_MAML, "inner_steps": 3},
+    "imaml": {**_MAML, "inner_steps": 5},
+    "proto-maml": _LARGE,
+    "reptile": {
+        "train_way": 20,
+        "train_shot": 5,
+        "inner_rule": "sgd",
+        "inner_lr": 0.03,
+        "inner_batch": 20,
+        "test_steps": 5,
+        "tasks_per_step": 1,
+        "optimizer": "adam",
+        "outer_lr": 0.002,
+        "schedule": "cosine",
+    },
+    "siamese": {"train_way": 40, "train_query": 3},
+}
+"""What differs from the presets; each was found on validation classes."""
+CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
+SHOTS, WAYS = (1, 2, 5, 10, 15, 19), (2, 5, 10, 20, 40, 64)
+CHECKS = 5
+"""Validations of a training."""
+
+
+def settings_of(algorithm, data, data_root, seed):
+    given = {"algorithm": algorithm, "data": data, "seed": seed, "threads": 1, "validation_tasks": 60}
+    if data == "omniglot":
+        given |= {"data_root": data_root, "rotations": "classes"}
+    elif algorithm != "nearest-pixels":
+        given |= {"glyph_classes": 3000}
+    return complete(given | ({} if algorithm == "nearest-pixels" else {"pool": True}) | RECIPES.get(algorithm, {}))
+
+
+def step_seconds(settings):
+    """Seconds of processor time that a step takes; others on the machine do not count."""
+    trial = Experiment(settings.model_copy(update={"steps": 15, "validate_every": 10**9}))
+    taken = [time.process_time() for _ in trial.train()]
+    return (taken[-1] - taken[4]) / 10
+
+
+def train(settings, minutes, folder):
+    """Train for as many steps as fit, the rate falling to 0; validation accuracy against seconds of training."""
+    steps = max(CHECKS, int(60 * minutes / step_seconds(settings)))
+    settings = settings.model_copy(update={"steps": steps, "validate_every": steps // CHECKS})
+    curve, spent, last = [], 0.0, time.process_time()
+    for p in Experiment(settings).train(folder):
+        now = time.process_time()
+        if p.validation is None:  # a validation's time is not training
+            spent += now - last
+        else:
+            curve.append({"seconds": round(spent, 1), "step": p.step, "accuracy": p.validation.mean})
+        last = now
+    return {"settings": settings.model_dump(mode="json"), "seconds": round(spent, 1), "curve": curve}
+
+
+def accuracy(learner, data, n_way, n_shot, n_tasks, **how):
+    n_query = min(15 if n_way <= 5 else 5, int(data.counts.min()) - n_shot)
+    tasks = Episodes(data, n_way, n_shot, n_query, split="test")
+    return {"n_way": n_way, "n_shot": n_shot, **evaluate(learner, tasks, n_tasks=n_tasks, **how).summary()}
+
+
+def believed(learner, validation, test, n_tasks):
+    """Calibration error on test tasks, plain and by the temperature that validation tasks gave."""
+    told = calibrate(learner, Episodes(validation, 5, 1, 15, split="validation"), 5, 1, n_tasks=n_tasks).confidence
+    logits, right = answers(learner, Episodes(test, 5, 1, 15, split="test"), range(n_tasks))
+    errors = {"plain": calibration_error(logits.softmax(1), right)}
+    return errors | {"calibrated": calibration_error((logits / told.scale(1)).softmax(1), right), "n_tasks": n_tasks}
+
+
+def measure(learner, splits, tests, trained_on, n_tasks):
+    """Tables and curves; of twenty ways a third of the tasks, of curves a sixth."""
+    at_home, third, sixth = tests[trained_on], n_tasks // 3, n_tasks // 6
+    record = {
+        "cells": [
+            accuracy(learner, at_home, *cell, n_tasks if cell[0] == 5 else third, transductive=transductive)
+            for cell in CELLS
+            for transductive in (False, True)
+        ],
+        "elsewhere": [
+            {"data": name, **accuracy(learner, data, 5, shot, n_tasks, transductive=False)}
+            for name, data in tests.items()
+            if name != trained_on
+            for shot in (1, 5)
+        ],
+    }
+    if trained_on == "omniglot":
+        record["shots"] = [accuracy(learner, at_home, 5, k, sixth, transductive=False) for k in SHOTS]
+        record["ways"] = [accuracy(learner, at_home, n, 1, sixth, transductive=False) for n in WAYS]
+        record["calibration_error"] = believed(learner, splits.validation, at_home, sixth)
+    return record
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("algorithms", nargs="+")
+    parser.add_argument("--train-on", choices=("omniglot", "glyphs"), default="omniglot")
+    parser.add_argument("--data-root", type=Path, help="of Omniglot")
+    parser.add_argument("--minutes", type=float, default=30, help="of one core, for training")
+    parser.add_argument("--n-tasks", type=int, default=600)
+    parser.add_argument("--runs", type=Path, default=Path("runs/leaderboard"))
+    parser.add_argument("--out", type=Path, default=Path("results/leaderboard"))
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    tests = {
+        name: sources.load(name, args.data_root if name == "omniglot" else None).splits
+        for name in ("omniglot", "glyphs", "digits")
+    }
+    for algorithm in args.algorithms:
+        path = args.out / f"{algorithm}-on-{args.train_on}.json"
+        if path.exists():
+            continue
+        folder = args.runs / path.stem
+        training = train(settings_of(algorithm, args.train_on, args.data_root, args.seed), args.minutes, folder)
+        splits = {name: found.test for name, found in tests.items()}
+        record = {
+            "algorithm": algorithm,
+            "trained_on": args.train_on,
+            "minutes": args.minutes,
+            **measure(load(folder), tests[args.train_on], splits, args.train_on, args.n_tasks),
+            "training": training,
+            **provenance(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=1) + "\n")
+        first, fifth = record["cells"][0], record["cells"][2]
+        print(f"{path.stem}: {100 * first['mean']:.2f}, {100 * fifth['mean']:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

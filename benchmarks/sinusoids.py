@@ -1,0 +1,76 @@
+"""Sinusoid regression: error after 0 to 10 inner steps from 5, 10 and 20 points, inside and outside the training range.
+
+MAML is trained at 10 points by Finn's protocol, with two inner rates, and Reptile by Nichol's; ten minutes of one core.
+
+python benchmarks/sinusoids.py --json results/sinusoid/curves.json
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import torch
+
+from quickstudy import evaluate
+from quickstudy.experiment import Experiment, provenance
+from quickstudy.settings import complete
+from quickstudy.tasks.sinusoid import Sinusoid
+
+LEARNERS = {
+    "MAML, inner rate 0.001": {"algorithm": "maml", "inner_lr": 0.001, "steps": 70_000},
+    "MAML, inner rate 0.01": {"algorithm": "maml", "inner_lr": 0.01, "steps": 70_000},
+    "Reptile": {"algorithm": "reptile", "steps": 30_000, "schedule": "linear"},
+}
+RANGES = {
+    "as trained": {},
+    "amplitudes 5 to 10": {"amplitude": (5.0, 10.0)},
+    "phases pi to 2 pi": {"phase": (math.pi, 2 * math.pi)},
+}
+DIVERGED = 100.0
+"""Squared error beyond which a task counts as diverged: the largest target's square is 25 in the training range."""
+
+
+def curves(learner, n_tasks):
+    rows = []
+    for where, ranges in RANGES.items():
+        for n_shot in (5, 10, 20):
+            tasks = Sinusoid(n_shot, 50, seed=0, split="test", **ranges)
+            for steps in range(11):
+                learner.test_steps = steps
+                found = evaluate(learner, tasks, n_tasks=n_tasks)
+                diverged = sum(not value < DIVERGED for value in found.values) / n_tasks
+                rows.append(
+                    {"range": where, "n_shot": n_shot, "test_steps": steps, **found.summary(), "diverged": diverged}
+                )
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n-tasks", type=int, default=2000)
+    parser.add_argument("--steps", type=int, help="of each training; the papers' if not given")
+    parser.add_argument("--json", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    learners = {}
+    for name, given in LEARNERS.items():
+        given = given | ({"steps": args.steps} if args.steps else {})
+        schedule = {"schedule": given.get("schedule", "constant")}
+        settings = complete({"data": "sinusoid", "validate_every": 10**9, **given, **schedule})
+        untrained, experiment = Experiment(settings).learner, Experiment(settings)
+        for p in experiment.train():
+            seconds = p.seconds
+        print(f"{name}: {p.step} steps, {seconds:.0f} s", flush=True)
+        learners[name] = {
+            "settings": settings.model_dump(mode="json"),
+            "seconds": round(seconds, 1),
+            "rows": curves(experiment.learner, args.n_tasks),
+            "untrained": curves(untrained, args.n_tasks // 10),
+        }
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps({"learners": learners, **provenance()}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -272,6 +272,8 @@ def main() -> None:
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="quickstudy", standalone_mode=False)
         sys.stdout.flush()
+    except SystemExit as error:  # of other processes, or for them
+        code = error.code
     except QuickstudyError as error:
         code = _fail(str(error), error.exit_code)
     except _UsageError as error:
@@ -285,6 +287,11 @@ def main() -> None:
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         code = _fail(f"a fault of quickstudy's own, please report what --debug shows: {reason}", 1)
+    if "RANK" in os.environ:
+        # A worker. Python would end gloo's threads in the middle of a C++ call, which now and then aborts the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
     sys.exit(code)
 
 

@@ -116,7 +116,8 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback(sinusoid):
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err.strip()) == (130, "", "")
+    # A shell says 130 of both: where the signal meets an import, Python ends itself by it although it was handled.
+    assert (process.returncode, out, err.strip()) in [(130, "", ""), (-signal.SIGINT, "", "")]
 
 
 def _maps_torch(pid: int) -> bool:

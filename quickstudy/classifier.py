@@ -19,6 +19,7 @@ from quickstudy.nets import apply, input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.tables import TableFormat
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.tasks.text import MINILM
 from quickstudy.tensors import pack, unpack
@@ -35,6 +36,7 @@ class Classifier:
         images: What images of files are brought to before they are classified.
         confidence: What the learner's answers are worth; plain softmax if None.
         encoder: Name of what embeds sentences before they are classified (see ``quickstudy.sentence_encoder``).
+        table: How rows of tables become vectors before they are classified.
 
     Raises:
         DataError: Fewer than two classes, or inputs that the learner's net does not take.
@@ -53,12 +55,13 @@ class Classifier:
         images: ImageFormat | None = None,
         confidence: Confidence | None = None,
         encoder: str | None = None,
+        table: TableFormat | None = None,
     ) -> None:
         if data.n_classes < 2:
             raise DataError(f"{data.n_classes} class is no choice; give examples of at least two classes")
         # A copy: whatever becomes of the learner, the answers stay.
         self.learner, self.data, self.images = copy.deepcopy(learner).eval(), data, images
-        self.confidence, self.encoder = confidence, encoder
+        self.confidence, self.encoder, self.table = confidence, encoder, table
         self.labels = data.names
         self._adapt()
 
@@ -79,7 +82,7 @@ class Classifier:
         """A classifier that learned from more examples too, of classes known or new."""
         both = np.concatenate([np.array(one.names)[one.y.numpy()] for one in (self.data, data)])
         shown = ClassDataset.from_labels(torch.cat([self.data.x, data.x]), both)
-        return Classifier(self.learner, shown, self.images, self.confidence, self.encoder)
+        return self._shown(shown)
 
     def forget(self, label: str) -> Classifier:
         """A classifier that never saw a class.
@@ -90,7 +93,10 @@ class Classifier:
         if label not in self.labels:
             raise SettingError(unknown("class", label, self.labels))
         rest = [i for i, name in enumerate(self.labels) if name != label]
-        return Classifier(self.learner, self.data.select(rest), self.images, self.confidence, self.encoder)
+        return self._shown(self.data.select(rest))
+
+    def _shown(self, data: ClassDataset) -> Classifier:
+        return Classifier(self.learner, data, self.images, self.confidence, self.encoder, self.table)
 
     @property
     def _weight(self) -> Tensor:
@@ -155,7 +161,7 @@ class Classifier:
         """Write learner, labels and support examples to a folder, as data."""
         folder = Path(folder)
         replace(folder / "support.safetensors", pack({"x": self.data.x, "y": self.data.y}))
-        kept = {"images": self.images, "confidence": self.confidence}
+        kept = {"images": self.images, "confidence": self.confidence, "table": self.table}
         plain = {name: one and vars(one) for name, one in kept.items()}
         save(self.learner, folder, labels=list(self.labels), encoder=self.encoder, **plain)
 
@@ -177,7 +183,9 @@ class Classifier:
         tensors = unpack(path, {"x": x, "y": (torch.int64, (-1,))})
         try:
             data = ClassDataset(tensors["x"], tensors["y"], tuple(labels))
-            return cls(learner, data, image_format(folder), confidence(folder), encoder_name(folder))
+            return cls(
+                learner, data, image_format(folder), confidence(folder), encoder_name(folder), table_format(folder)
+            )
         except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
 
@@ -200,6 +208,15 @@ def image_format(folder: Path | str) -> ImageFormat | None:
         ModelError: The folder holds no model, or its format is none.
     """
     return _kept(folder, "images", ImageFormat, "train again")
+
+
+def table_format(folder: Path | str) -> TableFormat | None:
+    """How rows of tables become vectors for the model in a folder; None where it takes none.
+
+    Raises:
+        ModelError: The folder holds no model, or its format is none.
+    """
+    return _kept(folder, "table", TableFormat, "train again")
 
 
 def confidence(folder: Path | str) -> Confidence | None:

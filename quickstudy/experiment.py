@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import is_dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ from quickstudy.files import named, replace
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.model import build, load, locate, save
 from quickstudy.seal import seal
-from quickstudy.settings import HYPERPARAMETERS, TEXT, Settings, complete
+from quickstudy.settings import HYPERPARAMETERS, VECTORS, Settings, complete
 from quickstudy.tasks import sources
 from quickstudy.tasks.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
@@ -145,9 +146,9 @@ class Experiment:
             raise SettingError(
                 f"rotations = 'tasks' turns the classes of a task, and {s.algorithm} trains on none; use classes"
             )
-        if s.rotations != "none" and s.data in TEXT:
+        if s.rotations != "none" and s.data in VECTORS:
             raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
-        if s.warp and (s.data in (*TEXT, "sinusoid") or not episodic):
+        if s.warp and (s.data in (*VECTORS, "sinusoid") or not episodic):
             raise SettingError("warp distorts the images of episodes, which there are none of here; leave it out")
         if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
             raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
@@ -163,7 +164,7 @@ class Experiment:
         data = data.to(self.device)
         if not episodic:
             return Batches(data, s.batch_size or 128, seed=s.seed)
-        way, shot, query = s.train_way or s.n_way, s.train_shot or s.n_shot, s.train_query
+        way, shot, query = min(s.train_way or s.n_way, data.n_classes), s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
         if query == 0 and s.algorithm != "reptile":
             raise SettingError(
@@ -197,7 +198,7 @@ class Experiment:
         s = self.settings
         if s.data == "sinusoid":
             return {"name": "mlp", "in_features": 1}
-        if s.data in TEXT:
+        if s.data in VECTORS:
             width = self._data().train.x.shape[1]
             return {"name": s.net, "in_features": width} | ({"hidden": [s.width]} if s.net == "mlp" else {})
         net = {"name": s.net, **self._images(), "width": s.width}
@@ -227,7 +228,8 @@ class Experiment:
             yield lambda p: 0
             return
         source = self.source
-        kept = {"images": source.images and vars(source.images), "encoder": source.encoder} if source else {}
+        kept: dict[str, Any] = source._asdict() if source else {}
+        kept = {name: vars(one) if is_dataclass(one) else one for name, one in kept.items() if name != "splits"}
         with ExitStack() as stack:
             board = stack.enter_context(
                 _board(self, folder, state)

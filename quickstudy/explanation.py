@@ -190,6 +190,20 @@ def words(probability: Any, sentence: str) -> list[tuple[str, float]]:
     return [(word, float(whole) - float(less)) for word, less in zip(parts, rest, strict=True)]
 
 
+def columns(classifier: Classifier, x: Tensor) -> list[tuple[str, float]]:
+    """How much each column of a row speaks for the answer: the probability that it has less were the column unknown.
+
+    Args:
+        classifier: Of rows of tables.
+        x: The row, (n_features,).
+    """
+    features = np.array(classifier.table.features if classifier.table else [])
+    names = list(dict.fromkeys(features.tolist()))
+    unknown = torch.stack([x, *(x.masked_fill(torch.from_numpy(features == name), 0) for name in names)])
+    whole, *rest = classifier.predict_proba(unknown)
+    return [(name, float((whole - less)[whole.argmax()])) for name, less in zip(names, rest, strict=True)]
+
+
 def left_out(classifier: Classifier, i: int, x: Tensor) -> np.ndarray:
     """Probabilities of inputs (n, *input) by the classifier without its example ``i``, (n, n_labels)."""
     rest, learner = _without(classifier.support, i), classifier.learner

@@ -35,9 +35,11 @@ Algorithm = Literal[
     "simple-shot",
     "nearest-pixels",
 ]
-Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "clinc150", "text", "sinusoid"]
+Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "clinc150", "text", "table", "sinusoid"]
 TEXT = ("clinc150", "text")
 """Data that are sentences, embedded."""
+VECTORS = (*TEXT, "table")
+"""Data that are no images."""
 
 
 def _number(value: Any) -> Any:
@@ -74,12 +76,12 @@ class Settings(BaseModel):
     n_way: int = Field(5, ge=1, description="Classes of a validation or test task.")
     n_shot: int = Field(1, ge=1, description="Support examples a class.")
     n_query: int = Field(15, ge=1, description="Query examples a class.")
-    train_way: int | None = Field(None, ge=1, description="Classes of a training task; n_way if not set.")
+    train_way: int | None = Field(None, ge=1, description="Classes of a training task, at most all; n_way if not set.")
     train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
     train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
 
     net: Literal["conv4", "resnet12", "residual", "mlp"] | None = Field(
-        None, description="conv4 and resnet12 for images, residual for sentences, mlp for vectors."
+        None, description="conv4 and resnet12 for images, residual for sentences, mlp for tables."
     )
     width: int = Field(64, ge=1, description="Filters of the first convolution.")
     pool: bool | None = Field(None, description="Halve conv4 by max pooling; if not, by a stride of 2.")
@@ -239,7 +241,9 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     settings = Settings.model_validate({**defaults, **given})
     n_query = settings.n_query
     follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
-    apt = {"sinusoid": ("mlp",), **dict.fromkeys(TEXT, ("residual", "mlp"))}.get(settings.data, ("conv4", "resnet12"))
+    apt = {"sinusoid": ("mlp",), "table": ("mlp",), **dict.fromkeys(TEXT, ("residual", "mlp"))}.get(
+        settings.data, ("conv4", "resnet12")
+    )
     if settings.net not in (None, *apt):
         raise SettingError(
             f"net {settings.net!r} does not take {settings.data}, only {' or '.join(apt)}; change net or data"

@@ -22,6 +22,7 @@ from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.images import ImageFormat, read_image
 from quickstudy.tasks.mini_imagenet import mini_imagenet
+from quickstudy.tasks.tables import TableFormat, table
 from quickstudy.tasks.text import read_sentences
 from quickstudy.training.checkpoint import read, write
 
@@ -73,6 +74,7 @@ def checkpoint(folder: Path) -> None:
 
 SENTENCES = b'text,label\nwill it rain,weather\n"a table, please",food\n'
 LINES = b'{"text": "will it rain", "label": "weather"}\n{"text": "a table", "label": 3}\n'
+ROWS = b"a,b,label\n1.5,x,one\n-2e3,,two\n,y,three\n"
 SETTINGS = b'algorithm = "maml"\nsteps = 7\ninner_lr = 0.5\npool = false\ndata_root = "there"\n'
 
 PARSERS = {
@@ -84,6 +86,10 @@ PARSERS = {
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
     "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),
     "lines": Parser("all.jsonl", one("all.jsonl", LINES), lambda f: read_sentences(f / "all.jsonl")),
+    "rows": Parser("all.csv", one("all.csv", ROWS), lambda f: table(f / "all.csv")),
+    "row": Parser(
+        "all.csv", one("all.csv", ROWS), lambda f: TableFormat({"a": [1.0, 2.0]}, {"b": ["x"]}).read(f / "all.csv")
+    ),
     "config": Parser("config.json", classifier, Classifier.load),
     "weights": Parser("model.safetensors", classifier, Classifier.load),
     "support": Parser("support.safetensors", classifier, Classifier.load),

@@ -108,28 +108,34 @@ def reproduce(
 
 @command
 def adapt(
-    run: Run,
-    folder: Annotated[
-        Path,
+    run: Annotated[
+        Path, typer.Argument(help="A run, a classifier that is to learn more, or a name such as glyphs-proto.")
+    ],
+    source: Annotated[
+        Path | None,
         typer.Argument(
-            help="What to learn from: images, one folder a class; or sentences, a CSV, JSONL or Parquet file with the "
-            "columns text and label.",
+            help="What to learn from: images, one folder a class; or a CSV, JSONL or Parquet file with the columns "
+            "text and label, or label and those of the run's table. Drawings may be the only argument: glyphs-proto "
+            "learns them.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Learn the classes of a folder of images or a file of sentences; any number of examples each."""
+    """Learn the classes of a folder of images, or a file of sentences or rows; any number of examples each."""
     from quickstudy.cli.classification import adapt
 
-    adapt(run, folder, out, json)
+    adapt(*((Path("glyphs-proto"), run) if source is None else (run, source)), out, json)
 
 
 @command
 def predict(
     classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
-    inputs: Annotated[list[str], typer.Argument(help="PNG, JPEG or WebP files, or sentences.", show_default=False)],
+    inputs: Annotated[
+        list[str], typer.Argument(help="PNG, JPEG or WebP files; or sentences; or files of rows.", show_default=False)
+    ],
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     coverage: Annotated[
@@ -139,7 +145,7 @@ def predict(
         float | None, typer.Option(help='Answer "none of these" where none fits, wrongly in this share of cases.')
     ] = None,
 ) -> None:
-    """Label images or sentences, with the probability of each label."""
+    """Label images, sentences or rows of tables, with the probability of each label."""
     from quickstudy.cli.classification import predict
 
     predict(classifier, inputs, json, csv, coverage, false_alarms)
@@ -148,7 +154,9 @@ def predict(
 @command
 def explain(
     classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
-    input: Annotated[str, typer.Argument(help="A PNG, JPEG or WebP file, or a sentence.", show_default=False)],
+    input: Annotated[
+        str, typer.Argument(help="A PNG, JPEG or WebP file, a sentence, or a file of a row.", show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page that shows it (HTML).")] = None,
     pixels: Annotated[
         str | None, typer.Option(help="Also which pixels mattered, by occlusion or integrated-gradients (captum).")

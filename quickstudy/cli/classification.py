@@ -9,28 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from quickstudy.classifier import Classifier, confidence, encoder_name, image_format
+from quickstudy.classifier import Classifier, confidence, encoder_name, image_format, table_format
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.files import whole_folder
-from quickstudy.model import load
+from quickstudy.model import load, read_config
 from quickstudy.seal import seal
+from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.images import read_image
+from quickstudy.tasks.rows import read_rows
 from quickstudy.tasks.text import embedded, read_sentences, sentence_encoder
 
 NONE = "none of these"
 
 
-def adapt(run: Path, folder: Path, out: Path, as_json: bool) -> None:
-    """Learn from a folder of class folders, or a file of sentences, and write a classifier."""
-    images, encoder = image_format(run), encoder_name(run)
-    if images is None and encoder is None:
-        raise ModelError(f"{str(run)!r} was trained on neither images nor sentences, so it cannot learn from files")
+def adapt(run: Path, source: Path, out: Path, as_json: bool) -> None:
+    """Learn from a folder of class folders or a file, and write a classifier; one that is there learns more."""
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
         raise SettingError(f"{str(out)!r} is there already; choose another folder with -o")
-    data = read_folder(folder, images) if images else embedded(*read_sentences(folder))
-    classifier = Classifier(load(run), data, images, confidence(run), encoder)
+    data = _read_labelled(run, source)
+    if "labels" in read_config(run):
+        classifier = Classifier.load(run).extend(data)
+    else:
+        formats = image_format(run), confidence(run), encoder_name(run), table_format(run)
+        classifier = Classifier(load(run), data, *formats)
     with whole_folder(out) as partial:
         classifier.save(partial)
         seal(partial)
@@ -50,14 +55,14 @@ def predict(
     coverage: float | None = None,
     false_alarms: float | None = None,
 ) -> None:
-    """Label image files or sentences; everything is read before the first line is printed."""
+    """Label image files, sentences or rows of tables; everything is read before the first line is printed."""
     classifier = Classifier.load(folder)
-    kind = "text" if classifier.encoder else "image"
-    x = read(classifier, folder, asked)
+    kind = "text" if classifier.encoder else "row" if classifier.table else "image"
+    names, x = read(classifier, folder, asked)
     table = classifier.predict_proba(x)
     rows: list[dict[str, Any]] = [
-        {kind: each, "label": classifier.labels[row.argmax()], "probabilities": row}
-        for each, row in zip(asked, table, strict=True)
+        {kind: name, "label": classifier.labels[row.argmax()], "probabilities": row}
+        for name, row in zip(names, table, strict=True)
     ]
     if false_alarms is not None:
         for row, stranger in zip(rows, classifier.none_of_these(x, false_alarms), strict=True):
@@ -68,13 +73,29 @@ def predict(
     _print(rows, kind, classifier.labels, as_json, as_csv)
 
 
-def read(classifier: Classifier, folder: Path, asked: list[str]) -> np.ndarray:
-    """Image files, or sentences as they are, as the classifier takes them."""
+def read(classifier: Classifier, folder: Path, asked: list[str]) -> tuple[list[str], Tensor]:
+    """Image files, sentences as they are, or files of rows, as the classifier takes them, and what to call each."""
     if classifier.encoder is not None:
-        return sentence_encoder(classifier.encoder)(asked).numpy()
+        return asked, sentence_encoder(classifier.encoder)(asked)
+    if classifier.table is not None:
+        files = {each: list(read_rows(Path(each))) for each in asked}
+        names = [f"{each} row {i + 1}" for each, rows in files.items() for i in range(len(rows))]
+        if not names:
+            raise DataError(f"{asked[0]!r} holds no rows; give at least one")
+        return names, classifier.table.vectors([row for rows in files.values() for row in rows])
     if classifier.images is None:
-        raise DataError(f"{str(folder)!r} classifies neither images of files nor sentences; use it from Python")
-    return np.stack([read_image(Path(each), classifier.images) for each in asked])
+        raise DataError(f"{str(folder)!r} classifies neither files nor sentences; use it from Python")
+    return asked, torch.from_numpy(np.stack([read_image(Path(each), classifier.images) for each in asked]))
+
+
+def _read_labelled(run: Path, source: Path) -> ClassDataset:
+    if (images := image_format(run)) is not None:
+        return read_folder(source, images)
+    if (table := table_format(run)) is not None:
+        return table.read(source)
+    if (encoder := encoder_name(run)) is not None:
+        return embedded(*read_sentences(source), encoder)
+    raise ModelError(f"{str(run)!r} was trained on neither images, sentences nor tables, so it cannot learn from files")
 
 
 def _print(rows: list[dict[str, Any]], kind: str, labels: tuple[str, ...], as_json: bool, as_csv: bool) -> None:

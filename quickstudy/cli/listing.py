@@ -31,6 +31,7 @@ _ABOUT = {
     "mini-imagenet": "100 classes of photographs, 84x84 (--data-root)",
     "clinc150": "sentences of 150 intents in 10 domains, embedded; download it",
     "text": "your own sentences with labels: a CSV, JSONL or Parquet file of text and label",
+    "table": "rows of numbers and categories: a CSV, JSONL or Parquet file with a column label",
     "sinusoid": "regression on sine waves",
 }
 

@@ -13,15 +13,17 @@ from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.omniglot import OmniglotSplit, omniglot
 from quickstudy.tasks.splits import Splits
+from quickstudy.tasks.tables import TableFormat, table
 from quickstudy.tasks.text import MINILM, clinc150, sentences
 
 
 class Source(NamedTuple):
-    """Splits of classes, and what their images look like, or what embedded their sentences."""
+    """Splits of classes, and what made images, sentences or rows of tables what they are there."""
 
     splits: Splits
-    images: ImageFormat | None
+    images: ImageFormat | None = None
     encoder: str | None = None
+    table: TableFormat | None = None
 
 
 def load(
@@ -37,8 +39,8 @@ def load(
     """The train, validation and test classes of a source.
 
     Args:
-        name: "glyphs", "omniglot", "digits" (all ten classes are test), "folders", "mini-imagenet", "clinc150" or
-            "text".
+        name: "glyphs", "omniglot", "digits" (all ten classes are test), "folders", "mini-imagenet", "clinc150",
+            "text" or "table".
         root: Folder of the data, for those that read files; the cache folder if None.
         split: Of Omniglot.
         images: Format that "folders" are read in.
@@ -60,9 +62,12 @@ def load(
     if name == "omniglot":
         return Source(omniglot(root, split=split, download=download, seed=seed), ImageFormat())
     if name == "clinc150":
-        return Source(clinc150(root, download=download), None, MINILM)
+        return Source(clinc150(root, download=download), encoder=MINILM)
     if name == "text":
-        return Source(sentences(root, seed=seed), None, MINILM)
+        return Source(sentences(root, seed=seed), encoder=MINILM)
+    if name == "table":
+        splits, told = table(root, seed)
+        return Source(splits, table=told)
     if name == "mini-imagenet":
         return Source(mini_imagenet(root), ImageFormat(channels=3, size=84, ink=False))
     if name == "digits":

@@ -51,3 +51,18 @@ def split_classes(data: ClassDataset, sizes: Sequence[int], seed: int | None = 0
         np.random.default_rng([seed, data.n_classes]).shuffle(order)
     first, second, third = np.split(order[: sum(sizes)], np.cumsum(sizes)[:2])
     return Splits(data.select(first), data.select(second), data.select(third))
+
+
+def split_in_fifths(data: ClassDataset, seed: int = 0) -> Splits:
+    """Cut by class into three fifths to train, one to validate and one to test, at least one class each.
+
+    Raises:
+        NotEnoughClasses: There are fewer than three.
+
+    >>> import torch
+    >>> data = ClassDataset.from_labels(torch.zeros(10, 1), list("abcdefghij"))
+    >>> [part.n_classes for part in split_in_fifths(data)]
+    [6, 2, 2]
+    """
+    held = max(1, round(data.n_classes / 5))
+    return split_classes(data, (max(1, data.n_classes - 2 * held), held, held), seed)

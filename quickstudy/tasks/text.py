@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from quickstudy.errors import DataError, SettingError
 from quickstudy.tasks.cache import data_folder, prepared
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.download import fetch
-from quickstudy.tasks.splits import Splits, split_classes
+from quickstudy.tasks.rows import read_rows
+from quickstudy.tasks.splits import Splits, split_in_fifths
 
 Encoder = Callable[[Sequence[str]], Tensor]
 """Sentences, n of them, to embeddings, (n, d)."""
@@ -33,7 +33,6 @@ _CHECKSUM = {
 _VALIDATION, _TEST = {"travel", "utility"}, {"work", "small_talk", "meta"}
 _MAX_BYTES = 32 * 2**20
 _MAX_CHARACTERS = 10_000
-_MAX_ROWS = 1_000_000
 
 
 @lru_cache(maxsize=2)
@@ -149,9 +148,7 @@ def read_sentences(path: Path) -> tuple[list[str], list[str]]:
     (['hello', 'bye'], ['greeting', 'parting'])
     """
     texts, labels = [], []
-    for number, row in enumerate(_rows(path), 1):
-        if number > _MAX_ROWS:
-            raise DataError(f"{path} has more than {_MAX_ROWS:,} rows; give fewer")
+    for number, row in enumerate(read_rows(path), 1):
         missing = [name for name in ("text", "label") if not isinstance(row.get(name), str | int)]
         if missing:
             raise DataError(f"{path} row {number} has no {' and no '.join(missing)}; columns are text and label")
@@ -168,39 +165,6 @@ def read_sentences(path: Path) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".jsonl", ".parquet"):
-        raise DataError(f"{str(path)!r} ends in none of .csv, .jsonl, .parquet; convert it")
-    try:
-        if kind == ".parquet":
-            yield from _parquet(path)
-            return
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file, strict=True) if kind == ".csv" else map(json.loads, file):
-                yield row if isinstance(row, dict) else {}
-    except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}") from error
-    except (csv.Error, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
-
-
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise SettingError("pyarrow is not installed; pip install 'quickstudy[text]'") from None
-    try:
-        with parquet.ParquetFile(path) as file:
-            if not {"text", "label"} <= set(file.schema_arrow.names):
-                raise DataError(f"{path} has columns {file.schema_arrow.names}; it needs text and label")
-            for batch in file.iter_batches(columns=["text", "label"]):
-                yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{path} is damaged: {error}") from error
-
-
 def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0) -> Splits:
     """One's own labelled sentences as three sets of classes: 60, 20 and 20 percent of them, shuffled by ``seed``.
 
@@ -210,6 +174,4 @@ def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0) -> Spl
     """
     if path is None:
         raise DataError("data = 'text' needs a file of texts and labels; give it as data_root")
-    data = embedded(*read_sentences(path), encoder)
-    held = max(1, round(data.n_classes / 5))
-    return split_classes(data, (data.n_classes - 2 * held, held, held), seed)
+    return split_in_fifths(embedded(*read_sentences(path), encoder), seed)

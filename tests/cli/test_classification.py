@@ -151,7 +151,7 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was trained on neither images nor sentences" in refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "was trained on neither images, sentences nor tables" in refused("adapt", sinusoid, pictures, "-o", "out")
     assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 
@@ -221,3 +221,54 @@ def test_a_disk_that_fails_while_a_classifier_is_kept_leaves_nothing(cli, run, p
     if "classifier" in [path.name for path in tmp_path.iterdir()]:  # only its last sync failed: it is whole
         assert cli("doctor", tmp_path / "classifier").code == 0
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_classifier_learns_more_and_keeps_what_it_knew(cli, run, pictures, drawings, classifier, tmp_path):
+    other = sorted(pictures.iterdir())[0]
+    shutil.copytree(other, tmp_path / "more" / other.name)
+    known = drawings[0].parent
+    (tmp_path / "more" / known.name).mkdir()
+    shutil.copy(sorted(known.iterdir())[-2], tmp_path / "more" / known.name)
+    out = cli("adapt", classifier, tmp_path / "more", "-o", tmp_path / "wider").out
+    assert f"{other.name} 8" in out
+    assert "learned 4 classes" in out
+    few(pictures, tmp_path / "all")
+    shutil.copytree(tmp_path / "more", tmp_path / "all", dirs_exist_ok=True)
+    cli("adapt", run, tmp_path / "all", "-o", tmp_path / "at-once")
+    wider, at_once = (
+        json.loads(cli("predict", tmp_path / name, *drawings, "--json").out) for name in ("wider", "at-once")
+    )
+    for a, b in zip(wider, at_once, strict=True):
+        assert a["probabilities"] == pytest.approx(b["probabilities"], abs=1e-5)
+
+
+def test_drawings_are_learned_without_any_training(cli, pictures, drawings, tmp_path):
+    few(pictures, tmp_path / "few")
+    assert "learned 3 classes" in cli("adapt", tmp_path / "few", "-o", tmp_path / "classifier").out
+    rows = json.loads(cli("predict", tmp_path / "classifier", *drawings, "--json").out)
+    assert [row["label"] for row in rows] == [path.parent.name for path in drawings]
+
+
+def test_rows_of_a_table_from_training_to_explanation(cli, tmp_path):
+    def write(name, kinds, n, label=True):
+        lines = [
+            f"{c + i / 9},{-c},{'red' if c % 2 else 'blue'}" + f",kind{c}" * label for c in kinds for i in range(n)
+        ]
+        (tmp_path / name).write_text("\n".join(["width,depth,colour" + ",label" * label, *lines]) + "\n")
+        return tmp_path / name
+
+    flags = ("--steps", 30, "--n-way", 2, "--n-query", 3, "--validation-tasks", 4, "--threads", 1)
+    table, run = write("all.csv", range(10), 8), tmp_path / "run"
+    assert cli("train", "--data", "table", "--data-root", table, *flags, "--out", run).err == ""
+    assert cli("adapt", run, write("few.csv", (20, 31), 3), "-o", tmp_path / "classifier").err == ""
+    asked = write("asked.csv", (20, 31), 2, label=False)
+    rows = json.loads(cli("predict", tmp_path / "classifier", asked, "--json").out)
+    assert [row["row"] for row in rows] == [f"{asked} row {i}" for i in (1, 2, 3, 4)]
+    assert [row["label"] for row in rows] == ["kind20", "kind20", "kind31", "kind31"]
+    told = json.loads(cli("explain", tmp_path / "classifier", asked, "-o", tmp_path / "why.html", "--json").out)
+    assert [name for name, _ in told["columns"]] == ["width", "depth", "colour"]
+    assert "depth" in (tmp_path / "why.html").read_text()
+    assert cli("doctor", tmp_path / "classifier").code == 0
+    empty = tmp_path / "empty.csv"
+    empty.write_text("width,depth,colour\n")
+    assert "holds no rows" in cli("predict", tmp_path / "classifier", empty).err

@@ -1,0 +1,123 @@
+"""Rows of tables as vectors: standardised by the rows of training, wherever they come from; refused in a line."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickstudy.errors import DataError, NotEnoughClasses, SettingError
+from quickstudy.tasks.tables import TableFormat, fit_table, table
+
+ROWS = [
+    {"width": f"{c + i / 10}", "colour": "red" if c % 2 else "blue", "label": f"kind{c}"}
+    for c in range(10)
+    for i in range(4)
+]
+
+
+def write(path, rows=ROWS):
+    if path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row | {"width": float(row["width"])}) + "\n" for row in rows))
+    else:
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.Table.from_pylist([row | {"width": float(row["width"])} for row in rows]), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_files_of_any_kind_say_the_same(tmp_path, suffix):
+    splits, told = table(write(tmp_path / f"all{suffix}"))
+    again, same = table(write(tmp_path / "all.csv"))
+    assert told == same
+    for a, b in zip(splits, again, strict=True):
+        assert a.names == b.names
+        assert torch.equal(a.x, b.x)
+
+
+def test_labels_never_meet_and_training_rows_have_mean_0_and_deviation_1(tmp_path):
+    splits, told = table(write(tmp_path / "all.csv"))
+    assert [part.n_classes for part in splits] == [6, 2, 2]
+    assert not set(splits.train.names) & set(splits.test.names)
+    width = splits.train.x[:, 0].double()
+    assert float(width.mean()) == pytest.approx(0, abs=1e-6)
+    assert float(width.std(correction=0)) == pytest.approx(1, abs=1e-6)
+    assert told.features == ["width", "colour", "colour"]
+    mean, deviation = told.numbers["width"]
+    for part in splits:
+        first = torch.tensor([float(name[4:]) for name in part.names])
+        starts = part.x[part.starts, 0] * deviation + mean
+        assert torch.allclose(starts, first, atol=1e-5)
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=20))
+@settings(deadline=None)
+def test_vectors_are_finite_and_deaf_to_scale_and_shift(numbers):
+    rows = [{"a": number} for number in numbers]
+    moved = [{"a": 4.0 * number + 1.0} for number in numbers]
+    x, y = (fit_table(some, ["a"]).vectors(some) for some in (rows, moved))
+    assert torch.isfinite(x).all()
+    if np.std(numbers) > 1e-3 * (1 + np.abs(numbers).max()):
+        assert torch.allclose(x, y, atol=1e-3)
+
+
+def test_one_slip_does_not_outweigh_everything():
+    told = TableFormat({"a": [0.0, 1.0]}, {})
+    assert told.vectors([{"a": "1e20"}, {"a": "-3"}]).flatten().tolist() == [10, -3]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"a": "ten"}, ["row 1", "'ten'", "'a'"]),
+        ({"a": "inf"}, ["row 1", "'inf'"]),
+        ({"b": 1}, ["row 1", "no column 'a'"]),
+    ],
+)
+def test_what_is_no_number_is_named(row, words):
+    with pytest.raises(DataError) as caught:
+        TableFormat({"a": [0.0, 1.0]}, {}).vectors([row])
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "categories"),
+    [({"a": [0.0, 0.0]}, {}), ({"a": [0.0]}, {}), ({"a": [float("nan"), 1.0]}, {}), ({}, {})],
+)
+def test_a_format_that_cannot_be_is_refused(numbers, categories):
+    with pytest.raises(SettingError):
+        TableFormat(numbers, categories)
+
+
+def test_free_text_is_no_category(tmp_path):
+    rows = [{"width": "1", "colour": f"word{i}", "label": f"kind{i % 3}"} for i in range(200)]
+    with pytest.raises(DataError, match="different values, too many for categories; leave it out"):
+        table(write(tmp_path / "all.csv", rows))
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        ("width,label\n", DataError, "holds no rows"),
+        ("width,kind\n1,a\n", DataError, "row 1 has no label"),
+        ("width,label\n1,a\n2,b\n", NotEnoughClasses, "2"),
+        ("label\na\nb\nc\n", SettingError, "1 to 1000 columns"),
+    ],
+)
+def test_tables_that_cannot_be_learned_from_say_why(tmp_path, content, error, words):
+    (tmp_path / "all.csv").write_text(content)
+    with pytest.raises(error, match=words):
+        table(tmp_path / "all.csv")
+
+
+def test_a_table_needs_a_file():
+    with pytest.raises(DataError, match="give it as data_root"):
+        table(None)

@@ -10,6 +10,7 @@ from typing import Any
 from quickstudy.errors import SettingError
 from quickstudy.evaluation import evaluate
 from quickstudy.experiment import Experiment, open_run, provenance, read_settings
+from quickstudy.learners.gradient import GradientLearner
 from quickstudy.papers import Cell, Protocol, find
 from quickstudy.settings import Settings, complete
 from quickstudy.training import Progress
@@ -17,7 +18,7 @@ from quickstudy.training import Progress
 _TRAINING = 0.85
 """Share of a budget that goes into steps; the rest is validation."""
 _MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every"}
-_ON_THE_WAY = {"n_way", "n_shot", "n_query", "validate_every", "validation_tasks", "seed"}
+_ON_THE_WAY = {"n_way", "n_shot", "n_query", "test_steps", "validate_every", "validation_tasks", "seed"}
 """Settings that do not change what is learned, or not by more than which validation is the best."""
 
 
@@ -53,6 +54,8 @@ class Reproduction:
         change = {"n_way": cell.n_way, "n_shot": cell.n_shot, "n_query": self.wanted.n_query, **self.given}
         experiment = Experiment(complete(trained.model_dump() | change))
         tasks = experiment.test_tasks("test", rotated)
+        if isinstance(learner, GradientLearner):
+            learner.test_steps = self.wanted.test_steps
         ours = {
             kind: evaluate(learner, tasks, n_tasks=n_tasks, transductive=kind == "transductive", bar=True)
             for kind in ("inductive", "transductive")

@@ -125,11 +125,11 @@ def leaderboard() -> str:
     names = [f"{n}-way {k}-shot" for n, k in CELLS]
     tasks = f"{cell(first, 5, 1)['n_tasks']} tasks of 5 ways, {cell(first, 20, 1)['n_tasks']} of 20"
     said = (
-        f"Every learner with the same conv4-64, the same tasks (Omniglot's background alphabets, rotations as classes)\n"
-        f"and the same budget: {first['minutes']:g} minutes of one core's time, which is short; tested on the evaluation\n"
-        "alphabets. "
-        f"Recipes: `benchmarks/leaderboard.py`. {tasks}, the same for all. Calibration error on\n"
-        f"{first['calibration_error']['n_tasks']} 5-way 1-shot tasks, before and after a temperature from validation tasks.\n\n"
+        "Every learner with the same conv4-64, the same tasks (Omniglot's background alphabets, rotations as\n"
+        f"classes) and the same budget, {first['minutes']:g} minutes of one core's time, which is short; tested on\n"
+        f"the evaluation alphabets. Recipes: `benchmarks/leaderboard.py`. {tasks}, the same\n"
+        f"for all. Calibration error on {first['calibration_error']['n_tasks']} 5-way 1-shot tasks, before and after\n"
+        "a temperature from validation tasks.\n\n"
     )
     columns = ["", *names, *(f"{name}, transductive" for name in names), "calibration error", "to adapt"]
     return said + table(columns, rows) + "\n![Accuracy against training time, shots and ways](leaderboard.png)\n"

@@ -9,6 +9,7 @@ from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .explanation import Explanation as Explanation
 from .explanation import explain as explain
+from .features import features as features
 from .inner import Adam as Adam
 from .inner import LearnedRates as LearnedRates
 from .inner import Sgd as Sgd
@@ -39,6 +40,7 @@ from .nets import MLP as MLP
 from .nets import NETS as NETS
 from .nets import BatchNorm as BatchNorm
 from .nets import Conv4 as Conv4
+from .nets import Encoder as Encoder
 from .nets import Identity as Identity
 from .nets import Residual as Residual
 from .nets import ResNet12 as ResNet12

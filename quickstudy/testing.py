@@ -104,10 +104,11 @@ def _learner_is_unchanged(learner: Learner, tasks: Task) -> float:
     changes = 0
     for training in (False, True):
         before = copy.deepcopy(learner.train(training).state_dict())
+        modes = [module.training for module in learner.modules()]
         _logits(learner, tasks.at(0))
         learner.meta_loss(tasks.at(0))
         changes += sum(not torch.equal(before[name], value) for name, value in learner.state_dict().items())
-        changes += sum(module.training != training for module in learner.modules())
+        changes += sum(module.training != mode for module, mode in zip(learner.modules(), modes, strict=True))
     return float(changes)
 
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"files"},
     {"tensors"},
     {"tasks"},
-    {"nets", "scan"},
+    {"nets", "scan", "features"},
     {"inner"},
     {"learners"},
     {"engine", "workers"},

@@ -1,6 +1,7 @@
 """What is meta-learned: nets, and batch normalisation that says whose statistics it uses."""
 
 from quickstudy.nets.conv4 import Conv4
+from quickstudy.nets.encoder import Encoder
 from quickstudy.nets.identity import Identity
 from quickstudy.nets.mlp import MLP
 from quickstudy.nets.norm import BatchNorm, apply, record_population
@@ -15,6 +16,7 @@ __all__ = [
     "NETS",
     "BatchNorm",
     "Conv4",
+    "Encoder",
     "Identity",
     "ResNet12",
     "Residual",

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def input_shape(module: Any) -> tuple[int, ...] | None:
-    """Shape of one input of a net, by its ``channels`` and ``size`` or its ``in_features``; None if it has neither.
+    """Shape of one input, by a net's ``input_shape``, ``channels`` and ``size``, or ``in_features``; None without any.
 
     What has a ``net`` instead, as most learners, takes what that takes.
 
@@ -14,6 +14,8 @@ def input_shape(module: Any) -> tuple[int, ...] | None:
     >>> input_shape(Conv4(3, 84)), input_shape(MLP(2))
     ((3, 84, 84), (2,))
     """
+    if hasattr(module, "input_shape"):
+        return tuple(module.input_shape)
     if hasattr(module, "channels") and hasattr(module, "size"):
         return module.channels, module.size, module.size
     if hasattr(module, "in_features"):

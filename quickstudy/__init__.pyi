@@ -10,6 +10,9 @@ from .evaluation import evaluate as evaluate
 from .explanation import Explanation as Explanation
 from .explanation import explain as explain
 from .features import features as features
+from .hub import from_pretrained as from_pretrained
+from .hub import push_to_hub as push_to_hub
+from .hub import save_pretrained as save_pretrained
 from .inner import Adam as Adam
 from .inner import LearnedRates as LearnedRates
 from .inner import Sgd as Sgd

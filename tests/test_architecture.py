@@ -27,7 +27,7 @@ LAYERS = [
     {"reproduce"},
     {"confidence"},
     {"classifier"},
-    {"estimators", "explanation", "export"},
+    {"estimators", "explanation", "export", "hub"},
     {"advice"},
     {"page"},
     {"testing"},

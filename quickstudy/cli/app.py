@@ -196,6 +196,19 @@ def export(
 
 
 @command
+def push(
+    model: Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)],
+    repository: Annotated[str, typer.Argument(help="On the Hugging Face Hub: user/model.", show_default=False)],
+    private: Annotated[bool, typer.Option("--private", help="Let nobody else see it.")] = False,
+    json: Json = False,
+) -> None:
+    """Put a model on the Hugging Face Hub, with a card filled in from its run."""
+    from quickstudy.cli.sharing import push
+
+    push(model, repository, private, json)
+
+
+@command
 def calibrate(
     run: Run,
     n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,

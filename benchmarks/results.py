@@ -97,7 +97,9 @@ def sinusoids() -> str:
 
 
 def mse(row: dict[str, Any]) -> str:
-    return f"{row['mean']:.3f} ± {row['ci95']:.3f} ({row['median']:.3f})"
+    if row["mean"] is None:
+        return "infinite"
+    return f"{row['mean']:.3g} ± {row['ci95']:.2g} ({row['median']:.3g})"
 
 
 def cell(row: dict[str, Any], n_way: int, n_shot: int, transductive: bool = False) -> dict[str, Any]:

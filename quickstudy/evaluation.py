@@ -98,7 +98,8 @@ def evaluate(
     metric = "accuracy" if learner.loss == "cross_entropy" else "mse"
     # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
     ci95 = 1.96 * torch.tensor(values, dtype=torch.float64).std().item() / math.sqrt(n_tasks)
-    return Evaluation(metric, fmean(values), ci95, median(values), n_tasks, used, seconds, tuple(values))
+    middle = median(math.inf if math.isnan(value) else value for value in values)  # NaN, too, is a task that diverged
+    return Evaluation(metric, fmean(values), ci95, middle, n_tasks, used, seconds, tuple(values))
 
 
 def task_metric(learner: Learner, task: Task) -> torch.Tensor:

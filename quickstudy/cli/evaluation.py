@@ -79,6 +79,7 @@ def evaluate_challenge(
     """Error of a run on a challenge's own tasks."""
     if challenge != "lake":
         raise SettingError(unknown("challenge", challenge, ["lake"]))
+    run = locate(run)
     settings, learner = open_run(run)
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
     if image_format(run) != ImageFormat():

@@ -55,6 +55,9 @@ class Protocol:
 _FINN = "Finn et al. 2017, table 1, arXiv:1703.03400"
 _NICHOL = "Nichol et al. 2018, tables 1 and 2, arXiv:1803.02999"
 _SNELL = "Snell et al. 2017, tables 1 and 2, arXiv:1703.05175"
+_RAGHU = "Raghu et al. 2020, table 1, arXiv:1909.09157"
+_LI = "Li et al. 2017, tables 2 and 3, arXiv:1707.09835"
+_ANTONIOU = "Antoniou et al. 2019, tables 1 and 2, arXiv:1810.09502"
 _VINYALS = "Vinyals et al. 2016, tables 1 and 2, arXiv:1606.04080"
 
 _MAML_OMNIGLOT = {
@@ -208,6 +211,36 @@ PROTOCOLS: dict[str, Protocol] = {
         },
         (Cell(5, 1, 95.39, 0.09), Cell(5, 5, 98.90, 0.10), Cell(20, 1, 88.14, 0.15), Cell(20, 5, 96.65, 0.33)),
         shots_match=False,
+    ),
+    "anil-omniglot": Protocol(
+        "ANIL",
+        _RAGHU,
+        True,
+        _MAML_OMNIGLOT | {"algorithm": "anil"},
+        (Cell(20, 1, 96.2, 0.5), Cell(20, 5, 98.0, 0.3)),
+        _MAML_20WAY,
+        queries_match=True,
+        rotated=True,
+    ),
+    "meta-sgd-omniglot": Protocol(
+        "Meta-SGD",
+        _LI,
+        True,
+        {name: value for name, value in _MAML_OMNIGLOT.items() if name != "learned_head"} | {"algorithm": "meta-sgd"},
+        (Cell(5, 1, 99.53, 0.26), Cell(5, 5, 99.93, 0.09), Cell(20, 1, 95.93, 0.38), Cell(20, 5, 98.97, 0.19)),
+        {20: {"tasks_per_step": 16}},
+        queries_match=True,
+        rotated=True,
+    ),
+    "maml++-omniglot": Protocol(
+        "MAML++",
+        _ANTONIOU,
+        True,
+        _MAML_OMNIGLOT
+        | {"algorithm": "maml++", "inner_lr": 0.1, "inner_steps": 5, "tasks_per_step": 16, "schedule": "cosine"},
+        (Cell(5, 1, 99.47), Cell(5, 5, 99.93), Cell(20, 1, 97.65, 0.05), Cell(20, 5, 99.33, 0.03)),
+        queries_match=True,
+        rotated=True,
     ),
     "maml-mini-imagenet": Protocol("MAML", _FINN, True, _MAML_MINI, (Cell(5, 1, 48.70, 1.84), Cell(5, 5, 63.11, 0.92))),
     "first-order-maml-mini-imagenet": Protocol(

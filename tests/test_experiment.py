@@ -119,6 +119,11 @@ def test_glyphs_need_no_files(tmp_path):
     assert open_run(tmp_path)[0].data == "glyphs"
 
 
+def test_a_training_task_has_at_most_all_classes(small):
+    tasks = Experiment(complete(small | {"train_way": 60})).tasks
+    assert tasks.sample(0, 1).support.y.shape[-1] == tasks.data.n_classes < 60
+
+
 def test_turned_images_are_new_classes_of_training_alone(small):
     plain, turned = (Experiment(complete(small | {"rotations": r})) for r in ("none", "classes"))
     assert turned.tasks.data.n_classes == 4 * plain.tasks.data.n_classes

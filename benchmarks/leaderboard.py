@@ -24,7 +24,7 @@ from quickstudy.tasks import sources
 _LARGE = {"train_way": 20, "train_query": 2, "tasks_per_step": 1, "outer_lr": 0.002}
 _MAML = {**_LARGE, "inner_lr": 0.05}
 RECIPES = {
-    "maml": _MAML,
+    "maml": {**_MAML, "test_steps": 1},  # as in training; more go too far where there are more examples
     "anil": {**_LARGE, "test_steps": 5},
     "meta-sgd": _LARGE,
     "maml++": {**_MAML, "inner_steps": 3},

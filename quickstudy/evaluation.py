@@ -11,12 +11,14 @@ from statistics import fmean, median
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from quickstudy.console import shown
 from quickstudy.engine import map_tasks
 from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
-from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.tasks.task import TaskSource
 from quickstudy.workers import ALONE, Workers
 
 BATCH = 10
@@ -65,6 +67,7 @@ def evaluate(
     *,
     n_tasks: int = 600,
     transductive: bool | None = None,
+    one_to_one: bool = False,
     workers: Workers = ALONE,
     bar: bool = False,
 ) -> Evaluation:
@@ -75,6 +78,8 @@ def evaluate(
         tasks: Where tasks come from; the same source and seed give the same figure.
         n_tasks: Number of tasks, at least 2.
         transductive: Whether predictors may use the statistics of all queries; the learner's own setting if None.
+        one_to_one: Give every class as many of a task's queries as every other, as classes and queries fit best: for
+            tests that say so of themselves. An answer then depends on the other queries, so it is transductive.
         workers: Processes that share the tasks; each gets the whole result.
         bar: Whether progress is drawn on a terminal.
 
@@ -92,22 +97,44 @@ def evaluate(
         for step in shown(steps, "tasks") if bar else steps:
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
             mine = workers.share(batch)
-            values += workers.gather(map_tasks(lambda task: task_metric(learner, task), mine).tolist())
+            answers = map_tasks(lambda task: learner.adapt(task.support)(task.query.x), mine)
+            answers = torch.stack([assigned(scores) for scores in answers]) if one_to_one else answers
+            values += workers.gather(metric(answers, mine.query.y, learner.loss).tolist())
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
-        used = learner.transductive
-    metric = "accuracy" if learner.loss == "cross_entropy" else "mse"
+        used = learner.transductive or one_to_one
+    name = "accuracy" if learner.loss == "cross_entropy" else "mse"
     # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
     ci95 = 1.96 * torch.tensor(values, dtype=torch.float64).std().item() / math.sqrt(n_tasks)
     middle = median(math.inf if math.isnan(value) else value for value in values)  # NaN, too, is a task that diverged
-    return Evaluation(metric, fmean(values), ci95, middle, n_tasks, used, seconds, tuple(values))
+    return Evaluation(name, fmean(values), ci95, middle, n_tasks, used, seconds, tuple(values))
 
 
-def task_metric(learner: Learner, task: Task) -> torch.Tensor:
-    """Accuracy, or mean squared error, of the queries of one task, a scalar."""
-    prediction = learner.adapt(task.support)(task.query.x)
-    if learner.loss == "mse":
-        return ((prediction - task.query.y) ** 2).mean()
-    return (prediction.argmax(-1) == task.query.y.argmax(-1)).to(prediction.dtype).mean()
+def metric(answers: Tensor, y: Tensor, loss: str) -> Tensor:
+    """Accuracy, or mean squared error where that is the loss, of (..., n_query, n) answers, a figure a task (...)."""
+    if loss == "mse":
+        return ((answers - y) ** 2).mean((-2, -1))
+    return (answers.argmax(-1) == y.argmax(-1)).to(answers.dtype).mean(-1)
+
+
+def assigned(scores: Tensor) -> Tensor:
+    """The best answers that give every class as many queries, one-hot, of scores (n_query, n_way).
+
+    Raises:
+        SettingError: The queries cannot be dealt out evenly.
+
+    Source: the assignment problem, Kuhn 1955, as solved by ``scipy.optimize.linear_sum_assignment``.
+
+    >>> assigned(torch.tensor([[5.0, 4.0], [9.0, 1.0]]))
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than all else here
+
+    n_query, n_way = scores.shape
+    if n_query % n_way:
+        raise SettingError(f"{n_query} queries cannot be dealt out evenly to {n_way} classes; leave out one_to_one")
+    _, place = linear_sum_assignment(scores.cpu().repeat(1, n_query // n_way).numpy(), maximize=True)
+    return F.one_hot(torch.from_numpy(place) % n_way, n_way).to(scores)
 
 
 @contextmanager

@@ -1,13 +1,14 @@
 import json
 import math
 import statistics
+from itertools import permutations
 
 import pytest
 import torch
 from torch import Tensor
 
 from quickstudy.errors import SettingError
-from quickstudy.evaluation import Evaluation, evaluate, task_metric
+from quickstudy.evaluation import Evaluation, assigned, evaluate, metric
 from quickstudy.learners import MAML, Learner, Predictor, Prototypical
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.dataset import ClassDataset
@@ -141,9 +142,32 @@ def test_regression_is_scored_by_its_squared_error():
     assert result.metric == "mse"
     assert str(result).startswith("mse ")
     task = source.sample(0, 10).at(3)
-    error = (learner.eval().adapt(task.support)(task.query.x) - task.query.y) ** 2
-    assert result.values[3] == pytest.approx(float(error.mean().detach()))
-    assert task_metric(learner, task).item() == pytest.approx(result.values[3])
+    answers = learner.eval().adapt(task.support)(task.query.x)
+    assert result.values[3] == pytest.approx(float(((answers - task.query.y) ** 2).mean().detach()))
+    assert metric(answers, task.query.y, "mse").item() == pytest.approx(result.values[3])
+
+
+def test_one_to_one_answers_are_the_best_of_all_that_give_each_class_as_many():
+    scores = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    found = assigned(scores)
+    assert found.sum(0).tolist() == [2, 2, 2]
+    assert found.sum(1).tolist() == [1] * 6
+    best = max(sum(scores[i, k].item() for i, k in enumerate(dealt)) for dealt in set(permutations([0, 0, 1, 1, 2, 2])))
+    assert (found * scores).sum().item() == pytest.approx(best)
+    assert torch.equal(assigned(scores[[3, 0, 5, 1, 4, 2]]), found[[3, 0, 5, 1, 4, 2]])
+
+
+def test_one_to_one_is_transductive_and_no_worse_where_tests_are_so(tasks):
+    torch.manual_seed(0)
+    learner = Prototypical(Conv4(size=16, width=4))
+    alone, together = (evaluate(learner, tasks, n_tasks=60, one_to_one=kind) for kind in (False, True))
+    assert (alone.transductive, together.transductive) == (False, True)
+    assert together.mean > alone.mean
+
+
+def test_queries_that_cannot_be_dealt_out_are_refused():
+    with pytest.raises(SettingError, match="5 queries cannot be dealt out evenly to 2 classes"):
+        assigned(torch.zeros(5, 2))
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])

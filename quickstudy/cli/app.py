@@ -68,9 +68,15 @@ def evaluate(
         bool | None, typer.Option("--transductive/--inductive", help="Normalise queries by their own statistics.")
     ] = None,
     rotate: Annotated[bool, typer.Option("--rotate", help="Turn each class of each task at random.")] = False,
+    views: Annotated[
+        int | None, typer.Option(min=1, help="Average over so many slightly warped copies of each image.")
+    ] = None,
     challenge: Annotated[
         str | None, typer.Option(help="lake: the 20 one-shot trials of all_runs.zip in --data-root; tells the error.")
     ] = None,
+    one_to_one: Annotated[
+        bool, typer.Option("--one-to-one", help="Answer knowing that each class occurs as often as others.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
     json: Json = False,
 ) -> None:
@@ -78,12 +84,12 @@ def evaluate(
     from quickstudy.cli.evaluation import evaluate, evaluate_challenge
 
     if challenge is not None:
-        evaluate_challenge(run, challenge, data_root, test_steps, transductive, out, json)
+        evaluate_challenge(run, challenge, data_root, test_steps, transductive, views, one_to_one, out, json)
         return
 
     changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
     chosen = {name: value for name, value in changes.items() if value is not None}
-    evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, out, json)
+    evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, views, one_to_one, out, json)
 
 
 @command

@@ -12,8 +12,10 @@ from quickstudy.evaluation import evaluate as evaluate_learner
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.files import replace
 from quickstudy.learners import Learner
+from quickstudy.learners.metric import MetricLearner
 from quickstudy.model import locate, read_config
-from quickstudy.settings import complete
+from quickstudy.nets import Views
+from quickstudy.settings import VECTORS, Settings, complete
 from quickstudy.tasks.cache import data_folder
 from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.lake import LakeTrials
@@ -28,6 +30,8 @@ def evaluate(
     test_steps: int | None,
     transductive: bool | None,
     rotate: bool,
+    views: int | None,
+    one_to_one: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -38,11 +42,12 @@ def evaluate(
     settings, learner = open_run(run)
     settings = complete({**settings.model_dump(), **changes})
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
+    _look(learner, settings, views)
     experiment = Experiment(settings)
     _check_images(experiment, run)
     learner.to(experiment.device)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
-    result = evaluate_learner(learner, tasks, n_tasks=n_tasks, bar=True)
+    result = evaluate_learner(learner, tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
     record = {
         "algorithm": settings.algorithm,
         "data": settings.data,
@@ -52,6 +57,8 @@ def evaluate(
         "n_query": settings.n_query,
         "rotate": rotate,
         "test_steps": getattr(learner, "test_steps", None),
+        "views": views,
+        "one_to_one": one_to_one,
         "seed": settings.seed,
         **result.summary(),
         "training": json.loads((run / "run.json").read_bytes()) | {"seconds": _seconds(run)},
@@ -73,6 +80,8 @@ def evaluate_challenge(
     root: Path | None,
     test_steps: int | None,
     transductive: bool | None,
+    views: int | None,
+    one_to_one: bool,
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -82,13 +91,16 @@ def evaluate_challenge(
     run = locate(run)
     settings, learner = open_run(run)
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
+    _look(learner, settings, views)
     if image_format(run) != ImageFormat():
         raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
     trials = LakeTrials(root or data_folder() / "omniglot")
-    result = evaluate_learner(learner, trials, n_tasks=len(trials))
+    result = evaluate_learner(learner, trials, n_tasks=len(trials), one_to_one=one_to_one)
     record = {
         "challenge": challenge,
         "algorithm": settings.algorithm,
+        "views": views,
+        "one_to_one": one_to_one,
         "error": 1 - result.mean,
         **result.summary(),
         "training": json.loads((run / "run.json").read_bytes()) | {"seconds": _seconds(run)},
@@ -96,6 +108,7 @@ def evaluate_challenge(
     }
     if not _kept(record, out, as_json):
         n_way, how = trials.runs[0].support.y.shape[-1], "transductive" if result.transductive else "inductive"
+        how += ", each character once" if one_to_one else ""
         interval = f"± {100 * result.ci95:.2f} % over {len(trials)} runs of {n_way}-way 1-shot, {how}"
         print(f"Lake's challenge: error {100 * (1 - result.mean):.2f} {interval} (people 4.5 %)")
 
@@ -105,6 +118,18 @@ def _change(learner: Learner, algorithm: str, **attributes: Any) -> None:
         if value is not None:
             check_applies(name, algorithm)
             setattr(learner, name, value)
+
+
+def _look(learner: Learner, settings: Settings, views: int | None) -> None:
+    """Let a learner see each image as several."""
+    if views is None:
+        return
+    if not isinstance(learner, MetricLearner) or settings.data in VECTORS:
+        raise SettingError(
+            f"views are of images that a metric learner compares, and this is {settings.algorithm} on {settings.data}; "
+            f"leave them out"
+        )
+    learner.net = Views(learner.net, views)
 
 
 def _kept(record: dict[str, Any], out: Path | None, as_json: bool) -> bool:

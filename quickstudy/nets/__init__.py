@@ -8,6 +8,7 @@ from quickstudy.nets.norm import BatchNorm, apply, record_population
 from quickstudy.nets.residual import Residual
 from quickstudy.nets.resnet12 import ResNet12
 from quickstudy.nets.shape import input_shape
+from quickstudy.nets.views import Views
 
 NETS = {"conv4": Conv4, "resnet12": ResNet12, "mlp": MLP, "identity": Identity, "residual": Residual}
 
@@ -20,6 +21,7 @@ __all__ = [
     "Identity",
     "ResNet12",
     "Residual",
+    "Views",
     "apply",
     "input_shape",
     "record_population",

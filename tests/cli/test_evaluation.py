@@ -43,6 +43,8 @@ def test_a_trained_run_does_better_than_chance(cli, run):
         (["--n-shot", 3, "--n-query", 5, "--rotate"], {"n_shot": 3, "n_query": 5, "rotate": True}),
         (["--transductive"], {"transductive": True}),
         (["--inductive"], {"transductive": False}),
+        (["--views", 3], {"views": 3, "transductive": False}),
+        (["--one-to-one"], {"one_to_one": True, "transductive": True}),
     ],
 )
 def test_tasks_may_differ_from_the_runs(cli, run, arguments, expected):
@@ -94,3 +96,7 @@ def test_a_folder_that_is_no_run_is_named(refused, tmp_path):
     assert "no run in 'nowhere'" in refused("evaluate", "nowhere")
     (tmp_path / "run.json").write_text("{")
     assert "run.json cannot be read" in refused("evaluate", tmp_path)
+
+
+def test_views_are_of_images_alone(refused, sinusoid):
+    assert "views are of images that a metric learner compares" in refused("evaluate", sinusoid, "--views", 4)

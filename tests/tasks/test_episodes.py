@@ -8,7 +8,7 @@ from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
 from quickstudy.evaluation import evaluate
 from quickstudy.learners import Learner, Predictor
 from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.episodes import Batches, Episodes, as_float, warped
+from quickstudy.tasks.episodes import Batches, Episodes, as_float
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.task import Examples, Task
 
@@ -186,21 +186,6 @@ def test_global_random_state_is_left_alone():
     Batches(numbered([5, 5])).sample(0, 3)
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == np.random.get_state()[2]  # noqa: NPY002
-
-
-def test_a_warp_of_nothing_is_the_image_and_one_of_something_keeps_its_ink_about():
-    images = glyphs()
-    assert torch.allclose(warped(images, torch.zeros(len(images), 7)), images, atol=1e-5)
-    other = warped(images, torch.full((len(images), 7), 0.9))
-    assert (other - images).abs().mean() > 0.01
-    assert ((other.sum((1, 2, 3)) / images.sum((1, 2, 3)) - 1).abs() < 0.6).all()
-
-
-def test_a_turn_is_a_turn():
-    """A quarter of 360 degrees would be 9 times the largest turn."""
-    images = glyphs()
-    turned = warped(images, torch.tensor([[9.0, 0, 0, 0, 0, 0, 0]]).expand(len(images), 7))
-    assert torch.allclose(turned, torch.rot90(images, 1, (2, 3)), atol=1e-4)
 
 
 def test_each_image_is_warped_in_a_way_of_its_own_and_of_its_task():

@@ -103,7 +103,9 @@ def test_a_perfect_copier_errs_never_and_the_command_says_so(cli, run, runs, tmp
     assert (code, err) == (0, "")
     assert printed == ("Lake's challenge: error 0.00 ± 0.00 % over 3 runs of 4-way 1-shot, inductive (people 4.5 %)\n")
     assert '"error": 0.0' in out.read_text()
-    assert cli("evaluate", "glyphs-proto", "--challenge", "lake", "--data-root", runs).err == ""
+    known = cli("evaluate", "glyphs-proto", "--challenge", "lake", "--data-root", runs, "--views", 4, "--one-to-one")
+    assert (known.code, known.err) == (0, "")
+    assert known.out.endswith(", transductive, each character once (people 4.5 %)\n")
 
 
 def test_another_challenge_is_refused(refused, run):

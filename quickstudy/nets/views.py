@@ -1,0 +1,44 @@
+"""An embedding that small distortions hardly change."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.tasks.warp import warped
+
+_SEED = 0
+
+
+class Views(nn.Module):
+    """The mean embedding of an image and of the same image warped a little, always in the same ways.
+
+    What a metric learner was trained for without it, it does better with it, as many times slower as there are views.
+
+    Args:
+        net: Images (n, channels, height, width) to embeddings.
+        n: Views, the image itself the first.
+
+    Source: averaging over distortions at test time, Krizhevsky et al. 2012, section 4.1; see ``warped``.
+
+    >>> net = nn.Flatten()
+    >>> x = torch.rand(2, 1, 28, 28)
+    >>> bool(torch.allclose(Views(net, 1)(x), net(x), atol=1e-5))
+    True
+    """
+
+    def __init__(self, net: nn.Module, n: int = 16) -> None:
+        super().__init__()
+        self.net = net
+        by = 2 * torch.rand(n, 7, generator=torch.Generator().manual_seed(_SEED)) - 1
+        by[0] = 0
+        self.register_buffer("by", by, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (n, channels, height, width) -> (n, out_features)."""
+        by = cast(Tensor, self.by).to(x)
+        views = warped(x.repeat(len(by), 1, 1, 1), by.repeat_interleave(len(x), 0))
+        embedded: Tensor = self.net(views)
+        return embedded.view(len(by), len(x), -1).mean(0)

@@ -1,0 +1,33 @@
+"""Small distortions of images, such as hands and cameras make."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_TURN, _SHEAR, _SCALE, _SHIFT = math.radians(10), 0.2, 0.15, 0.1
+
+
+def warped(x: Tensor, by: Tensor) -> Tensor:
+    """Images turned by up to 10 degrees, sheared by up to 0.2, scaled by up to 0.15 and moved by up to 5% of a side.
+
+    Args:
+        x: Images, (n, channels, height, width).
+        by: How far of each, from -1 to 1: turn, two shears, two scales, two moves, (n, 7).
+
+    Source: the distortions of Koch et al. 2015, section 3.3, a little stronger in shear.
+
+    >>> x = torch.rand(1, 1, 28, 28)
+    >>> bool(torch.allclose(warped(x, torch.zeros(1, 7)), x, atol=1e-5))
+    True
+    """
+    turn, a, b, w, h, right, down = (by * by.new_tensor([_TURN, *[_SHEAR] * 2, *[_SCALE] * 2, *[_SHIFT] * 2])).unbind(1)
+    cos, sin = turn.cos(), turn.sin()
+    turning = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
+    bending = torch.stack([1 + w, a, b, 1 + h], 1).view(-1, 2, 2)
+    theta = torch.cat([turning @ bending, torch.stack([right, down], 1)[..., None]], 2)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)

@@ -1,0 +1,32 @@
+import torch
+
+from quickstudy.learners import Prototypical
+from quickstudy.nets import Conv4, Views
+from quickstudy.tasks.glyphs import draw_glyphs
+from quickstudy.tasks.warp import warped
+from quickstudy.testing import check_learner
+
+
+def net():
+    torch.manual_seed(0)
+    return Conv4(width=4)
+
+
+def test_a_learner_with_views_keeps_the_laws():
+    check_learner(Prototypical(Views(net(), 3)))
+
+
+def test_it_is_the_mean_over_the_image_and_its_warps():
+    x = draw_glyphs(range(3), 2).x / 255
+    inner = net()
+    views = Views(inner, 4)
+    each = [inner(warped(x, by.expand(len(x), 7))) for by in views.by]
+    assert torch.allclose(views(x), torch.stack(each).mean(0), atol=1e-5)
+    assert torch.allclose(each[0], inner(x), atol=1e-4)
+
+
+def test_the_embedding_of_a_turned_image_comes_nearer():
+    x = draw_glyphs(range(20), 2).x / 255
+    turned = warped(x, torch.tensor([[0.5, 0, 0, 0, 0, 0, 0]]).expand(len(x), 7))
+    moved = [(n(x) - n(turned)).norm(dim=1).mean() for n in (net(), Views(net()))]
+    assert moved[1] < 0.8 * moved[0]

@@ -12,7 +12,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from quickstudy.classifier import Classifier
 from quickstudy.errors import SettingError
-from quickstudy.explanation import left_out
 
 _NEAR = 0.1
 """Of the usual distance between examples of a class: what lies nearer looks like a copy."""
@@ -166,6 +165,6 @@ def _most_typical(points: np.ndarray) -> int:
 
 def _judged(classifier: Classifier) -> dict[int, np.ndarray]:
     """What the rest say of each example that is not its label's only one: probabilities by row."""
-    counts = classifier.data.counts
+    counts, support = classifier.data.counts, classifier.support
     rows = [i for i, c in enumerate(classifier.data.y.tolist()) if counts[c] > 1]
-    return {i: left_out(classifier, i, classifier.support.x[i : i + 1])[0] for i in rows}
+    return {i: classifier.probabilities(classifier.judged[i], support.without(i)).numpy() for i in rows}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.confidence import Confidence
+from quickstudy.confidence import Confidence, percent_of, promised
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.files import replace
 from quickstudy.learners import Learner
+from quickstudy.learners.metric import MetricLearner
 from quickstudy.model import construct, load, locate, read_config, save
 from quickstudy.nets import apply, input_shape
 from quickstudy.tasks.dataset import ClassDataset
@@ -72,7 +76,7 @@ class Classifier:
             self._predictor = self.learner.adapt(self.support)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_predictor", "support")}
+        return {name: value for name, value in vars(self).items() if name not in ("_predictor", "support", "judged")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -115,25 +119,75 @@ class Classifier:
     def predict_sets(self, x: Tensor | np.ndarray, coverage: float = 0.9) -> list[list[str]]:
         """For each input the labels among which the right one is, with a chance of ``coverage``; likeliest first.
 
+        Where the classifier's own examples are enough to promise it (two of each label, nine in all for 0.9), each is
+        judged by the rest, and the promise is for inputs like them. Otherwise, and for learners to which that would be
+        dear, those by gradient, it is for tasks like those of the calibration (see ``Confidence``).
+
         Raises:
-            ModelError: The learner is not calibrated.
+            ModelError: The examples are not enough, and the learner is not calibrated.
+
+        Source: Vovk 2015, arXiv:1208.0806, and Barber et al. 2021, arXiv:1905.02928 (examples judged by the rest).
         """
         probabilities = self.probabilities(self._logits(x), self.support)
-        inside = self._calibrated.members(probabilities, coverage)
+        most = promised(self._misfits(), percent_of("coverage", coverage))
+        inside = 1 - probabilities <= most if most < math.inf else self._calibrated.members(probabilities, coverage)
         order = probabilities.argsort(descending=True)
         return [[self.labels[i] for i in ranks if some[i]] for ranks, some in zip(order, inside, strict=True)]
 
     def none_of_these(self, x: Tensor | np.ndarray, false_alarms: float = 0.05) -> list[bool]:
         """Whether each input looks like none of the labels.
 
+        By the classifier's own examples, 19 for 0.05, or by the calibration, as ``predict_sets``.
+
         Args:
             x: Inputs, (n, *input).
             false_alarms: Share of inputs that do belong to a label and are yet called strangers.
 
         Raises:
-            ModelError: The learner is not calibrated.
+            ModelError: The examples are not enough, and the learner is not calibrated.
         """
-        return self._calibrated.strangers(self._logits(x), false_alarms).tolist()
+        logits = self._logits(x)
+        own = -self.judged.amax(1) if self._own_suffice else torch.empty(0)
+        most = promised(own, 100 - percent_of("false_alarms", false_alarms))
+        if most < math.inf:
+            return (-logits.amax(1) > most).tolist()
+        return self._calibrated.strangers(logits, false_alarms).tolist()
+
+    def left_out(self, x: Tensor) -> Iterator[Tensor]:
+        """Logits of inputs (m, *input) by the classifier without each example in turn, (m, n_labels).
+
+        Exact for every learner: it learns again, which a metric learner does without looking at the others again.
+        """
+        support, learner, metric = self.support, self.learner, self._metric
+        if metric:
+            support, x = Examples(self.embed(support.x), support.y), self.embed(x)
+        for i in range(len(support.x)):
+            rest = support.without(i)
+            with torch.no_grad():
+                logits = metric.compare(rest, x) if metric else learner.adapt(rest)(x)
+            yield logits.double().cpu()
+
+    @cached_property
+    def judged(self) -> Tensor:
+        """Logits of each example by the rest, (n, n_labels)."""
+        return torch.stack([logits[i] for i, logits in enumerate(self.left_out(self.support.x))])
+
+    def _misfits(self) -> Tensor:
+        """1 - the probability of each example's own label by the rest, (n,); none where they do not suffice."""
+        if not self._own_suffice:
+            return torch.empty(0)
+        rest = [self.probabilities(each, self.support.without(i)) for i, each in enumerate(self.judged)]
+        return 1 - torch.stack(rest).gather(1, self.data.y[:, None])[:, 0]
+
+    @property
+    def _own_suffice(self) -> bool:
+        return self._metric is not None and int(self.data.counts.min()) > 1
+
+    @property
+    def _metric(self) -> MetricLearner | None:
+        """The learner, where its answers compare embeddings that each depend on their own input alone."""
+        learner = self.learner
+        return learner if isinstance(learner, MetricLearner) and not learner.transductive else None
 
     @property
     def _calibrated(self) -> Confidence:

@@ -72,7 +72,7 @@ class Confidence:
         Returns:
             (n, n_labels) bool.
         """
-        return 1 - probabilities <= self.misfits[_percent("coverage", coverage) - 1]
+        return 1 - probabilities <= self.misfits[percent_of("coverage", coverage) - 1]
 
     def strangers(self, logits: Tensor, false_alarms: float) -> Tensor:
         """Which queries fit none of the labels, (n,) bool.
@@ -81,7 +81,7 @@ class Confidence:
             logits: As the learner gives them, (n, n_labels).
             false_alarms: Share of queries of shown classes that are called strangers, 0.01 to 0.99.
         """
-        return logits.amax(-1) < self.fits[_percent("false_alarms", false_alarms) - 1]
+        return logits.amax(-1) < self.fits[percent_of("false_alarms", false_alarms) - 1]
 
 
 class Calibration(NamedTuple):
@@ -143,6 +143,25 @@ def answers(learner: Learner, tasks: TaskSource, which: range) -> tuple[Tensor, 
     return torch.cat(logits).cpu(), torch.cat(right).cpu()
 
 
+def promised(misfits: Tensor, percent: int) -> float:
+    """What the misfit of one more query does not exceed in so many percent of cases.
+
+    Args:
+        misfits: How badly queries like it fitted, (n,).
+        percent: 1 to 99.
+
+    Returns:
+        One of the misfits, or infinity where they are too few to promise it.
+
+    Source: Angelopoulos and Bates 2023, section 1, arXiv:2107.07511.
+
+    >>> promised(torch.tensor([0.5, 0.125, 0.25]), 75), promised(torch.zeros(8), 90)
+    (0.5, inf)
+    """
+    rank = math.ceil(percent * (len(misfits) + 1) / 100)
+    return float(misfits.sort().values[rank - 1]) if rank <= len(misfits) else math.inf
+
+
 def fit_temperature(logits: Tensor, right: Tensor) -> float:
     """What logits (n, n_classes) are divided by to make the right classes (n,) most likely.
 
@@ -192,7 +211,12 @@ def _quantiles(values: Tensor, extra: int) -> tuple[float, ...]:
     return tuple(float(ascending[max(rank, 1) - 1]) for rank in ranks)
 
 
-def _percent(name: str, share: float) -> int:
+def percent_of(name: str, share: float) -> int:
+    """A share as a whole number of percent.
+
+    Raises:
+        SettingError: It is none from 1 to 99.
+    """
     percent = round(100 * share)
     if not 1 <= percent <= PERCENTS or abs(percent - 100 * share) > 1e-6:
         raise SettingError(f"{name}={share}: give a whole number of percent, from 0.01 to 0.99")

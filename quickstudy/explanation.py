@@ -109,12 +109,8 @@ def explain(classifier: Classifier, x: Tensor | np.ndarray) -> Explanation:
         z, q = classifier.embed(support.x), classifier.embed(query)
         shares = None
         if isinstance(learner, MetricLearner) and not learner.transductive:
-            embedded = Examples(z, support.y)  # once: without an example, the others' embeddings stay
-            shares = learner.contributions(embedded, q)
-            logits = [learner.compare(_without(embedded, i), q) for i in range(n)]
-        else:
-            logits = [learner.adapt(_without(support, i))(query) for i in range(n)]
-    rest = [classifier.probabilities(each, _without(support, i))[0] for i, each in enumerate(logits)]
+            shares = learner.contributions(Examples(z, support.y), q)
+    rest = [classifier.probabilities(p, support.without(i))[0] for i, p in enumerate(classifier.left_out(query))]
     both = torch.cat([z, q]).cpu().double().numpy()
     names = classifier.labels
     return Explanation(
@@ -202,18 +198,6 @@ def columns(classifier: Classifier, x: Tensor) -> list[tuple[str, float]]:
     unknown = torch.stack([x, *(x.masked_fill(torch.from_numpy(features == name), 0) for name in names)])
     whole, *rest = classifier.predict_proba(unknown)
     return [(name, float((whole - less)[whole.argmax()])) for name, less in zip(names, rest, strict=True)]
-
-
-def left_out(classifier: Classifier, i: int, x: Tensor) -> np.ndarray:
-    """Probabilities of inputs (n, *input) by the classifier without its example ``i``, (n, n_labels)."""
-    rest, learner = _without(classifier.support, i), classifier.learner
-    with torch.no_grad():
-        return classifier.probabilities(learner.adapt(rest)(x), rest).numpy()
-
-
-def _without(support: Examples, i: int) -> Examples:
-    keep = torch.arange(len(support.x), device=support.x.device) != i
-    return Examples(support.x[keep], support.y[keep])
 
 
 def _places(embedded: np.ndarray) -> np.ndarray:

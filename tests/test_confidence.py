@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from quickstudy import Classifier, Conv4, Episodes, Prototypical, load, save
+from quickstudy import MAML, ClassDataset, Classifier, Conv4, Episodes, Prototypical, load, save
 from quickstudy.classifier import confidence
 from quickstudy.confidence import (
     Confidence,
@@ -19,8 +20,10 @@ from quickstudy.confidence import (
     calibrate,
     calibration_error,
     fit_temperature,
+    promised,
 )
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
 
 RAMP = tuple(i / 100 for i in range(99))
@@ -162,10 +165,52 @@ def test_confidence_is_kept_with_a_classifier(tmp_path, trained, unseen):
 
 
 def test_without_calibration_there_are_no_promises(unseen):
-    few = Classifier(Prototypical(Conv4(width=4)), unseen.select(range(2)))
+    one = ClassDataset(unseen.x[[0, -1]], torch.arange(2), ("a", "b"))
+    few = Classifier(Prototypical(Conv4(width=4)), one)
     for asked in (few.predict_sets, few.none_of_these):
         with pytest.raises(ModelError, match="not calibrated; `quickstudy calibrate RUN`"):
             asked(unseen.x[:1])
+
+
+def test_learners_by_gradient_are_not_asked_to_learn_again_for_a_promise(unseen):
+    few = Classifier(MAML(Conv4(width=4), 2, inner_lr=0.1), unseen.select(range(2)))
+    with pytest.raises(ModelError, match="not calibrated"):
+        few.predict_sets(unseen.x[:1])
+
+
+def test_own_examples_promise_for_inputs_that_the_weights_never_knew(trained):
+    """Weights that know invented characters, on handwritten digits: their own calibration says nothing of those."""
+    tasks, told = Episodes(digits(), 10, 5, 5, split="test"), confidence("glyphs-proto")
+    inside, by_calibration, alarms = [], [], []
+    for i in range(40):
+        support, query = tasks.sample(i, 1).at(0)
+        shown = ClassDataset.from_labels(support.x, [f"class {k}" for k in support.y.argmax(1).tolist()])
+        few = Classifier(trained, shown, confidence=told)
+        right = query.y.argmax(1)
+        inside += [few.labels[k] in found for k, found in zip(right, few.predict_sets(query.x, 0.9), strict=True)]
+        p = torch.from_numpy(few.predict_proba(query.x))
+        by_calibration += told.members(p, 0.9).gather(1, right[:, None])[:, 0].tolist()
+        alarms += few.none_of_these(query.x, 0.1)
+    assert fmean(inside) == pytest.approx(0.9, abs=0.03)
+    assert fmean(by_calibration) < 0.5
+    assert fmean(alarms) == pytest.approx(0.1, abs=0.03)
+
+
+def test_each_example_is_judged_by_the_rest_as_if_it_had_never_been_shown(trained, unseen):
+    few = Classifier(trained, unseen.select(range(2)), confidence=confidence("glyphs-proto"))
+    for i in (0, 25):
+        keep = torch.arange(len(few.data.x)) != i
+        rest = Classifier(trained, ClassDataset(few.data.x[keep], few.data.y[keep], few.labels))
+        again = trained.adapt(rest.support)(few.support.x[i : i + 1])
+        torch.testing.assert_close(few.judged[i : i + 1], again.detach().double(), atol=1e-4, rtol=1e-4)
+
+
+@given(seed=st.integers(0, 30), percent=st.integers(50, 95))
+@settings(max_examples=20, deadline=None)
+def test_what_is_promised_is_kept_on_average(seed, percent):
+    scores = torch.rand(4000, 40, generator=torch.Generator().manual_seed(seed))
+    kept = [float(last <= promised(row, percent)) for row, last in zip(scores[:, :-1], scores[:, -1], strict=True)]
+    assert percent / 100 - 0.025 < fmean(kept) < percent / 100 + 0.025 + 1 / 40
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, 0.905, -1, math.nan])

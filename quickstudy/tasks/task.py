@@ -22,6 +22,15 @@ class Examples(NamedTuple):
     x: Tensor
     y: Tensor
 
+    def without(self, i: int) -> Examples:
+        """All examples but one.
+
+        >>> Examples(torch.arange(3), torch.eye(3)).without(1).x
+        tensor([0, 2])
+        """
+        keep = torch.arange(len(self.x), device=self.x.device) != i
+        return Examples(self.x[keep], self.y[keep])
+
 
 class Task(NamedTuple):
     """One task, or a batch of tasks with one more leading axis everywhere.

@@ -8,6 +8,7 @@ python benchmarks/leaderboard.py --data-root data/omniglot --minutes 30 --out re
 
 import argparse
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -140,6 +141,7 @@ def main():
         if path.exists():
             continue
         folder = args.runs / path.stem
+        shutil.rmtree(folder, ignore_errors=True)  # of a training that was cut: its time is not known
         training = train(settings_of(algorithm, args.train_on, args.data_root, args.seed), args.minutes, folder)
         splits = {name: found.test for name, found in tests.items()}
         record = {

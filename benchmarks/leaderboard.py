@@ -26,7 +26,7 @@ _LARGE = {"train_way": 20, "train_query": 2, "tasks_per_step": 1, "outer_lr": 0.
 _MAML = {**_LARGE, "inner_lr": 0.05}
 RECIPES = {
     "maml": {**_MAML, "test_steps": 1},  # as in training; more go too far where there are more examples
-    "anil": {**_LARGE, "test_steps": 5},
+    "anil": {**_LARGE, "inner_lr": 0.1, "inner_steps": 1, "test_steps": 1},
     "meta-sgd": _LARGE,
     "maml++": {**_MAML, "inner_steps": 3},
     "imaml": {**_MAML, "inner_steps": 5},

@@ -151,7 +151,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "Prototypical Networks from a net that knows glyphs (a recipe of our own)",
         _SNELL,
         False,
-        {**_GLYPHS, "split": "vinyals", "algorithm": "prototypical", "steps": 7_000},
+        {**_GLYPHS, "split": "vinyals", "algorithm": "prototypical", "steps": 14_000},
         (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
         shots_match=False,
         rotated=True,

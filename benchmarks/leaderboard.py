@@ -45,7 +45,7 @@ RECIPES = {
     },
     "siamese": {"train_way": 40, "train_query": 3},
 }
-"""What differs from the presets: of MAML, Reptile and Siamese Networks as validation classes chose, of others alike."""
+"""What differs from the presets: of MAML, ANIL, Reptile and Siamese as validation classes chose, of others alike."""
 CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
 SHOTS, WAYS = (1, 2, 5, 10, 15, 19), (2, 5, 10, 20, 40, 64)
 CHECKS = 5

@@ -1,8 +1,10 @@
-"""Runs in the form of Lake's challenge, from the three alphabets that the background split keeps out of training.
+"""Runs in the form of Lake's challenge, from the background alphabets that a split keeps out of training.
 
-They are that split's validation alphabets: no step is trained on them, but they choose the checkpoint.
+Of the background split they are the three validation alphabets: no step is trained on them, but they choose the
+checkpoint. Of a minimal set they are all others that have as many characters as a run has ways; nothing is chosen by
+them.
 
-python benchmarks/lake_trials.py images_background.zip FOLDER
+python benchmarks/lake_trials.py images_background.zip background|small1|small2 FOLDER
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+from quickstudy.tasks.omniglot import MINIMAL_SETS
+
 RUNS, WAYS, SEED = 20, 20, 0
 
 
-def main(archive: Path, out: Path) -> None:
+def main(archive: Path, split: str, out: Path) -> None:
     rng = random.Random(SEED)
     with zipfile.ZipFile(archive) as file:
         names = sorted(name for name in file.namelist() if name.endswith(".png") and not name.startswith("__"))
@@ -23,7 +27,8 @@ def main(archive: Path, out: Path) -> None:
         for name in names:
             *_, alphabet, character, _ = name.split("/")
             drawings.setdefault(alphabet, {}).setdefault(character, []).append(name)
-        kept_out = sorted(drawings)[9::10]
+        kept_out = sorted(drawings.keys() - MINIMAL_SETS[split]) if split in MINIMAL_SETS else sorted(drawings)[9::10]
+        kept_out = [alphabet for alphabet in kept_out if len(drawings[alphabet]) >= WAYS]
         for r in range(RUNS):
             run = f"run{r + 1:02d}"
             characters = rng.sample(sorted(drawings[kept_out[r % len(kept_out)]].items()), WAYS)
@@ -39,4 +44,4 @@ def main(archive: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

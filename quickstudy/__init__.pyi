@@ -46,6 +46,7 @@ from .nets import Conv4 as Conv4
 from .nets import Encoder as Encoder
 from .nets import Identity as Identity
 from .nets import Residual as Residual
+from .nets import ResNet6 as ResNet6
 from .nets import ResNet12 as ResNet12
 from .nets import apply as apply
 from .tasks.dataset import ClassDataset as ClassDataset

@@ -148,8 +148,8 @@ class Experiment:
             )
         if s.rotations != "none" and s.data in VECTORS:
             raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
-        if s.warp and (s.data in (*VECTORS, "sinusoid") or not episodic):
-            raise SettingError("warp distorts the images of episodes, which there are none of here; leave it out")
+        if s.warp and s.data in (*VECTORS, "sinusoid"):
+            raise SettingError(f"warp distorts images, and {s.data} has none; leave it out")
         if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
             raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
         if s.data == "sinusoid":
@@ -163,7 +163,7 @@ class Experiment:
             data = joined(data, draw_glyphs(range(s.glyph_classes), seed=s.seed))
         data = data.to(self.device)
         if not episodic:
-            return Batches(data, s.batch_size or 128, seed=s.seed)
+            return Batches(data, s.batch_size or 128, seed=s.seed, warp=s.warp)
         way, shot, query = min(s.train_way or s.n_way, data.n_classes), s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
         if query == 0 and s.algorithm != "reptile":
@@ -202,7 +202,7 @@ class Experiment:
             width = self._data().train.x.shape[1]
             return {"name": s.net, "in_features": width} | ({"hidden": [s.width]} if s.net == "mlp" else {})
         net = {"name": s.net, **self._images(), "width": s.width}
-        return net if s.net == "resnet12" else {**net, "pool": s.pool is not False}
+        return {**net, "pool": s.pool is not False} if s.net == "conv4" else net
 
     def _images(self) -> dict[str, Any]:
         channels, size = self._data().train.x.shape[1:3]

@@ -80,8 +80,8 @@ class Settings(BaseModel):
     train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
     train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
 
-    net: Literal["conv4", "resnet12", "residual", "mlp"] | None = Field(
-        None, description="conv4 and resnet12 for images, residual for sentences, mlp for tables."
+    net: Literal["conv4", "resnet6", "resnet12", "residual", "mlp"] | None = Field(
+        None, description="conv4, resnet6 and resnet12 for images, residual for sentences, mlp for tables."
     )
     width: int = Field(64, ge=1, description="Filters of the first convolution.")
     pool: bool | None = Field(None, description="Halve conv4 by max pooling; if not, by a stride of 2.")
@@ -242,7 +242,7 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     n_query = settings.n_query
     follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
     apt = {"sinusoid": ("mlp",), "table": ("mlp",), **dict.fromkeys(TEXT, ("residual", "mlp"))}.get(
-        settings.data, ("conv4", "resnet12")
+        settings.data, ("conv4", "resnet6", "resnet12")
     )
     if settings.net not in (None, *apt):
         raise SettingError(
@@ -257,7 +257,7 @@ def choices(name: str) -> tuple[str, ...]:
     """The words that a setting takes; none where it takes numbers.
 
     >>> choices("net")
-    ('conv4', 'resnet12', 'residual', 'mlp')
+    ('conv4', 'resnet6', 'resnet12', 'residual', 'mlp')
     """
     kinds = get_args(Settings.model_fields[name].annotation)
     return tuple(word for kind in kinds for word in (get_args(kind) or (kind,)) if isinstance(word, str))

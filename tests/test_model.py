@@ -32,7 +32,7 @@ from quickstudy.learners import (
     SimpleShot,
 )
 from quickstudy.model import FORMAT, build, describe, load, read_config, save
-from quickstudy.nets import MLP, NETS, Conv4, Identity, Residual, ResNet12
+from quickstudy.nets import MLP, NETS, Conv4, Identity, Residual, ResNet6, ResNet12
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tensors import pack
 from quickstudy.testing import noise_tasks
@@ -51,6 +51,7 @@ MADE: dict[str, Callable[[], Learner]] = {
     "matching": lambda: Matching(MLP(2, (4,)), full_context=True, attention_steps=2),
     "prototypical": lambda: Prototypical(Conv4(size=16, width=4)),
     "prototypical, residual net": lambda: Prototypical(ResNet12(1, 16, 2, drop=0.2)),
+    "prototypical, small residual net": lambda: Prototypical(ResNet6(1, 16, 2, out_features=8)),
     "prototypical, vectors": lambda: Prototypical(Identity(4)),
     "prototypical, vectors adapted": lambda: Prototypical(Residual(4)),
     "relation": lambda: Relation(Conv4(size=16, width=4)),

@@ -13,6 +13,7 @@ from quickstudy.experiment import Experiment, check_applies, open_run, provenanc
 from quickstudy.files import replace
 from quickstudy.learners import Learner
 from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.model import locate, read_config
 from quickstudy.nets import Views
 from quickstudy.settings import VECTORS, Settings, complete
@@ -124,10 +125,10 @@ def _look(learner: Learner, settings: Settings, views: int | None) -> None:
     """Let a learner see each image as several."""
     if views is None:
         return
-    if not isinstance(learner, MetricLearner) or settings.data in VECTORS:
+    if not isinstance(learner, MetricLearner | SupervisedLearner) or settings.data in VECTORS:
         raise SettingError(
-            f"views are of images that a metric learner compares, and this is {settings.algorithm} on {settings.data}; "
-            f"leave them out"
+            f"views are of images whose embedding a task does not change, and this is {settings.algorithm} on "
+            f"{settings.data}; leave them out"
         )
     learner.net = Views(learner.net, views)
 

@@ -6,11 +6,19 @@ from quickstudy.nets.identity import Identity
 from quickstudy.nets.mlp import MLP
 from quickstudy.nets.norm import BatchNorm, apply, record_population
 from quickstudy.nets.residual import Residual
+from quickstudy.nets.resnet6 import ResNet6
 from quickstudy.nets.resnet12 import ResNet12
 from quickstudy.nets.shape import input_shape
 from quickstudy.nets.views import Views
 
-NETS = {"conv4": Conv4, "resnet12": ResNet12, "mlp": MLP, "identity": Identity, "residual": Residual}
+NETS = {
+    "conv4": Conv4,
+    "resnet6": ResNet6,
+    "resnet12": ResNet12,
+    "mlp": MLP,
+    "identity": Identity,
+    "residual": Residual,
+}
 
 __all__ = [
     "MLP",
@@ -19,6 +27,7 @@ __all__ = [
     "Conv4",
     "Encoder",
     "Identity",
+    "ResNet6",
     "ResNet12",
     "Residual",
     "Views",

@@ -110,7 +110,7 @@ class Episodes:
         query_position = np.tile(np.arange(n_way), (self.n_query, 1))
         turns = rng.integers(4, size=n_way) if self.rotate else np.zeros(n_way, dtype=np.int64)
         n = int(shots.sum()) + n_way * self.n_query
-        warps = rng.uniform(-1, 1, (n, 7)) if self.warp else np.zeros((n, 0))
+        warps = _warps(rng, n if self.warp else 0)
         return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns, warps
 
     def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, warps: np.ndarray) -> Examples:
@@ -121,7 +121,7 @@ class Episodes:
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
         x = as_float(x)
         if self.warp and x.numel():  # affine_grid refuses zero images, and Reptile's tasks have no query
-            x = warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
+            x = _warped(x, warps)
         return Examples(x, one_hot(torch.from_numpy(position).to(x.device), self.n_way))
 
 
@@ -135,27 +135,43 @@ class Batches:
         batch_size: Examples a task.
         seed: Of the whole sequence.
         split: Name of the split.
+        warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
 
     >>> data = ClassDataset.from_labels(torch.zeros(4, 3), list("aabc"))
     >>> Batches(data, batch_size=8).sample(step=0, n_tasks=1).query.y.shape
     torch.Size([1, 8, 3])
     """
 
-    def __init__(self, data: ClassDataset, batch_size: int = 64, *, seed: int = 0, split: str = "train") -> None:
-        self.data, self.batch_size, self.seed, self.split = data, batch_size, seed, split
+    def __init__(
+        self, data: ClassDataset, batch_size: int = 64, *, seed: int = 0, split: str = "train", warp: bool = False
+    ) -> None:
+        self.data, self.batch_size, self.seed, self.split, self.warp = data, batch_size, seed, split, warp
 
     def sample(self, step: int, n_tasks: int) -> Task:
         """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
-        rows = np.stack(
-            [
-                generator(self.seed, self.split, step, i).integers(len(self.data.x), size=self.batch_size)
-                for i in range(n_tasks)
-            ]
-        )
+        drawn = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
+        rows, warps = (np.stack(parts) for parts in zip(*drawn, strict=True))
         index = torch.from_numpy(rows)
         x = as_float(take(self.data.x, index))
+        if self.warp:
+            x = _warped(x, warps)
         y = one_hot(self.data.y[index].to(x.device), self.data.n_classes)
         return Task(Examples(x[:, :0], y[:, :0]), Examples(x, y))
+
+    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of one task, and how far each image is warped."""
+        rows = rng.integers(len(self.data.x), size=self.batch_size)
+        return rows, _warps(rng, self.batch_size if self.warp else 0)
+
+
+def _warps(rng: np.random.Generator, n: int) -> np.ndarray:
+    """How far each of n images is warped, (n, 7)."""
+    return rng.uniform(-1, 1, (n, 7))
+
+
+def _warped(x: Tensor, warps: np.ndarray) -> Tensor:
+    """Images of several tasks, (tasks, n, channels, height, width), each warped as told, (tasks, n, 7)."""
+    return warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -33,10 +33,11 @@ _CHECKSUM = {
 _MAX_BYTES = 32 * 2**20
 _MAX_IMAGE = 2**16  # bytes read of one packed image: a few hundred are usual, and a packed file may swell to anything
 _VINYALS_VALIDATION = {"Armenian", "Bengali", "Early_Aramaic", "Hebrew", "Mkhedruli_(Georgian)"}
-_MINIMAL = {
+MINIMAL_SETS = {
     "small1": {"Balinese", "Early_Aramaic", "Greek", "Korean", "Latin"},
     "small2": {"Greek", "Japanese_(katakana)", "Latin", "Sanskrit", "Tagalog"},
 }
+"""The five background alphabets of each, Lake et al. 2019."""
 _VERSION = 1  # of the preparation: a change of the images below must raise it
 _DRAWN, _SIDE = (105, 105), 28
 _IMAGE = re.compile(r"(?:.*/)?([^/]+/character\d+)/[^/]+\.png")
@@ -83,8 +84,8 @@ def omniglot(
     folder = data_folder() / "omniglot" if root is None else Path(root)
     background, evaluation = [_read(path) for path in [_find(folder, part, download) for part in _CHECKSUM]]
     alphabets = [name.split("/")[0] for name in background.names]
-    if split in _MINIMAL:
-        few = np.flatnonzero(np.isin(alphabets, sorted(_MINIMAL[split])))
+    if split in MINIMAL_SETS:
+        few = np.flatnonzero(np.isin(alphabets, sorted(MINIMAL_SETS[split])))
         return Splits(background.select(few), background.select([]), evaluation)
     if split == "background":
         chosen = np.isin(alphabets, sorted(set(alphabets))[9::10])

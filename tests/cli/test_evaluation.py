@@ -99,4 +99,4 @@ def test_a_folder_that_is_no_run_is_named(refused, tmp_path):
 
 
 def test_views_are_of_images_alone(refused, sinusoid):
-    assert "views are of images that a metric learner compares" in refused("evaluate", sinusoid, "--views", 4)
+    assert "views are of images whose embedding a task does not change" in refused("evaluate", sinusoid, "--views", 4)

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from quickstudy.learners import Prototypical
+from quickstudy.learners import CosineBaseline, Prototypical
 from quickstudy.nets import Conv4, Views
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.warp import warped
@@ -12,8 +13,10 @@ def net():
     return Conv4(width=4)
 
 
-def test_a_learner_with_views_keeps_the_laws():
-    check_learner(Prototypical(Views(net(), 3)))
+@pytest.mark.parametrize("learner", [Prototypical(net()), CosineBaseline(net(), n_classes=64, head_steps=2)])
+def test_a_learner_with_views_keeps_the_laws(learner):
+    learner.net = Views(learner.net, 3)
+    check_learner(learner)
 
 
 def test_it_is_the_mean_over_the_image_and_its_warps():

@@ -199,6 +199,15 @@ def test_each_image_is_warped_in_a_way_of_its_own_and_of_its_task():
     assert torch.equal(plain.support.y, task.support.y)
 
 
+def test_each_image_of_a_plain_batch_is_warped_in_a_way_of_its_own():
+    data = ClassDataset.from_labels(glyphs()[:1].mul(255).byte().repeat(4, 1, 1, 1), list("aabb"))
+    source = Batches(data, 6, warp=True)
+    task = source.sample(3, 2)
+    assert len(task.query.x.flatten(0, 1).flatten(1).unique(dim=0)) == 12
+    assert torch.equal(source.sample(3, 5).query.x[:2], task.query.x)
+    assert torch.equal(Batches(data, 6).sample(3, 2).query.y, task.query.y)
+
+
 @LAW
 @given(counts=st.lists(st.integers(1, 5), min_size=1, max_size=5), size=st.integers(1, 9), n=st.integers(1, 4))
 def test_plain_batches_name_each_example_by_its_class_and_hold_no_support(counts, size, n):

@@ -66,19 +66,20 @@ def challenges() -> str:
     for r in records("lake"):
         error, interval = (f"{100 * value:.2f}" for value in (r["error"], r["ci95"]))
         how = "transductive, each character once" if r["one_to_one"] else "inductive"
-        split = r["training"]["settings"]["split"]
-        cells = split, str(r["views"] or 1), how, f"{error} ± {interval}", str(r["n_tasks"]), minutes(r)
+        s = r["training"]["settings"]
+        net = f"{s['net']}, from {s['init']}" if s["init"] else s["net"]
+        cells = s["split"], net, str(r["views"] or 1), how, f"{error} ± {interval}", str(r["n_tasks"]), minutes(r)
         rows.append([r["algorithm"], *cells])
     said = (
         "Not the official runs: `benchmarks/lake_trials.py` makes them from the three background alphabets that no\n"
         "step was trained on. They are also the validation classes that chose the checkpoint, so the error is if\n"
-        "anything too low; three alphabets are few, and the interval over runs does not count that. All start from\n"
-        "weights that know invented characters. In the official runs people err in 4.5 %, one test at a time, as the\n"
+        "anything too low; three alphabets are few, and the interval over runs does not count that.\n"
+        "In the official runs people err in 4.5 %, one test at a time, as the\n"
         "inductive rows do; Prototypical Networks in 13.7 % trained on the background and 30.1 % on a minimal set\n"
         "(Lake et al. 2019, arXiv:1902.03477). Each character once: the best one-to-one answers of a run, for which\n"
         "one must know that no character is asked twice. Views: distorted copies of each drawing, averaged.\n\n"
     )
-    return said + table(["", "trained on", "views", "", "error", "runs", "trained"], rows)
+    return said + table(["", "trained on", "net", "views", "", "error", "runs", "trained"], rows)
 
 
 def sinusoids() -> str:

@@ -147,15 +147,6 @@ PROTOCOLS: dict[str, Protocol] = {
         shots_match=False,
         rotated=True,
     ),
-    "resnet-prototypical-omniglot": Protocol(
-        "Prototypical Networks with a residual net on warped images (a recipe of our own)",
-        _SNELL,
-        False,
-        _METRIC_OMNIGLOT | {"algorithm": "prototypical", "net": "resnet6", "width": 24, "warp": True, "steps": 4_000},
-        (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
-        shots_match=False,
-        rotated=True,
-    ),
     "glyphs-prototypical-omniglot": Protocol(
         "Prototypical Networks from a net that knows glyphs (a recipe of our own)",
         _SNELL,

@@ -322,3 +322,8 @@ def test_another_net_is_no_start(tmp_path, small, other):
     trained(tmp_path / "first", **small)
     with pytest.raises(SettingError, match="first' has another net than the one to train"):
         _ = Experiment(complete({**small, **other, "init": tmp_path / "first"})).learner
+
+
+def test_what_has_no_images_is_not_warped():
+    with pytest.raises(SettingError, match="warp distorts images, and sinusoid has none"):
+        _ = Experiment(complete({"algorithm": "maml", "data": "sinusoid", "warp": True})).tasks

@@ -31,6 +31,7 @@ class Protocol:
         by_way: Settings that differ with the ways of a cell.
         shots_match: Trained with the shots of the test, so that other shots are another training.
         queries_match: Trained with as many queries of a class as shots.
+        first: Settings of a training before it, whose net it starts from; None where it starts from drawn weights.
         rotated: Whether test classes too are turned at random: Snell et al. 2017, section 3.1, test on "the remaining
             classes, including rotations". One turn a class and task, so that a character never meets its own rotation.
     """
@@ -44,6 +45,7 @@ class Protocol:
     shots_match: bool = True
     queries_match: bool = False
     rotated: bool = False
+    first: Mapping[str, Any] | None = None
 
     def training(self, cell: Cell) -> dict[str, Any]:
         """Settings of the training for a cell."""
@@ -76,6 +78,7 @@ _REPTILE_OMNIGLOT = {
 }  # fmt: skip
 _REPTILE_20WAY = {20: {"inner_lr": 0.0005, "inner_batch": 20, "inner_steps": 10, "steps": 200_000}}
 _METRIC_OMNIGLOT = {"data": "omniglot", "split": "vinyals", "rotations": "classes"}
+_RESNET = {**_METRIC_OMNIGLOT, "warp": True, "net": "resnet6", "width": 24}
 _GLYPHS = {"data": "omniglot", "rotations": "classes", "warp": True, "init": "glyphs-proto", "schedule": "cosine"}
 _GLYPHS_20WAY = {"pool": True, "split": "random", "train_way": 20, "tasks_per_step": 1, "test_steps": 10}
 _PROTOTYPICAL_MINI = {
@@ -155,6 +158,24 @@ PROTOCOLS: dict[str, Protocol] = {
         (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
         shots_match=False,
         rotated=True,
+    ),
+    "resnet-prototypical-omniglot": Protocol(
+        "Prototypical Networks from a net that first told all training characters apart (a recipe of our own)",
+        _SNELL,
+        False,
+        {**_RESNET, "algorithm": "prototypical", "train_shot": 1, "schedule": "cosine", "steps": 1_500},
+        (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+        shots_match=False,
+        rotated=True,
+        first={  # Chen et al. 2021, arXiv:2003.04390: a classifier of all training classes, then episodes
+            **_RESNET,
+            "algorithm": "cosine-baseline",
+            "head_steps": 0,
+            "n_way": 20,
+            "batch_size": 256,
+            "outer_lr": 0.002,
+            "steps": 5_000,
+        },
     ),
     "glyphs-matching-omniglot": Protocol(
         "Matching Networks from a net that knows glyphs (a recipe of our own)",

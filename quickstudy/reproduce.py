@@ -35,17 +35,28 @@ class Reproduction:
     def __init__(self, name: str, runs: Path, given: dict[str, Any], budget: float | None = None) -> None:
         self.name, self.given, self.budget = name, given, budget
         self.key, self.protocol, self.cell = find(name)
-        self.wanted = complete({**self.protocol.training(self.cell), **given})
         self.folder = runs / _folder(self.key, self.protocol, self.cell, shared=budget is not None)
+        self.wanted = complete({**self.protocol.training(self.cell), **given})
+        self.stages = [(self.folder, self.wanted)]
+        if self.protocol.first is not None:
+            first = runs / f"{self.key}-first"
+            self.wanted = self.wanted.model_copy(update={"init": first})
+            self.stages = [(first, complete({**self.protocol.first, **given})), (self.folder, self.wanted)]
 
-    def training(self, stop: Callable[[], int] = lambda: 0) -> tuple[Settings, Iterator[Progress]]:
-        """Settings of the training and its progress, from where it was left; nothing where it is done."""
-        if not (self.folder / "run.json").exists():
-            settings = self.wanted if self.budget is None else _shortened(self.wanted, self.budget)
-            return settings, Experiment(settings).train(self.folder, stop=stop)
-        settings = complete(read_settings(self.folder).model_dump() | self.given)
-        done = _last_step(self.folder) >= settings.steps
-        return settings, iter(()) if done else Experiment(settings).train(self.folder, resume=True, stop=stop)
+    def trainings(self, stop: Callable[[], int] = lambda: 0) -> Iterator[tuple[Settings, Iterator[Progress]]]:
+        """Settings and progress of one training after the other, from where they were left; no step where one is done.
+
+        Exhaust a progress before the next: a training may start from the net of the one before.
+        """
+        for folder, wanted in self.stages:
+            if not (folder / "run.json").exists():
+                minutes = self.budget and self.budget / len(self.stages)
+                settings = wanted if minutes is None else _shortened(wanted, minutes)
+                yield settings, Experiment(settings).train(folder, stop=stop)
+                continue
+            settings = complete(read_settings(folder).model_dump() | self.given)
+            done = _last_step(folder) >= settings.steps
+            yield settings, iter(()) if done else Experiment(settings).train(folder, resume=True, stop=stop)
 
     def result(self, n_tasks: int = 600) -> dict[str, Any]:
         """Both figures, ours inductive and transductive, with what was shortened."""
@@ -74,8 +85,11 @@ class Reproduction:
                 "source": self.protocol.source,
             },
             "ours": {kind: result.summary() for kind, result in ours.items()},
-            "shortened": shortened(self.wanted, trained),
-            "training": json.loads((self.folder / "run.json").read_bytes()) | {"seconds": _seconds(self.folder)},
+            "shortened": [
+                phrase for folder, wanted in self.stages for phrase in shortened(wanted, read_settings(folder))
+            ],
+            "training": _run(self.folder),
+            **({"first_training": _run(self.stages[0][0])} if self.protocol.first else {}),
             **provenance(),
         }
 
@@ -122,5 +136,7 @@ def _last_step(folder: Path) -> int:
     return int(json.loads(lines[-1])["step"]) if lines else 0
 
 
-def _seconds(folder: Path) -> float:
-    return float(json.loads((folder / "metrics.jsonl").read_bytes().splitlines()[-1])["seconds"])
+def _run(folder: Path) -> dict[str, Any]:
+    """How a training was done, and how long it took."""
+    last = json.loads((folder / "metrics.jsonl").read_bytes().splitlines()[-1])
+    return dict(json.loads((folder / "run.json").read_bytes()), seconds=float(last["seconds"]))

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+import torch
 
-from quickstudy import reproduce
+from quickstudy import load, reproduce
+from quickstudy.experiment import Experiment
 from quickstudy.papers import PROTOCOLS, Cell, Protocol
 from quickstudy.reproduce import Reproduction, shortened
 from quickstudy.settings import complete
@@ -25,7 +27,7 @@ def given(monkeypatch, pictures):
 
 def test_the_whole_training_is_as_the_paper_did(given, tmp_path):
     reproduction = Reproduction("small-3way-1shot", tmp_path, given)
-    _, progress = reproduction.training()
+    [(_, progress)] = reproduction.trainings()
     assert [p.step for p in progress] == list(range(1, 31))
     record = reproduction.result(n_tasks=20)
     assert record["shortened"] == []
@@ -41,17 +43,42 @@ def test_the_whole_training_is_as_the_paper_did(given, tmp_path):
 
 
 def test_what_was_stopped_goes_on_and_what_is_done_is_not_done_again(given, tmp_path):
-    for _ in Reproduction("small-3way-1shot", tmp_path, given).training()[1]:
-        break  # as a kill would
+    [(_, progress)] = Reproduction("small-3way-1shot", tmp_path, given).trainings()
+    next(progress)
+    progress.close()  # as a kill would
     again = Reproduction("small-3way-1shot", tmp_path, given)
-    assert [p.step for p in again.training()[1]][-1] == 30
-    assert list(again.training()[1]) == []
+    assert [p.step for _, progress in again.trainings() for p in progress][-1] == 30
+    assert [p.step for _, progress in again.trainings() for p in progress] == []
+
+
+def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
+    first = {"algorithm": "cosine-baseline", "data": "folders", "width": 4, "n_way": 3, "n_query": 3}
+    first |= {"head_steps": 0, "steps": 20}
+    protocol = Protocol("Two", "Nobody 2000", False, SMALL, (Cell(3, 1, 60.0),), first=first)
+    monkeypatch.setitem(PROTOCOLS, "two", protocol)
+    reproduction = Reproduction("two-3way-1shot", tmp_path, given, budget=0.2)
+    steps = []
+    for settings, progress in reproduction.trainings():
+        if settings.init is not None:
+            start = Experiment(settings).learner.net
+            assert all(map(torch.equal, start.parameters(), load(settings.init).net.parameters()))
+        steps.append([p.step for p in progress][-1])
+    assert steps == [10, 10]  # half of the budget each
+    record = reproduction.result(n_tasks=4)
+    assert sorted(record["shortened"]) == [
+        "schedule cosine in place of constant",
+        "steps 10 in place of 20",
+        "steps 10 in place of 30",
+    ]
+    assert record["first_training"]["settings"]["algorithm"] == "cosine-baseline"
+    assert [progress for _, again in reproduction.trainings() for progress in again] == []
 
 
 def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
     reproduction = Reproduction("small-3way-1shot", tmp_path, given, budget=0.1)
-    settings, progress = reproduction.training()
+    [(settings, progress)] = reproduction.trainings()
     assert settings.steps == 10
     assert list(progress)[-1].step == settings.steps
     told = reproduction.result(n_tasks=4)["shortened"]
@@ -63,7 +90,7 @@ def test_a_step_is_timed(given, tmp_path):
 
 
 def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path):
-    settings, _ = Reproduction("small-3way-1shot", tmp_path, given, budget=1000).training()
+    [(settings, _)] = Reproduction("small-3way-1shot", tmp_path, given, budget=1000).trainings()
     assert (settings.steps, settings.schedule) == (30, "constant")
 
 

@@ -34,8 +34,8 @@ def reproduce(
         raise SettingError("name what to reproduce; `quickstudy reproduce --list` shows all")
     reproduction = Reproduction(name, runs, given, budget)
     with between_steps() as asked:
-        settings, progress = reproduction.training(asked)
-        watch(progress, settings)
+        for settings, progress in reproduction.trainings(asked):
+            watch(progress, settings)
     record = reproduction.result(n_tasks)
     if out is not None:
         replace(out, (json.dumps(record, indent=2) + "\n").encode())
@@ -48,7 +48,8 @@ def reproduce(
     for kind, ours in record["ours"].items():
         table.add_row(f"ours, {kind}", *_percent(ours), str(ours["n_tasks"]))
     Console().print(table)
-    minutes = record["training"]["seconds"] / 60
+    trainings = [record[name] for name in ("first_training", "training") if name in record]
+    minutes = sum(training["seconds"] for training in trainings) / 60
     print(f"trained in {minutes:.0f} min; {'; '.join(record['shortened']) or 'nothing shortened'}")
 
 

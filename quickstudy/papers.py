@@ -60,6 +60,7 @@ _SNELL = "Snell et al. 2017, tables 1 and 2, arXiv:1703.05175"
 _RAGHU = "Raghu et al. 2020, table 1, arXiv:1909.09157"
 _LI = "Li et al. 2017, tables 2 and 3, arXiv:1707.09835"
 _ANTONIOU = "Antoniou et al. 2019, tables 1 and 2, arXiv:1810.09502"
+_RAJESWARAN = "Rajeswaran et al. 2019, table 2, by gradient descent, arXiv:1909.04630"
 _VINYALS = "Vinyals et al. 2016, tables 1 and 2, arXiv:1606.04080"
 
 _MAML_OMNIGLOT = {
@@ -260,6 +261,16 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_OMNIGLOT
         | {"algorithm": "maml++", "inner_lr": 0.1, "inner_steps": 5, "tasks_per_step": 16, "schedule": "cosine"},
         (Cell(5, 1, 99.47), Cell(5, 5, 99.93), Cell(20, 1, 97.65, 0.05), Cell(20, 5, 99.33, 0.03)),
+        queries_match=True,
+        rotated=True,
+    ),
+    "imaml-omniglot": Protocol(
+        "iMAML",
+        _RAJESWARAN,
+        True,
+        _MAML_OMNIGLOT | {"algorithm": "imaml", "inner_steps": 16, "test_steps": 16, "penalty": 2.0, "cg_steps": 5},
+        (Cell(5, 1, 99.16, 0.35), Cell(5, 5, 99.67, 0.12), Cell(20, 1, 94.46, 0.42), Cell(20, 5, 98.69, 0.1)),
+        {20: {"inner_steps": 25, "test_steps": 25, "tasks_per_step": 16}},
         queries_match=True,
         rotated=True,
     ),

@@ -118,6 +118,13 @@ def test_the_command_prints_both_and_writes_the_record(cli, given, tmp_path):
     assert json.loads(out.read_text())["name"] == "small-3way-1shot"
 
 
+def test_the_data_may_be_named_by_the_environment(cli, given, tmp_path, monkeypatch):
+    monkeypatch.setenv("QUICKSTUDY_DATA_ROOT", given["data_root"])
+    code, printed, err = cli("reproduce", "small-3way-1shot", "--runs", tmp_path, "--n-tasks", 5, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(printed)["training"]["settings"]["data_root"] == given["data_root"]
+
+
 def test_the_list_names_all(cli):
     _, out, _ = cli("reproduce", "--list", "--json")
     assert json.loads(out)[0]["name"] == "maml-omniglot-5way-1shot"

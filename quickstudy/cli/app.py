@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envvar="QUICKSTUDY_DATA_ROOT")]
 Run = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
 
 
@@ -58,7 +59,7 @@ def evaluate(
     n_tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 600,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     data: Annotated[str | None, typer.Option(help="Another source than the run's: does it generalise?")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    data_root: DataRoot = None,
     n_way: Annotated[int | None, typer.Option(help="Classes a task; the run's if not given.")] = None,
     n_shot: Annotated[int | None, typer.Option(help="Support examples a class.")] = None,
     n_query: Annotated[int | None, typer.Option(help="Query examples a class.")] = None,
@@ -98,7 +99,7 @@ def reproduce(
     list_: Annotated[bool, typer.Option("--list", help="List the names, with the papers' figures.")] = False,
     budget: Annotated[float | None, typer.Option(help="Minutes of training; what was shortened is told.")] = None,
     runs: Annotated[Path, typer.Option(help="Keeps the trainings, which names may share.")] = Path("runs/reproduce"),
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    data_root: DataRoot = None,
     n_tasks: Annotated[int, typer.Option(help="Number of test tasks.")] = 600,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
@@ -222,7 +223,7 @@ def calibrate(
         int | None, typer.Option(min=1, help="Support examples a class; as the run's if not set.")
     ] = None,
     n_tasks: Annotated[int, typer.Option(min=2, help="Validation tasks; one half fits, the other measures.")] = 1000,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    data_root: DataRoot = None,
     json: Json = False,
 ) -> None:
     """Make a run's probabilities believable, and let it say "none of these": measured on validation classes."""
@@ -235,7 +236,7 @@ def calibrate(
 @command
 def tasks(
     source: Annotated[str | None, typer.Argument(help="Name of a source; all are listed without.")] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the data.")] = None,
+    data_root: DataRoot = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch what is missing (Omniglot).")] = False,
     draw: Annotated[Path | None, typer.Option(help="Draw some training tasks into this PNG file.")] = None,
     n_way: Annotated[int, typer.Option(min=1, help="Classes a drawn task.")] = 5,

@@ -31,6 +31,7 @@ from quickstudy.tasks.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.images import ImageFormat
+from quickstudy.tasks.omniglot import alphabet
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
@@ -150,6 +151,11 @@ class Experiment:
             raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
         if s.warp and s.data in (*VECTORS, "sinusoid"):
             raise SettingError(f"warp distorts images, and {s.data} has none; leave it out")
+        if s.within_alphabets and (s.data != "omniglot" or not episodic):
+            raise SettingError(
+                f"within_alphabets is for learners that train on tasks from omniglot, not for {s.algorithm} on {s.data}; "
+                f"leave it out"
+            )
         if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
             raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
         if s.data == "sinusoid":
@@ -170,7 +176,9 @@ class Experiment:
             raise SettingError(
                 f"train_query = 0 leaves {s.algorithm} no queries to learn from; only reptile needs none"
             )
-        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=s.rotations == "tasks", warp=s.warp)
+        within = [alphabet(name) for name in data.names] if s.within_alphabets else None
+        turn = s.rotations == "tasks"
+        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=turn, warp=s.warp, within=within)
 
     @cached_property
     def learner(self) -> Learner:

@@ -63,6 +63,7 @@ class Settings(BaseModel):
     rotations: Literal["none", "classes", "tasks"] = Field(
         "none", description="Turned training images: as new classes, or one turn a class a task."
     )
+    within_alphabets: bool = Field(False, description="Train on tasks whose characters are of one alphabet (omniglot).")
     warp: bool = Field(False, description="Distort each training image a little: turn, shear, scale, move.")
     glyph_classes: int | None = Field(
         None, ge=1, description="Invented characters to train on: of glyphs 600 if not set, and beside omniglot none."

@@ -14,6 +14,7 @@ from quickstudy.experiment import Experiment, check_applies, open_run, provenanc
 from quickstudy.learners import LEARNERS
 from quickstudy.nets import ResNet12
 from quickstudy.settings import HYPERPARAMETERS, SINUSOID, complete
+from quickstudy.tasks.omniglot import alphabet
 
 QUICK = {
     "maml": {"tasks_per_step": 2, "test_steps": 1},
@@ -297,6 +298,14 @@ def test_glyphs_are_as_many_classes_as_asked():
     assert Experiment(complete(settings)).tasks.data.n_classes == 7
 
 
+def test_shared_omniglot_gives_tasks_within_alphabets(shared):
+    given = {"data": "omniglot", "data_root": shared, "rotations": "classes", "within_alphabets": True, "n_way": 20}
+    tasks = Experiment(complete({"algorithm": "prototypical", **given})).tasks
+    names = [[tasks.data.names[c] for c in group] for group in tasks.groups]
+    assert {"Greek", "Greek@90", "Latin@270"} <= {alphabet(group[0]) for group in names}
+    assert all(len(group) >= 20 and len({*map(alphabet, group)}) == 1 for group in names)
+
+
 def test_shared_omniglot_is_trained_on_beside_invented_characters(shared):
     settings = {"data": "omniglot", "data_root": shared, "split": "vinyals", "rotations": "classes", "glyph_classes": 5}
     names = Experiment(complete(settings)).tasks.data.names
@@ -322,6 +331,14 @@ def test_another_net_is_no_start(tmp_path, small, other):
     trained(tmp_path / "first", **small)
     with pytest.raises(SettingError, match="first' has another net than the one to train"):
         _ = Experiment(complete({**small, **other, "init": tmp_path / "first"})).learner
+
+
+@pytest.mark.parametrize(("algorithm", "data"), [("prototypical", "glyphs"), ("cosine-baseline", "omniglot")])
+def test_only_tasks_from_omniglot_are_within_alphabets(algorithm, data, monkeypatch):
+    monkeypatch.setattr("quickstudy.experiment._load", lambda settings: None)
+    run = Experiment(complete({"algorithm": algorithm, "data": data, "within_alphabets": True}))
+    with pytest.raises(SettingError, match="within_alphabets is for learners that train on tasks from omniglot"):
+        _ = run.tasks
 
 
 def test_what_has_no_images_is_not_warped():

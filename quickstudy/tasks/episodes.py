@@ -41,9 +41,12 @@ class Episodes:
         split: Name of the split; the same seed draws other tasks for another split.
         rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
+        within: Group of each class. The classes of a task are then of one group, any that has ``n_way`` or more: they
+            are more alike than any classes, as the characters of one alphabet are (Triantafillou et al. 2020,
+            section 3.2.1, arXiv:1903.03096).
 
     Raises:
-        NotEnoughClasses: ``data`` has fewer than ``n_way`` classes.
+        NotEnoughClasses: ``data``, or each of its groups, has fewer than ``n_way`` classes.
         NotEnoughExamples: A class has fewer than shots + queries examples.
 
     Uint8 images come out as floats in [0, 1].
@@ -65,6 +68,7 @@ class Episodes:
         split: str = "train",
         rotate: bool = False,
         warp: bool = False,
+        within: Sequence[str] | None = None,
     ) -> None:
         shots = [n_shot] * n_way if isinstance(n_shot, int) else list(n_shot)
         if n_way < 1 or n_query < 0 or len(shots) != n_way or min(shots) < 1:
@@ -75,6 +79,14 @@ class Episodes:
         if n_way > data.n_classes:
             raise NotEnoughClasses(
                 f"n_way={n_way} asked, but the {split} split has {data.n_classes} classes; lower n_way or add classes"
+            )
+        kinds = np.asarray([""] * data.n_classes if within is None else within)
+        groups = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+        self.groups = [group for group in groups if len(group) >= n_way]
+        if not self.groups:
+            raise NotEnoughClasses(
+                f"n_way={n_way} asked, but the {split} split has at most {max(map(len, groups))} classes of one group; "
+                f"lower n_way"
             )
         scarce = int(data.counts.argmin())
         if data.counts[scarce] < max(shots) + n_query:
@@ -97,7 +109,8 @@ class Episodes:
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Rows and class positions of one task's support and query, and the turn of each class."""
         n_way, most = self.n_way, int(self.shots.max())
-        classes = rng.choice(self.data.n_classes, n_way, replace=False)  # in random order: a position means nothing
+        group = self.groups[rng.integers(len(self.groups))]
+        classes = rng.choice(group, n_way, replace=False)  # in random order: a position means nothing
         counts = self.data.counts[classes]
         order = rng.random((n_way, counts.max()))
         order[np.arange(counts.max()) >= counts[:, None]] = 2.0  # beyond a smaller class's end: never chosen

@@ -97,6 +97,16 @@ def omniglot(
     return split_classes(both.select(np.argsort(side, kind="stable")), (1028, 172, 423), seed=None)
 
 
+def alphabet(name: str) -> str:
+    """Of a character, by the name of its class; turned alphabets are others, and invented characters are one.
+
+    >>> alphabet("Greek/character01"), alphabet("Greek/character01@90"), alphabet("glyph-000012")
+    ('Greek', 'Greek@90', '')
+    """
+    letters, _, character = name.rpartition("/")
+    return letters + "".join(character.partition("@")[1:])
+
+
 def _find(folder: Path, part: str, download: bool) -> Path:
     for place in (folder, folder / "omniglot"):
         for path in (place / f"{part}.zip", place / part):

@@ -188,6 +188,18 @@ def test_global_random_state_is_left_alone():
     assert before[1] == np.random.get_state()[2]  # noqa: NPY002
 
 
+def test_classes_of_a_task_are_of_one_group_and_every_group_that_is_large_enough_has_its_turn():
+    within = list("aababcb")
+    task = Episodes(numbered([3] * 7), 3, 1, 1, within=within).sample(0, 60)
+    assert torch.equal(task.support.y.sum(1), torch.ones(60, 3))
+    drawn = [{within[row // 3] for row in rows(x).tolist()} for x in task.support.x]
+    assert {*map(frozenset, drawn)} == {frozenset("a"), frozenset("b")}
+    with pytest.raises(NotEnoughClasses, match="at most 3 classes of one group"):
+        Episodes(numbered([3] * 7), 5, 1, 1, within=list("aababcc"))
+    one = Episodes(numbered([3] * 7), 3, 1, 1, within=["a"] * 7).sample(2, 5)
+    assert all(map(torch.equal, tensors(one), tensors(Episodes(numbered([3] * 7), 3, 1, 1).sample(2, 5))))
+
+
 def test_each_image_is_warped_in_a_way_of_its_own_and_of_its_task():
     data = ClassDataset.from_labels(glyphs()[:1].mul(255).byte().repeat(8, 1, 1, 1), list("aaaabbbb"))
     source = Episodes(data, 2, 2, 2, warp=True)

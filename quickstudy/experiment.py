@@ -153,8 +153,8 @@ class Experiment:
             raise SettingError(f"warp distorts images, and {s.data} has none; leave it out")
         if s.within_alphabets and (s.data != "omniglot" or not episodic):
             raise SettingError(
-                f"within_alphabets is for learners that train on tasks from omniglot, not for {s.algorithm} on {s.data}; "
-                f"leave it out"
+                f"within_alphabets is for learners that train on tasks from omniglot, not for {s.algorithm} on "
+                f"{s.data}; leave it out"
             )
         if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
             raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")

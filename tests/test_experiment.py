@@ -146,9 +146,9 @@ def test_splits_in_folders_of_their_own_are_kept(tmp_path, pictures, small):
 def test_folders_in_the_layout_of_omniglot(tmp_path, pictures, data):
     places = iter(sorted(pictures.iterdir()) * 2)
     for part, alphabets in (("images_background", 10), ("images_evaluation", 2)):
-        for alphabet in range(alphabets):
+        for number in range(alphabets):
             for character in range(2):
-                folder = tmp_path / part / f"{part[7]}{alphabet}" / f"character{character:02}"
+                folder = tmp_path / part / f"{part[7]}{number}" / f"character{character:02}"
                 folder.mkdir(parents=True)
                 for image in next(places).iterdir():
                     Image.open(image).resize((105, 105)).convert("1").save(folder / image.name)
@@ -299,7 +299,7 @@ def test_glyphs_are_as_many_classes_as_asked():
 
 
 def test_shared_omniglot_gives_tasks_within_alphabets(shared):
-    given = {"data": "omniglot", "data_root": shared, "rotations": "classes", "within_alphabets": True, "n_way": 20}
+    given = {"data": "omniglot", "data_root": shared, "rotations": "classes", "within_alphabets": True, "train_way": 20}
     tasks = Experiment(complete({"algorithm": "prototypical", **given})).tasks
     names = [[tasks.data.names[c] for c in group] for group in tasks.groups]
     assert {"Greek", "Greek@90", "Latin@270"} <= {alphabet(group[0]) for group in names}

@@ -33,7 +33,8 @@ def percent(figure: dict[str, Any]) -> str:
 
 
 def minutes(record: dict[str, Any]) -> str:
-    return f"{record['training']['seconds'] / 60:.0f} min"
+    trainings = [record[name] for name in ("first_training", "training") if name in record]
+    return f"{sum(training['seconds'] for training in trainings) / 60:.0f} min"
 
 
 def reproductions() -> str:

@@ -99,6 +99,10 @@ def sinusoids() -> str:
     columns = ["", "test tasks", "points", *(f"{k} steps" for k in steps), "diverged", "tasks"]
     said = (
         "Mean squared error (median) after so many inner steps. Trained on amplitudes 0.1 to 5, phases 0 to pi.\n"
+        "Finn's start: weights from a normal distribution cut off at two standard deviations of 0.01, biases 0, as in\n"
+        "the authors' program; the other rows start as torch does, which learns better. A replication of the paper in\n"
+        "numpy from that start finds, after 1, 5 and 10 steps from 10 points, 0.432, 0.174 and 0.144 at an inner rate\n"
+        "of 0.001 and 0.39, 0.139 and 0.112 at 0.01. Seeds differ more than the intervals over tasks say.\n"
         "Diverged: the largest share of tasks, after any number of steps up to 10, with an error above 100.\n\n"
     )
     return said + table(columns, rows)

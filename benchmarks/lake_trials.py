@@ -16,7 +16,7 @@ from pathlib import Path
 
 from quickstudy.tasks.omniglot import MINIMAL_SETS
 
-RUNS, WAYS, SEED = 20, 20, 0
+RUNS, WAYS, SEED = 300, 20, 0
 
 
 def main(archive: Path, split: str, out: Path) -> None:
@@ -30,7 +30,7 @@ def main(archive: Path, split: str, out: Path) -> None:
         kept_out = sorted(drawings.keys() - MINIMAL_SETS[split]) if split in MINIMAL_SETS else sorted(drawings)[9::10]
         kept_out = [alphabet for alphabet in kept_out if len(drawings[alphabet]) >= WAYS]
         for r in range(RUNS):
-            run = f"run{r + 1:02d}"
+            run = f"run{r + 1:03d}"
             characters = rng.sample(sorted(drawings[kept_out[r % len(kept_out)]].items()), WAYS)
             teacher, tester = rng.sample(range(20), 2)
             lines = []

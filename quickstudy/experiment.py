@@ -149,7 +149,7 @@ class Experiment:
             )
         if s.rotations != "none" and s.data in VECTORS:
             raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
-        if s.warp and s.data in (*VECTORS, "sinusoid"):
+        if s.warp and s.data in VECTORS:
             raise SettingError(f"warp distorts images, and {s.data} has none; leave it out")
         if s.within_alphabets and (s.data != "omniglot" or not episodic):
             raise SettingError(

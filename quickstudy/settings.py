@@ -38,7 +38,7 @@ Algorithm = Literal[
 Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "clinc150", "text", "table", "sinusoid"]
 TEXT = ("clinc150", "text")
 """Data that are sentences, embedded."""
-VECTORS = (*TEXT, "table")
+VECTORS = (*TEXT, "table", "sinusoid")
 """Data that are no images."""
 
 

@@ -72,6 +72,9 @@ def evaluate(
     views: Annotated[
         int | None, typer.Option(min=1, help="Average over so many slightly warped copies of each image.")
     ] = None,
+    turned: Annotated[
+        bool, typer.Option("--turned", help="Average over each image's four quarter turns; for --rotations classes.")
+    ] = False,
     challenge: Annotated[
         str | None, typer.Option(help="lake: the 20 one-shot trials of all_runs.zip in --data-root; tells the error.")
     ] = None,
@@ -85,12 +88,12 @@ def evaluate(
     from quickstudy.cli.evaluation import evaluate, evaluate_challenge
 
     if challenge is not None:
-        evaluate_challenge(run, challenge, data_root, test_steps, transductive, views, one_to_one, out, json)
+        evaluate_challenge(run, challenge, data_root, test_steps, transductive, views, turned, one_to_one, out, json)
         return
 
     changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
     chosen = {name: value for name, value in changes.items() if value is not None}
-    evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, views, one_to_one, out, json)
+    evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, views, turned, one_to_one, out, json)
 
 
 @command

@@ -11,7 +11,7 @@ from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.evaluation import evaluate as evaluate_learner
 from quickstudy.experiment import Experiment, check_applies, open_run, provenance
 from quickstudy.files import replace
-from quickstudy.learners import Learner
+from quickstudy.learners import Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.model import locate, read_config
@@ -32,6 +32,7 @@ def evaluate(
     transductive: bool | None,
     rotate: bool,
     views: int | None,
+    turned: bool,
     one_to_one: bool,
     out: Path | None,
     as_json: bool,
@@ -43,12 +44,12 @@ def evaluate(
     settings, learner = open_run(run)
     settings = complete({**settings.model_dump(), **changes})
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
-    _look(learner, settings, views)
+    looking = _look(learner, settings, views, turned)
     experiment = Experiment(settings)
     _check_images(experiment, run)
-    learner.to(experiment.device)
+    looking.to(experiment.device)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
-    result = evaluate_learner(learner, tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
+    result = evaluate_learner(looking, tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
     record = {
         "algorithm": settings.algorithm,
         "data": settings.data,
@@ -59,6 +60,7 @@ def evaluate(
         "rotate": rotate,
         "test_steps": getattr(learner, "test_steps", None),
         "views": views,
+        "turned": turned,
         "one_to_one": one_to_one,
         "seed": settings.seed,
         **result.summary(),
@@ -82,6 +84,7 @@ def evaluate_challenge(
     test_steps: int | None,
     transductive: bool | None,
     views: int | None,
+    turned: bool,
     one_to_one: bool,
     out: Path | None,
     as_json: bool,
@@ -92,15 +95,16 @@ def evaluate_challenge(
     run = locate(run)
     settings, learner = open_run(run)
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
-    _look(learner, settings, views)
+    looking = _look(learner, settings, views, turned)
     if image_format(run) != ImageFormat():
         raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
     trials = LakeTrials(root or data_folder() / "omniglot")
-    result = evaluate_learner(learner, trials, n_tasks=len(trials), one_to_one=one_to_one)
+    result = evaluate_learner(looking, trials, n_tasks=len(trials), one_to_one=one_to_one)
     record = {
         "challenge": challenge,
         "algorithm": settings.algorithm,
         "views": views,
+        "turned": turned,
         "one_to_one": one_to_one,
         "error": 1 - result.mean,
         **result.summary(),
@@ -121,16 +125,18 @@ def _change(learner: Learner, algorithm: str, **attributes: Any) -> None:
             setattr(learner, name, value)
 
 
-def _look(learner: Learner, settings: Settings, views: int | None) -> None:
-    """Let a learner see each image as several."""
-    if views is None:
-        return
-    if not isinstance(learner, MetricLearner | SupervisedLearner) or settings.data in VECTORS:
-        raise SettingError(
-            f"views are of images whose embedding a task does not change, and this is {settings.algorithm} on "
-            f"{settings.data}; leave them out"
-        )
-    learner.net = Views(learner.net, views)
+def _look(learner: Learner, settings: Settings, views: int | None, turned: bool) -> Learner:
+    """A learner that sees each image as several."""
+    if views is not None:
+        if not isinstance(learner, MetricLearner | SupervisedLearner) or settings.data in VECTORS:
+            raise SettingError(
+                f"views are of images whose embedding a task does not change, and this is {settings.algorithm} on "
+                f"{settings.data}; leave them out"
+            )
+        learner.net = Views(learner.net, views)
+    if turned and settings.data in VECTORS:
+        raise SettingError(f"--turned is for images, and {settings.data} has none; leave it out")
+    return Turned(learner) if turned else learner
 
 
 def _kept(record: dict[str, Any], out: Path | None, as_json: bool) -> bool:

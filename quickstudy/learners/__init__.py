@@ -18,6 +18,7 @@ from quickstudy.learners.relation import Relation
 from quickstudy.learners.reptile import Reptile
 from quickstudy.learners.siamese import Siamese
 from quickstudy.learners.simple_shot import SimpleShot
+from quickstudy.learners.turned import Turned
 
 LEARNERS: dict[str, type[Learner]] = {
     "maml": MAML,
@@ -63,4 +64,5 @@ __all__ = [
     "Reptile",
     "Siamese",
     "SimpleShot",
+    "Turned",
 ]

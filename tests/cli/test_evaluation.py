@@ -44,6 +44,8 @@ def test_a_trained_run_does_better_than_chance(cli, run):
         (["--transductive"], {"transductive": True}),
         (["--inductive"], {"transductive": False}),
         (["--views", 3], {"views": 3, "transductive": False}),
+        (["--turned"], {"turned": True, "views": None, "transductive": False}),
+        (["--turned", "--views", 2, "--transductive"], {"turned": True, "views": 2, "transductive": True}),
         (["--one-to-one"], {"one_to_one": True, "transductive": True}),
     ],
 )
@@ -100,3 +102,4 @@ def test_a_folder_that_is_no_run_is_named(refused, tmp_path):
 
 def test_views_are_of_images_alone(refused, sinusoid):
     assert "views are of images whose embedding a task does not change" in refused("evaluate", sinusoid, "--views", 4)
+    assert "--turned is for images, and sinusoid has none; leave it out" in refused("evaluate", sinusoid, "--turned")

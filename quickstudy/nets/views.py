@@ -38,7 +38,6 @@ class Views(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, channels, height, width) -> (n, out_features)."""
-        by = cast(Tensor, self.by).to(x)
-        views = warped(x.repeat(len(by), 1, 1, 1), by.repeat_interleave(len(x), 0))
-        embedded: Tensor = self.net(views)
-        return embedded.view(len(by), len(x), -1).mean(0)
+        # One view after another: maps of all views together would not fit into a processor's cache.
+        views = [self.net(warped(x, by.expand(len(x), -1))) for by in cast(Tensor, self.by).to(x)]
+        return torch.stack(views).mean(0)

@@ -1,8 +1,8 @@
 """Runs in the form of Lake's challenge, from the background alphabets that a split keeps out of training.
 
 Of the background split they are the three validation alphabets: no step is trained on them, but they choose the
-checkpoint. Of a minimal set they are all others that have as many characters as a run has ways; nothing is chosen by
-them.
+checkpoint. Of a minimal set they are all others that have as many characters as a run has ways; no checkpoint is chosen
+by them.
 
 python benchmarks/lake_trials.py images_background.zip background|small1|small2 FOLDER
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from quickstudy.tasks.omniglot import MINIMAL_SETS
 
-RUNS, WAYS, SEED = 300, 20, 0
+RUNS, WAYS, SEED = 600, 20, 0
 
 
 def main(archive: Path, split: str, out: Path) -> None:

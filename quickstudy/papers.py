@@ -87,6 +87,12 @@ _PROTOTYPICAL_MINI = {
     "steps": 40_000,
 }  # fmt: skip
 
+
+def _imaml(n_way: int) -> dict[str, float]:
+    """The authors' rate, penalty and damping, which are for a loss averaged over the classes; ours is summed."""
+    return {"inner_lr": 0.1 / n_way, "penalty": 2.0 * n_way, "damping": 22.0 * n_way}
+
+
 PROTOCOLS: dict[str, Protocol] = {
     "maml-omniglot": Protocol(
         "MAML",
@@ -268,9 +274,9 @@ PROTOCOLS: dict[str, Protocol] = {
         "iMAML",
         _RAJESWARAN,
         True,
-        _MAML_OMNIGLOT | {"algorithm": "imaml", "inner_steps": 16, "test_steps": 16, "penalty": 2.0, "cg_steps": 5},
+        _MAML_OMNIGLOT | {"algorithm": "imaml", "inner_steps": 16, "test_steps": 16, "cg_steps": 5, **_imaml(5)},
         (Cell(5, 1, 99.16, 0.35), Cell(5, 5, 99.67, 0.12), Cell(20, 1, 94.46, 0.42), Cell(20, 5, 98.69, 0.1)),
-        {20: {"inner_steps": 25, "test_steps": 25, "tasks_per_step": 16}},
+        {20: {"inner_steps": 25, "test_steps": 25, "tasks_per_step": 16, **_imaml(20)}},
         queries_match=True,
         rotated=True,
     ),

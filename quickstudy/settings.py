@@ -94,6 +94,7 @@ class Settings(BaseModel):
     first_order: bool | None = Field(None, description="Drop the inner loop's second derivatives.")
     penalty: float | None = Field(None, gt=0, description="Of implicit MAML's distance from the meta-learned weights.")
     cg_steps: int | None = Field(None, ge=0, description="Implicit MAML's steps of conjugate gradient.")
+    damping: float | None = Field(None, ge=0, description="Added to implicit MAML's penalty in its outer gradient.")
     inner_rule: Literal["sgd", "adam"] | None = Field(None, description="Reptile's inner rule.")
     inner_batch: int | None = Field(None, ge=1, description="Reptile's examples of an inner training step.")
     full_context: bool | None = Field(None, description="Matching Networks' full-context embeddings.")
@@ -133,6 +134,7 @@ HYPERPARAMETERS = (
     "first_order",
     "penalty",
     "cg_steps",
+    "damping",
     "inner_rule",
     "inner_batch",
     "full_context",

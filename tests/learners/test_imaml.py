@@ -62,7 +62,7 @@ def assert_meta_gradient(learner: IMAML, task: Task, expected: Tensor) -> None:
 
 
 def test_on_a_quadratic_the_meta_gradient_is_that_of_the_minimum_in_closed_form():
-    learner = lines(inner_lr=0.3, inner_steps=200, penalty=0.5, cg_steps=8)
+    learner = lines(inner_lr=0.3, inner_steps=200, penalty=0.5, cg_steps=8, damping=0.0)
     support, query = noise_tasks(learner).at(0)
     theta = vector(start(learner)).detach().requires_grad_()
     h = support_hessian(learner, theta.detach(), support)
@@ -74,9 +74,10 @@ def test_on_a_quadratic_the_meta_gradient_is_that_of_the_minimum_in_closed_form(
     assert_meta_gradient(learner, Task(support, query), torch.autograd.grad(value, theta)[0])
 
 
+@pytest.mark.parametrize("damping", [0.0, 20.0])
 @pytest.mark.parametrize("make", [lines, curves, images, images_learned_head])
-def test_the_meta_gradient_solves_the_implicit_equation_wherever_the_inner_loop_ends(make):
-    learner = make(inner_lr=0.02, inner_steps=3, penalty=30.0, cg_steps=60)
+def test_the_meta_gradient_solves_the_implicit_equation_wherever_the_inner_loop_ends(make, damping):
+    learner = make(inner_lr=0.02, inner_steps=3, penalty=30.0, cg_steps=60, damping=damping)
     support, query = noise_tasks(learner).at(0)
     theta = start(learner)
     phi = theta
@@ -88,7 +89,7 @@ def test_the_meta_gradient_solves_the_implicit_equation_wherever_the_inner_loop_
     v = torch.autograd.grad(value, w)[0]
     h = support_hessian(learner, w.detach(), support)
     torch.testing.assert_close(learner.meta_loss(Task(support, query)), value, rtol=1e-12, atol=0)
-    assert_meta_gradient(learner, Task(support, query), torch.linalg.solve(torch.eye(len(v)) + h / 30, v))
+    assert_meta_gradient(learner, Task(support, query), torch.linalg.solve(torch.eye(len(v)) + h / (30 + damping), v))
 
 
 @pytest.mark.parametrize("make", [curves, images])

@@ -397,5 +397,5 @@ def _schedule(settings: Settings, optimizer: torch.optim.Optimizer) -> torch.opt
     if settings.schedule == "linear":
         return lr_scheduler.LinearLR(optimizer, 1.0, 0.0, settings.steps)
     if settings.schedule == "halving":
-        return lr_scheduler.StepLR(optimizer, 2000, 0.5)
+        return lr_scheduler.StepLR(optimizer, settings.halve_every, 0.5)
     return lr_scheduler.ConstantLR(optimizer, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ class Protocol:
         cells: The figures.
         by_way: Settings that differ with the ways of a cell.
         shots_match: Trained with the shots of the test, so that other shots are another training.
-        queries_match: Trained with as many queries of a class as shots.
+        train_query: Queries of a class in training, by the figure; the algorithm's preset if None.
         first: Settings of a training before it, whose net it starts from; None where it starts from drawn weights.
         rotated: Whether test classes too are turned at random: Snell et al. 2017, section 3.1, test on "the remaining
             classes, including rotations". One turn a class and task, so that a character never meets its own rotation.
@@ -43,14 +43,14 @@ class Protocol:
     cells: tuple[Cell, ...]
     by_way: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     shots_match: bool = True
-    queries_match: bool = False
+    train_query: Callable[[Cell], int] | None = None
     rotated: bool = False
     first: Mapping[str, Any] | None = None
 
     def training(self, cell: Cell) -> dict[str, Any]:
         """Settings of the training for a cell."""
         way, shot = cell.n_way, cell.n_shot
-        queries = {"train_query": shot} if self.queries_match else {}
+        queries = {} if self.train_query is None else {"train_query": self.train_query(cell)}
         return {"n_way": way, "n_shot": shot, **queries, **self.settings, **self.by_way.get(way, {})}
 
 
@@ -61,6 +61,7 @@ _RAGHU = "Raghu et al. 2020, table 1, arXiv:1909.09157"
 _LI = "Li et al. 2017, tables 2 and 3, arXiv:1707.09835"
 _ANTONIOU = "Antoniou et al. 2019, tables 1 and 2, arXiv:1810.09502"
 _RAJESWARAN = "Rajeswaran et al. 2019, table 2, by gradient descent, arXiv:1909.04630"
+_SUNG = "Sung et al. 2018, tables 1 and 2, arXiv:1711.06025"
 _VINYALS = "Vinyals et al. 2016, tables 1 and 2, arXiv:1606.04080"
 
 _MAML_OMNIGLOT = {
@@ -88,6 +89,10 @@ _PROTOTYPICAL_MINI = {
 }  # fmt: skip
 
 
+def _as_many_as_shots(cell: Cell) -> int:
+    return cell.n_shot
+
+
 def _imaml(n_way: int) -> dict[str, float]:
     """The authors' rate, penalty and damping, which are for a loss averaged over the classes; ours is summed."""
     return {"inner_lr": 0.1 / n_way, "penalty": 2.0 * n_way, "damping": 22.0 * n_way}
@@ -101,7 +106,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_OMNIGLOT,
         (Cell(5, 1, 98.7, 0.4), Cell(5, 5, 99.9, 0.1), Cell(20, 1, 95.8, 0.3), Cell(20, 5, 98.9, 0.2)),
         _MAML_20WAY,
-        queries_match=True,
+        train_query=_as_many_as_shots,
         rotated=True,
     ),
     "first-order-maml-omniglot": Protocol(
@@ -111,7 +116,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_OMNIGLOT | {"first_order": True},
         (Cell(5, 1, 98.3, 0.5), Cell(5, 5, 99.2, 0.2), Cell(20, 1, 89.4, 0.5), Cell(20, 5, 97.9, 0.1)),
         _MAML_20WAY,
-        queries_match=True,
+        train_query=_as_many_as_shots,
         rotated=True,
     ),
     "reptile-omniglot": Protocol(
@@ -146,6 +151,24 @@ PROTOCOLS: dict[str, Protocol] = {
         False,
         _METRIC_OMNIGLOT | {"algorithm": "prototypical", "schedule": "halving", "steps": 100_000},
         (Cell(5, 1, 98.8), Cell(5, 5, 99.7), Cell(20, 1, 96.0), Cell(20, 5, 98.9)),
+        rotated=True,
+    ),
+    "relation-omniglot": Protocol(
+        "Relation Networks",
+        _SUNG,
+        True,
+        {
+            "algorithm": "relation",
+            "data": "omniglot",
+            "split": "random",
+            "rotations": "classes",
+            "transductive": True,
+            "schedule": "halving",
+            "halve_every": 100_000,
+            "steps": 1_000_000,
+        },
+        (Cell(5, 1, 99.6, 0.2), Cell(5, 5, 99.8, 0.1), Cell(20, 1, 97.6, 0.2), Cell(20, 5, 99.1, 0.1)),
+        train_query=lambda cell: {(5, 1): 19, (5, 5): 15, (20, 1): 10, (20, 5): 5}[cell.n_way, cell.n_shot],
         rotated=True,
     ),
     "warped-prototypical-omniglot": Protocol(
@@ -247,7 +270,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_OMNIGLOT | {"algorithm": "anil"},
         (Cell(20, 1, 96.2, 0.5), Cell(20, 5, 98.0, 0.3)),
         _MAML_20WAY,
-        queries_match=True,
+        train_query=_as_many_as_shots,
         rotated=True,
     ),
     "meta-sgd-omniglot": Protocol(
@@ -257,7 +280,7 @@ PROTOCOLS: dict[str, Protocol] = {
         {name: value for name, value in _MAML_OMNIGLOT.items() if name != "learned_head"} | {"algorithm": "meta-sgd"},
         (Cell(5, 1, 99.53, 0.26), Cell(5, 5, 99.93, 0.09), Cell(20, 1, 95.93, 0.38), Cell(20, 5, 98.97, 0.19)),
         {20: {"tasks_per_step": 16}},
-        queries_match=True,
+        train_query=_as_many_as_shots,
         rotated=True,
     ),
     "maml++-omniglot": Protocol(
@@ -267,7 +290,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_OMNIGLOT
         | {"algorithm": "maml++", "inner_lr": 0.1, "inner_steps": 5, "tasks_per_step": 16, "schedule": "cosine"},
         (Cell(5, 1, 99.47), Cell(5, 5, 99.93), Cell(20, 1, 97.65, 0.05), Cell(20, 5, 99.33, 0.03)),
-        queries_match=True,
+        train_query=_as_many_as_shots,
         rotated=True,
     ),
     "imaml-omniglot": Protocol(
@@ -277,7 +300,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_OMNIGLOT | {"algorithm": "imaml", "inner_steps": 16, "test_steps": 16, "cg_steps": 5, **_imaml(5)},
         (Cell(5, 1, 99.16, 0.35), Cell(5, 5, 99.67, 0.12), Cell(20, 1, 94.46, 0.42), Cell(20, 5, 98.69, 0.1)),
         {20: {"inner_steps": 25, "test_steps": 25, "tasks_per_step": 16, **_imaml(20)}},
-        queries_match=True,
+        train_query=_as_many_as_shots,
         rotated=True,
     ),
     "maml-mini-imagenet": Protocol("MAML", _FINN, True, _MAML_MINI, (Cell(5, 1, 48.70, 1.84), Cell(5, 5, 63.11, 0.92))),

@@ -81,8 +81,8 @@ class Settings(BaseModel):
     train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
     train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
 
-    net: Literal["conv4", "resnet6", "resnet12", "residual", "mlp"] | None = Field(
-        None, description="conv4, resnet6 and resnet12 for images, residual for sentences, mlp for tables."
+    net: Literal["conv4", "conv4-maps", "resnet6", "resnet12", "residual", "mlp"] | None = Field(
+        None, description="conv4, conv4-maps, resnet6 and resnet12 for images, residual for sentences, mlp for tables."
     )
     width: int = Field(64, ge=1, description="Filters of the first convolution.")
     pool: bool | None = Field(None, description="Halve conv4 by max pooling; if not, by a stride of 2.")
@@ -110,8 +110,9 @@ class Settings(BaseModel):
     outer_lr: float | None = Field(None, gt=0, description="Outer learning rate.")
     optimizer: Literal["adam", "sgd"] | None = Field(None, description="Outer optimiser.")
     schedule: Literal["constant", "cosine", "linear", "halving"] = Field(
-        "cosine", description="Of the outer rate: cosine and linear fall to 0; halving halves it every 2000 steps."
+        "cosine", description="Of the outer rate: cosine and linear fall to 0; halving halves it every so often."
     )
+    halve_every: int = Field(2000, ge=1, description="Steps of schedule halving from one half to the next.")
     clip: float | None = Field(None, gt=0, description="Largest absolute entry of an outer gradient.")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="Of the training loss.")
     validate_every: int = Field(500, ge=1, description="Steps from one validation to the next.")
@@ -169,7 +170,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "siamese": _METRIC,
     "matching": {**_METRIC, "train_way": 20},
     "prototypical": _METRIC,
-    "relation": {"train_query": 5, "tasks_per_step": 4, "pool": True, **_ADAM},
+    "relation": {"train_query": 19, "tasks_per_step": 1, "net": "conv4-maps", **_ADAM},
     "r2d2": _METRIC,
     "lrd2": {**_METRIC, "train_way": 20},
     "in-context": {**_METRIC, "train_way": 20},
@@ -241,17 +242,21 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
                 f"{chosen.algorithm} classifies, sinusoid is regression; choose one of {', '.join(SINUSOID)}"
             )
         defaults |= SINUSOID[chosen.algorithm]
-    settings = Settings.model_validate({**defaults, **given})
-    n_query = settings.n_query
-    follow: dict[str, Any] = {"train_way": settings.n_way, "train_shot": settings.n_shot, "train_query": n_query}
     apt = {"sinusoid": ("mlp",), "table": ("mlp",), **dict.fromkeys(TEXT, ("residual", "mlp"))}.get(
-        settings.data, ("conv4", "resnet6", "resnet12")
+        chosen.data, ("conv4", "conv4-maps", "resnet6", "resnet12")
     )
-    if settings.net not in (None, *apt):
+    if chosen.net not in (None, *apt):
         raise SettingError(
-            f"net {settings.net!r} does not take {settings.data}, only {' or '.join(apt)}; change net or data"
+            f"net {chosen.net!r} does not take {chosen.data}, only {' or '.join(apt)}; change net or data"
         )
-    follow["net"] = apt[0]
+    own_net = defaults.pop("net", None)
+    settings = Settings.model_validate({**defaults, **given})
+    follow: dict[str, Any] = {
+        "train_way": settings.n_way,
+        "train_shot": settings.n_shot,
+        "train_query": settings.n_query,
+        "net": own_net if own_net in apt else apt[0],
+    }
     unset = {name: value for name, value in follow.items() if getattr(settings, name) is None}
     return settings.model_copy(update=unset)
 
@@ -260,7 +265,7 @@ def choices(name: str) -> tuple[str, ...]:
     """The words that a setting takes; none where it takes numbers.
 
     >>> choices("net")
-    ('conv4', 'resnet6', 'resnet12', 'residual', 'mlp')
+    ('conv4', 'conv4-maps', 'resnet6', 'resnet12', 'residual', 'mlp')
     """
     kinds = get_args(Settings.model_fields[name].annotation)
     return tuple(word for kind in kinds for word in (get_args(kind) or (kind,)) if isinstance(word, str))

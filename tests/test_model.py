@@ -32,7 +32,7 @@ from quickstudy.learners import (
     SimpleShot,
 )
 from quickstudy.model import FORMAT, build, describe, load, read_config, save
-from quickstudy.nets import MLP, NETS, Conv4, Identity, Residual, ResNet6, ResNet12
+from quickstudy.nets import MLP, NETS, Conv4, Conv4Maps, Identity, Residual, ResNet6, ResNet12
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tensors import pack
 from quickstudy.testing import noise_tasks
@@ -55,6 +55,7 @@ MADE: dict[str, Callable[[], Learner]] = {
     "prototypical, vectors": lambda: Prototypical(Identity(4)),
     "prototypical, vectors adapted": lambda: Prototypical(Residual(4)),
     "relation": lambda: Relation(Conv4(size=16, width=4)),
+    "relation of maps": lambda: Relation(Conv4Maps(size=16, width=4)),
     "r2d2": lambda: R2D2(MLP(2, (4,)), transductive=True),
     "r2d2, regression": lambda: R2D2(MLP(2, (4,)), loss="mse"),
     "lrd2": lambda: LRD2(MLP(2, (4,)), inner_steps=3),

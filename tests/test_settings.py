@@ -159,5 +159,7 @@ def test_who_only_classifies_is_refused_for_regression(algorithm):
 
 def test_a_net_that_does_not_take_the_data_is_refused():
     assert "'conv4' does not take sinusoid" in refusal(flags={"algorithm": "maml", "data": "sinusoid", "net": "conv4"})
-    assert "'mlp' does not take glyphs, only conv4 or resnet6 or resnet12" in refusal(flags={"net": "mlp"})
+    assert "'mlp' does not take glyphs, only conv4 or conv4-maps or resnet6 or resnet12" in refusal(
+        flags={"net": "mlp"}
+    )
     assert complete({"net": "resnet12"}).net == "resnet12"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.learners.base import Learner, Predictor, prototypes
-from quickstudy.nets import apply, record_population
+from quickstudy.nets import apply, normalised_by, record_population
 from quickstudy.tasks.task import Examples, Task
 
 
@@ -48,13 +48,19 @@ class MetricLearner(Learner):
     def adapt(self, support: Examples) -> Predictor:
         """Embed the support; a query is compared with it."""
         if self.transductive:
-            return lambda x: self.compare(*self._embed_together(support, x))
+
+            def predict(x: Tensor) -> Tensor:
+                with normalised_by("batch"):
+                    return self.compare(*self._embed_together(support, x))
+
+            return predict
         z = Examples(apply(self.net, support.x, statistics="population"), support.y)
         return lambda x: self.compare(z, apply(self.net, x, statistics="population"))
 
     def meta_loss(self, task: Task) -> Tensor:
         """Loss of the queries compared with the support, all under their common batch statistics."""
-        return self.embedded_loss(*self._embed_together(task.support, task.query.x), task.query.y)
+        with normalised_by("batch"):
+            return self.embedded_loss(*self._embed_together(task.support, task.query.x), task.query.y)
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Loss of embedded queries (m, d) with targets (m, n_way), a scalar."""
@@ -65,7 +71,7 @@ class MetricLearner(Learner):
         record_population(self.net, x)
 
     def _embed_together(self, support: Examples, x: Tensor) -> tuple[Examples, Tensor]:
-        z = apply(self.net, torch.cat([support.x, x]), statistics="batch")
+        z = self.net(torch.cat([support.x, x]))
         return Examples(z[: len(support.x)], support.y), z[len(support.x) :]
 
 

@@ -1,10 +1,11 @@
 """What is meta-learned: nets, and batch normalisation that says whose statistics it uses."""
 
 from quickstudy.nets.conv4 import Conv4
+from quickstudy.nets.conv4_maps import Conv4Maps
 from quickstudy.nets.encoder import Encoder
 from quickstudy.nets.identity import Identity
 from quickstudy.nets.mlp import MLP
-from quickstudy.nets.norm import BatchNorm, apply, record_population
+from quickstudy.nets.norm import BatchNorm, apply, normalised_by, record_population
 from quickstudy.nets.residual import Residual
 from quickstudy.nets.resnet6 import ResNet6
 from quickstudy.nets.resnet12 import ResNet12
@@ -13,6 +14,7 @@ from quickstudy.nets.views import Views
 
 NETS = {
     "conv4": Conv4,
+    "conv4-maps": Conv4Maps,
     "resnet6": ResNet6,
     "resnet12": ResNet12,
     "mlp": MLP,
@@ -25,6 +27,7 @@ __all__ = [
     "NETS",
     "BatchNorm",
     "Conv4",
+    "Conv4Maps",
     "Encoder",
     "Identity",
     "ResNet6",
@@ -33,5 +36,6 @@ __all__ = [
     "Views",
     "apply",
     "input_shape",
+    "normalised_by",
     "record_population",
 ]

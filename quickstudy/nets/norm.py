@@ -7,6 +7,8 @@ it depends on the support and that one query (inductive).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, cast
 
@@ -101,9 +103,22 @@ def apply(net: nn.Module, x: Tensor, params: dict[str, Tensor] | None = None, *,
         params: Replacements for the net's parameters, by name.
         statistics: "batch": of all rows of ``x``. An integer n: of the first n rows. "population": as recorded.
     """
+    with normalised_by(statistics):
+        return cast(Tensor, net(x) if params is None else functional_call(net, params, (x,)))
+
+
+@contextmanager
+def normalised_by(statistics: Statistics) -> Iterator[None]:
+    """Whose statistics every ``BatchNorm`` inside uses: for what is more than one call of a net; see ``apply``.
+
+    >>> with normalised_by("batch"):
+    ...     z = BatchNorm(1)(torch.tensor([[1.0], [3.0]]))
+    >>> z.round().flatten().tolist()
+    [-1.0, 1.0]
+    """
     token = _statistics.set(statistics)
     try:
-        return cast(Tensor, net(x) if params is None else functional_call(net, params, (x,)))
+        yield
     finally:
         _statistics.reset(token)
 

@@ -1,7 +1,8 @@
 """Every learner on equal terms: one net, one source of tasks, one budget of one core's time, tests on new classes.
 
 Trained on Omniglot's background alphabets (rotations as classes) or on glyphs, validated on classes of the same source,
-and tested where no class was seen: Omniglot's evaluation alphabets, glyphs and digits. What is there is left alone:
+or trained on the digits 0 to 4 (rotations as classes), which leave none to validate on; tested where no class was seen:
+Omniglot's evaluation alphabets, glyphs and digits. What is there is left alone:
 
 python benchmarks/leaderboard.py --data-root data/omniglot --minutes 30 --out results/leaderboard maml reptile ...
 """
@@ -20,6 +21,7 @@ from quickstudy.experiment import Experiment, provenance
 from quickstudy.model import load
 from quickstudy.settings import complete
 from quickstudy.tasks import sources
+from quickstudy.tasks.splits import Splits
 
 # Gradient learners learn fastest here from one large task a step, with heads from zero and a pooled net, as all have.
 _LARGE = {"train_way": 20, "train_query": 2, "tasks_per_step": 1, "outer_lr": 0.002}
@@ -29,7 +31,7 @@ RECIPES = {
     "anil": {**_LARGE, "inner_lr": 0.1, "inner_steps": 1, "test_steps": 1},
     "meta-sgd": _LARGE,
     "maml++": {**_MAML, "inner_steps": 3},
-    "imaml": {**_MAML, "inner_steps": 5},
+    "imaml": {**_LARGE, "inner_lr": 0.01, "inner_steps": 5, "penalty": 2.0, "damping": 1000.0, "cg_steps": 2},
     "proto-maml": _LARGE,
     "reptile": {
         "train_way": 20,
@@ -44,8 +46,9 @@ RECIPES = {
         "schedule": "cosine",
     },
     "siamese": {"train_way": 40, "train_query": 3},
+    "relation": {"train_query": 5, "tasks_per_step": 2},
 }
-"""What differs from the presets: of MAML, ANIL, Reptile and Siamese as validation classes chose, of others alike."""
+"""What differs from the presets; for MAML, ANIL, implicit MAML, Reptile, Siamese and Relation validation classes chose."""
 CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
 SHOTS, WAYS = (1, 2, 5, 10, 15, 19), (2, 5, 10, 20, 40, 64)
 CHECKS = 5
@@ -56,14 +59,28 @@ def settings_of(algorithm, data, data_root, seed):
     given = {"algorithm": algorithm, "data": data, "seed": seed, "threads": 1, "validation_tasks": 60}
     if data == "omniglot":
         given |= {"data_root": data_root, "rotations": "classes"}
+    elif data == "digits":
+        given |= {"rotations": "classes"}
     elif algorithm != "nearest-pixels":
         given |= {"glyph_classes": 3000}
     return complete(given | ({} if algorithm == "nearest-pixels" else {"pool": True}) | RECIPES.get(algorithm, {}))
 
 
+def halves(digits):
+    """The digits 0 to 4 to train on, and 5 to 9 to test on."""
+    return Splits(digits.select(range(5)), digits.select([]), digits.select(range(5, 10)))
+
+
+def experiment(settings):
+    made = Experiment(settings)
+    if settings.data == "digits":
+        made.source = made.source._replace(splits=halves(made.source.splits.test))
+    return made
+
+
 def step_seconds(settings):
     """Seconds of processor time that a step takes; others on the machine do not count."""
-    trial = Experiment(settings.model_copy(update={"steps": 15, "validate_every": 10**9}))
+    trial = experiment(settings.model_copy(update={"steps": 15, "validate_every": 10**9}))
     taken = [time.process_time() for _ in trial.train()]
     return (taken[-2] - taken[4]) / 9  # the last holds a validation
 
@@ -73,7 +90,7 @@ def train(settings, minutes, folder):
     steps = max(CHECKS, int(60 * minutes / step_seconds(settings)))
     settings = settings.model_copy(update={"steps": steps, "validate_every": steps // CHECKS})
     curve, spent, last = [], 0.0, time.process_time()
-    for p in Experiment(settings).train(folder):
+    for p in experiment(settings).train(folder):
         now = time.process_time()
         if p.validation is None:  # a validation's time is not training
             spent += now - last
@@ -104,6 +121,7 @@ def measure(learner, splits, tests, trained_on, n_tasks):
         "cells": [
             accuracy(learner, at_home, *cell, n_tasks if cell[0] == 5 else third, transductive=transductive)
             for cell in CELLS
+            if cell[0] <= at_home.n_classes
             for transductive in (False, True)
         ],
         "elsewhere": [
@@ -123,7 +141,7 @@ def measure(learner, splits, tests, trained_on, n_tasks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("algorithms", nargs="+")
-    parser.add_argument("--train-on", choices=("omniglot", "glyphs"), default="omniglot")
+    parser.add_argument("--train-on", choices=("omniglot", "glyphs", "digits"), default="omniglot")
     parser.add_argument("--data-root", type=Path, help="of Omniglot")
     parser.add_argument("--minutes", type=float, default=30, help="of one core, for training")
     parser.add_argument("--n-tasks", type=int, default=600)
@@ -136,6 +154,8 @@ def main():
         name: sources.load(name, args.data_root if name == "omniglot" else None).splits
         for name in ("omniglot", "glyphs", "digits")
     }
+    if args.train_on == "digits":
+        tests["digits"] = halves(tests["digits"].test)
     for algorithm in args.algorithms:
         path = args.out / f"{algorithm}-on-{args.train_on}.json"
         if path.exists():

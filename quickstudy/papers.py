@@ -311,6 +311,26 @@ PROTOCOLS: dict[str, Protocol] = {
         _MAML_MINI | {"first_order": True},
         (Cell(5, 1, 48.07, 1.75), Cell(5, 5, 63.15, 0.91)),
     ),
+    "reptile-mini-imagenet": Protocol(
+        "Reptile",
+        _NICHOL,
+        False,
+        {
+            "algorithm": "reptile",
+            "data": "mini-imagenet",
+            "width": 32,
+            "pool": True,
+            "learned_head": True,
+            "train_shot": 15,
+            "inner_steps": 8,
+            "steps": 100_000,
+        },
+        (Cell(5, 1, 47.07, 0.26), Cell(5, 5, 62.74, 0.37)),
+        shots_match=False,
+    ),
+    "anil-mini-imagenet": Protocol(
+        "ANIL", _RAGHU, True, _MAML_MINI | {"algorithm": "anil"}, (Cell(5, 1, 46.7, 0.4), Cell(5, 5, 61.5, 0.5))
+    ),
     "prototypical-mini-imagenet": Protocol(
         "Prototypical Networks",
         _SNELL,

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 
 import quickstudy as qs
-from quickstudy.experiment import provenance
 from quickstudy.learners import LEARNERS
+from quickstudy.provenance import provenance
 
 WARM = 10
 

@@ -21,7 +21,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from quickstudy import Episodes, read_folder
-from quickstudy.experiment import provenance
+from quickstudy.provenance import provenance
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.images import ImageFormat
 

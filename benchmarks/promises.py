@@ -15,7 +15,7 @@ import torch
 
 from quickstudy import ClassDataset, Classifier, Episodes, load
 from quickstudy.classifier import confidence
-from quickstudy.experiment import provenance
+from quickstudy.provenance import provenance
 from quickstudy.tasks import sources
 
 NAME, COVERAGE, FALSE_ALARMS = "glyphs-proto", 0.9, 0.1

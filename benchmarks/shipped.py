@@ -17,8 +17,8 @@ from quickstudy import ClassDataset, Classifier, Episodes, glyphs, load, omniglo
 from quickstudy.advice import next_to_label, suspects
 from quickstudy.classifier import confidence
 from quickstudy.confidence import calibration_error
-from quickstudy.experiment import provenance
 from quickstudy.explanation import pixels
+from quickstudy.provenance import provenance
 
 NAME = "glyphs-proto"
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 
 from quickstudy import evaluate
-from quickstudy.experiment import Experiment, provenance
+from quickstudy.experiment import Experiment
+from quickstudy.provenance import provenance
 from quickstudy.settings import complete
 from quickstudy.tasks.sinusoid import Sinusoid
 

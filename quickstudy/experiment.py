@@ -1,31 +1,22 @@
-"""From settings to a run: the data, the learner, the outer loop, and the folder that keeps them."""
+"""From settings to a run: the data, the learner and the outer loop."""
 
 from __future__ import annotations
 
 import inspect
-import json
-import os
-import platform
-import shlex
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import is_dataclass
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from quickstudy.errors import Interrupted, ModelError, NotEnoughClasses, SettingError
-from quickstudy.files import named, replace
+from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.model import build, load, locate, save
-from quickstudy.seal import seal
-from quickstudy.settings import HYPERPARAMETERS, VECTORS, Settings, complete
+from quickstudy.model import build, load
+from quickstudy.runs import Record, recorded
+from quickstudy.settings import HYPERPARAMETERS, VECTORS, Settings
 from quickstudy.tasks import sources
 from quickstudy.tasks.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
@@ -113,7 +104,7 @@ class Experiment:
         if folder is None:
             yield from progress
             return
-        with self._recorder(folder, state, begun) as record:
+        with self._recorded(folder, state, begun) as record:
             for p in progress:
                 record(p)
                 yield p
@@ -223,76 +214,11 @@ class Experiment:
     def _has(self, split: Split) -> bool:
         return self.source is None or self._data()._asdict()[split].n_classes > 0
 
-    @contextmanager
-    def _recorder(self, folder: Path, state: State, begun: int) -> Iterator[Callable[[Progress | None], int]]:
-        """What writes progress down, and, without any, says how many bytes of metrics are safely on the disk.
-
-        Args:
-            folder: Of the run.
-            state: Where the run goes on from.
-            begun: Bytes of metrics that stand already; what follows them was written after the checkpoint.
-        """
+    def _recorded(self, folder: Path, state: State, begun: int) -> AbstractContextManager[Record]:
+        """What writes the run's progress down, in the first worker; the others write nothing."""
         if self.workers.rank:
-            yield lambda p: 0
-            return
-        source = self.source
-        kept: dict[str, Any] = source._asdict() if source else {}
-        kept = {name: vars(one) if is_dataclass(one) else one for name, one in kept.items() if name != "splits"}
-        with ExitStack() as stack:
-            board = stack.enter_context(
-                _board(self, folder, state)
-            )  # first, for it may refuse, and then nothing is written
-            folder.mkdir(parents=True, exist_ok=True)
-            if not begun:
-                record = {"settings": self.settings.model_dump(mode="json"), **provenance()}
-                replace(folder / "run.json", json.dumps(record, indent=2).encode())
-            stack.enter_context(named(folder / "metrics.jsonl"))
-            metrics = stack.enter_context((folder / "metrics.jsonl").open("ab"))
-            metrics.truncate(begun)
-
-            def write(p: Progress | None) -> int:
-                if p is None:
-                    metrics.flush()
-                    os.fsync(metrics.fileno())
-                    return metrics.tell()
-                if p.best:
-                    save(self.learner, folder, **kept)
-                    seal(folder)
-                line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
-                if p.skipped:
-                    line["skipped"] = p.skipped
-                if p.validation is not None:
-                    line["validation"] = p.validation.summary()
-                metrics.write(json.dumps(line).encode() + b"\n")
-                metrics.flush()
-                board(p)
-                return 0
-
-            yield write
-
-
-def read_settings(folder: Path) -> Settings:
-    """The settings of a run folder.
-
-    Raises:
-        ModelError: The folder is no run.
-    """
-    folder = locate(folder)
-    try:
-        return complete(json.loads((folder / "run.json").read_bytes())["settings"])
-    except FileNotFoundError:
-        raise ModelError(f"no run in {str(folder)!r}: run.json is missing; `quickstudy train` makes runs") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / 'run.json'} cannot be read: {error}") from error
-
-
-def open_run(folder: Path) -> tuple[Settings, Learner]:
-    """The settings of a run folder and its trained learner.
-
-    Raises:
-        ModelError: The folder is no run.
-    """
-    return read_settings(folder), load(folder)
+            return nullcontext(lambda p: 0)
+        return recorded(folder, self.settings, self.learner, self.source, state, begun)
 
 
 def check_applies(name: str, algorithm: str) -> None:
@@ -307,45 +233,6 @@ def check_applies(name: str, algorithm: str) -> None:
 
 def _takes(learner: type[Learner], name: str) -> bool:
     return name in inspect.signature(learner.__init__).parameters
-
-
-@contextmanager
-def _board(experiment: Experiment, folder: Path, state: State) -> Iterator[Callable[[Progress], None]]:
-    """What shows progress to TensorBoard; nothing where that is not asked for."""
-    if not experiment.settings.tensorboard:
-        yield lambda p: None
-        return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise SettingError("tensorboard is not installed; pip install 'quickstudy[tensorboard]'") from None
-
-    def show(p: Progress) -> None:
-        writer.add_scalar("loss", p.loss, p.step)
-        writer.add_scalar("outer_lr", p.lr, p.step)
-        if p.validation is not None:
-            writer.add_scalar(f"validation/{p.validation.metric}", p.validation.mean, p.step)
-
-    with SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1) as writer:
-        yield show
-
-
-def provenance() -> dict[str, Any]:
-    """With what a result was made: command, versions, threads, machine and time."""
-    return {
-        "command": shlex.join([*_program(), *sys.argv[1:]]),
-        "versions": {name: version(name) for name in ("quickstudy", "torch", "numpy")},
-        "python": platform.python_version(),
-        "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
-def _program() -> list[str]:
-    """The command line's own name, or the script that calls the package."""
-    script = Path(sys.argv[0])
-    return ["quickstudy"] if script.stem in ("quickstudy", "__main__") else ["python", str(script)]
 
 
 def _start_from(folder: Path, learner: Learner) -> None:

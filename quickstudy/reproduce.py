@@ -9,9 +9,11 @@ from typing import Any
 
 from quickstudy.errors import SettingError
 from quickstudy.evaluation import evaluate
-from quickstudy.experiment import Experiment, open_run, provenance, read_settings
+from quickstudy.experiment import Experiment
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.papers import Cell, Protocol, find
+from quickstudy.provenance import provenance
+from quickstudy.runs import open_run, read_settings
 from quickstudy.settings import Settings, complete
 from quickstudy.training import Progress
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from quickstudy.classifier import Classifier
 from quickstudy.errors import QuickstudyError
-from quickstudy.experiment import read_settings
 from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP
+from quickstudy.runs import read_settings
 from quickstudy.settings import complete, load_settings
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.folders import read_folder

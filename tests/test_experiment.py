@@ -1,18 +1,16 @@
 """A run is decided by its settings alone, and its folder holds it as data."""
 
-import builtins
 import json
-import zipfile
-from itertools import pairwise
 
 import pytest
 import torch
 from PIL import Image
 
-from quickstudy.errors import ModelError, NotEnoughClasses, SettingError
-from quickstudy.experiment import Experiment, check_applies, open_run, provenance
+from quickstudy.errors import NotEnoughClasses, SettingError
+from quickstudy.experiment import Experiment, check_applies
 from quickstudy.learners import LEARNERS
 from quickstudy.nets import ResNet12
+from quickstudy.runs import open_run
 from quickstudy.settings import HYPERPARAMETERS, SINUSOID, complete
 from quickstudy.tasks.omniglot import alphabet
 
@@ -57,31 +55,6 @@ def test_a_run_is_kept_and_opened_again(tmp_path, small, algorithm):
     assert settings == experiment.settings
     support, query = experiment.test_tasks().sample(0, 1).at(0)
     assert torch.equal(learner.adapt(support)(query.x), experiment.learner.adapt(support)(query.x))
-
-
-def test_metrics_are_a_line_a_step(tmp_path, small):
-    _, progress = trained(tmp_path, **small | {"steps": 4, "validate_every": 2})
-    lines = metrics(tmp_path)
-    assert [line["step"] for line in lines] == [1, 2, 3, 4]
-    assert [line["loss"] for line in lines] == [p.loss for p in progress]
-    assert ["validation" in line for line in lines] == [False, True, False, True]
-    assert lines[1]["validation"]["n_tasks"] == 2
-    assert all(a["lr"] > b["lr"] > 0 and a["seconds"] <= b["seconds"] for a, b in pairwise(lines))
-
-
-def test_a_run_says_with_what_it_was_made(tmp_path, small):
-    trained(tmp_path, **small)
-    record = json.loads((tmp_path / "run.json").read_text())
-    assert record["settings"]["width"] == 4
-    assert {"command", "versions", "python", "threads", "time"} <= set(record)
-    assert json.loads((tmp_path / "config.json").read_text())["images"] == {"channels": 1, "size": 28, "ink": True}
-
-
-def test_a_run_folder_is_data(tmp_path, small):
-    trained(tmp_path, **small | {"tensorboard": True})
-    for path in tmp_path.rglob("*"):
-        assert path.is_dir() or not zipfile.is_zipfile(path), "torch.save writes zip files that hold pickles"
-        assert path.suffix in ("", ".json", ".jsonl", ".safetensors") or "tfevents" in path.name
 
 
 def test_equal_settings_give_equal_bytes_and_leave_global_randomness_alone(tmp_path, small):
@@ -180,25 +153,6 @@ def test_a_residual_net_is_trained_on(tmp_path, small):
     assert (type(net), net.channels, net.size, net.width) == (ResNet12, 1, 28, 2)
 
 
-def test_tensorboard_gets_event_files(tmp_path, small):
-    trained(tmp_path, **small | {"tensorboard": True})
-    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
-
-
-def test_a_missing_extra_is_one_line_and_nothing_is_written(tmp_path, small, monkeypatch):
-    found = builtins.__import__
-
-    def without(name, *args):
-        if "tensorboard" in name:
-            raise ImportError(name)
-        return found(name, *args)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(SettingError, match=r"pip install 'quickstudy\[tensorboard\]'"):
-        trained(tmp_path / "run", **small | {"tensorboard": True})
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_a_hyperparameter_is_taken_or_refused_with_those_that_take_it(algorithm, name):
@@ -237,16 +191,6 @@ def test_a_setting_that_would_do_nothing_is_refused(given, words):
         _ = Experiment(complete(given)).tasks
 
 
-def test_a_result_names_the_program_that_made_it(monkeypatch):
-    for argv, command in (
-        (["/opt/bin/quickstudy", "train", "--seed", "1"], "quickstudy train --seed 1"),
-        (["lib/quickstudy/__main__.py", "info"], "quickstudy info"),
-        (["demo/demo.py", "--out", "a b"], "python demo/demo.py --out 'a b'"),
-    ):
-        monkeypatch.setattr("sys.argv", argv)
-        assert provenance()["command"] == command
-
-
 def test_data_without_training_classes_is_refused(tmp_path):
     with pytest.raises(NotEnoughClasses, match="digits has no classes to train on"):
         trained(tmp_path / "run", data="digits", algorithm="baseline")
@@ -264,26 +208,6 @@ def test_training_without_queries_is_for_reptile_alone(small, algorithm):
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(SettingError, match="device = 'nowhere' is not to be had here") as caught:
         Experiment(complete({"data": "sinusoid", "algorithm": "maml", "device": "nowhere"}))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (None, "no run in .*run.json is missing"),
-        ("{", "cannot be read"),
-        ("[]", "cannot be read"),
-        ("{}", "cannot be read"),
-        ('{"settings": {"steps": 0}}', "steps = 0"),
-        ('{"settings": {"stepz": 1}}', "did you mean 'steps'"),
-    ],
-)
-def test_a_folder_that_is_no_run_is_named(tmp_path, content, says):
-    if content is not None:
-        (tmp_path / "run.json").write_text(content)
-    with pytest.raises(ModelError, match=says) as caught:
-        open_run(tmp_path)
-    assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -14,8 +14,9 @@ from quickstudy.bench.measure import Row, contenders, measure
 from quickstudy.bench.work import TOY, WORKS, Work
 from quickstudy.console import shown
 from quickstudy.errors import SettingError
-from quickstudy.experiment import find_device, provenance
+from quickstudy.experiment import find_device
 from quickstudy.files import replace
+from quickstudy.provenance import provenance
 
 MAIN_AXIS = Work()
 """The row whose cost is drawn against the number of tasks."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from quickstudy.confidence import calibrate as calibrate_learner
 from quickstudy.errors import SettingError
-from quickstudy.experiment import Experiment, open_run
+from quickstudy.experiment import Experiment
 from quickstudy.model import amend
+from quickstudy.runs import open_run
 from quickstudy.seal import seal
 from quickstudy.settings import complete
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quickstudy.errors import ModelError, QuickstudyError
-from quickstudy.experiment import read_settings
+from quickstudy.runs import read_settings
 from quickstudy.seal import broken
 from quickstudy.training.checkpoint import read
 

@@ -9,13 +9,15 @@ from typing import Any, get_args
 from quickstudy.classifier import image_format
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.evaluation import evaluate as evaluate_learner
-from quickstudy.experiment import Experiment, check_applies, open_run, provenance
+from quickstudy.experiment import Experiment, check_applies
 from quickstudy.files import replace
 from quickstudy.learners import Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.model import locate, read_config
 from quickstudy.nets import Views
+from quickstudy.provenance import provenance
+from quickstudy.runs import open_run
 from quickstudy.settings import VECTORS, Settings, complete
 from quickstudy.tasks.cache import data_folder
 from quickstudy.tasks.images import ImageFormat

@@ -63,7 +63,7 @@ def watch(progress: Iterator[Progress], settings: Settings) -> None:
 
 def _resumed(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None) -> Settings:
     """The settings of a run, with this machine's."""
-    from quickstudy.experiment import read_settings
+    from quickstudy.runs import read_settings
 
     other = sorted(flags.keys() - set(HERE)) + ["out"] * (out is not None) + ["config"] * (config is not None)
     if other:

@@ -17,8 +17,9 @@ import torch
 
 from quickstudy import Episodes, evaluate
 from quickstudy.confidence import answers, calibrate, calibration_error
-from quickstudy.experiment import Experiment, provenance
+from quickstudy.experiment import Experiment
 from quickstudy.model import load
+from quickstudy.provenance import provenance
 from quickstudy.settings import complete
 from quickstudy.tasks import sources
 from quickstudy.tasks.splits import Splits
@@ -29,8 +30,8 @@ _MAML = {**_LARGE, "inner_lr": 0.05}
 RECIPES = {
     "maml": {**_MAML, "test_steps": 1},  # as in training; more go too far where there are more examples
     "anil": {**_LARGE, "inner_lr": 0.1, "inner_steps": 1, "test_steps": 1},
-    "meta-sgd": _LARGE,
-    "maml++": {**_MAML, "inner_steps": 3},
+    "meta-sgd": {**_LARGE, "inner_lr": 0.05},
+    "maml++": {**_LARGE, "inner_lr": 0.02, "inner_steps": 3},
     "imaml": {**_LARGE, "inner_lr": 0.01, "inner_steps": 5, "penalty": 2.0, "damping": 1000.0, "cg_steps": 2},
     "proto-maml": _LARGE,
     "reptile": {
@@ -48,7 +49,7 @@ RECIPES = {
     "siamese": {"train_way": 40, "train_query": 3},
     "relation": {"train_query": 5, "tasks_per_step": 2},
 }
-"""What differs from the presets; for MAML, ANIL, implicit MAML, Reptile, Siamese and Relation validation classes chose."""
+"""What differs from the presets. Validation classes chose, but for Proto-MAML, which is as its like."""
 CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
 SHOTS, WAYS = (1, 2, 5, 10, 15, 19), (2, 5, 10, 20, 40, 64)
 CHECKS = 5

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy import MAML, Classifier, Conv4, Matching, NearestPixels, Prototypical, Siamese, load
+from quickstudy import MAML, Classifier, Conv4, Matching, NearestPixels, Prototypical, Relation, Siamese, load
 from quickstudy.classifier import confidence
 from quickstudy.errors import ModelError
+from quickstudy.nets import Conv4Maps
 from quickstudy.tasks.glyphs import draw_glyphs
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -24,10 +25,13 @@ def run(path, x):
     return session.run(None, {"x": x})[0], session.get_modelmeta().custom_metadata_map
 
 
-@pytest.mark.parametrize("learner", [Prototypical, Matching, Siamese])
-def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner):
+@pytest.mark.parametrize(
+    ("learner", "net"),
+    [(Prototypical, Conv4), (Matching, Conv4), (Siamese, Conv4), (Relation, Conv4), (Relation, Conv4Maps)],
+)
+def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner, net):
     torch.manual_seed(0)
-    few = Classifier(learner(Conv4(width=8)), DATA, confidence=confidence("glyphs-proto"))
+    few = Classifier(learner(net(width=8)), DATA, confidence=confidence("glyphs-proto"))
     assert export(few, tmp_path / "few.onnx") <= 1e-5
     for n in (1, 12):
         x = DATA.x[:n].float() / 255

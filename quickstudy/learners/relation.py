@@ -76,7 +76,7 @@ class OfVectors(nn.Module):
 
     def forward(self, classes: Tensor, query: Tensor) -> Tensor:
         """Logits (m, n_way) of classes (n_way, d) and queries (m, d)."""
-        shape = len(query), *classes.shape
+        shape = query.shape[0], *classes.shape  # not len, which an export would take for a constant
         pairs = torch.cat([classes.expand(shape), query[:, None].expand(shape)], -1)
         return cast(Tensor, self.layers(pairs)).squeeze(-1)
 
@@ -114,4 +114,4 @@ class OfMaps(nn.Module):
         pairs = (of_class + of_query[:, None]).flatten(0, 1)
         x = F.relu(F.max_pool2d(self.norms[0](pairs), 2))
         x = F.relu(cast(BatchNorm, self.norms[1]).pooled(x, second))
-        return cast(Tensor, self.layers(x.flatten(1))).view(len(query), len(classes))
+        return cast(Tensor, self.layers(x.flatten(1))).view(-1, len(classes))

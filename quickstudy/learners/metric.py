@@ -71,6 +71,7 @@ class MetricLearner(Learner):
         record_population(self.net, x)
 
     def _embed_together(self, support: Examples, x: Tensor) -> tuple[Examples, Tensor]:
+        """Support and queries, embedded in one pass by the statistics chosen outside."""
         z = self.net(torch.cat([support.x, x]))
         return Examples(z[: len(support.x)], support.y), z[len(support.x) :]
 

@@ -30,7 +30,7 @@ _MAML = {**_LARGE, "inner_lr": 0.05}
 RECIPES = {
     "maml": {**_MAML, "test_steps": 1},  # as in training; more go too far where there are more examples
     "anil": {**_LARGE, "inner_lr": 0.1, "inner_steps": 1, "test_steps": 1},
-    "meta-sgd": {**_LARGE, "inner_lr": 0.05},
+    "meta-sgd": {**_LARGE, "inner_lr": 0.008},
     "maml++": {**_LARGE, "inner_lr": 0.02, "inner_steps": 3},
     "imaml": {**_LARGE, "inner_lr": 0.01, "inner_steps": 5, "penalty": 2.0, "damping": 1000.0, "cg_steps": 2},
     "proto-maml": _LARGE,

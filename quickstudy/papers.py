@@ -279,7 +279,7 @@ PROTOCOLS: dict[str, Protocol] = {
         True,
         {name: value for name, value in _MAML_OMNIGLOT.items() if name != "learned_head"} | {"algorithm": "meta-sgd"},
         (Cell(5, 1, 99.53, 0.26), Cell(5, 5, 99.93, 0.09), Cell(20, 1, 95.93, 0.38), Cell(20, 5, 98.97, 0.19)),
-        {20: {"tasks_per_step": 16}},
+        {20: {"tasks_per_step": 16, "inner_lr": 0.0025}},
         train_query=_as_many_as_shots,
         rotated=True,
     ),
@@ -287,9 +287,9 @@ PROTOCOLS: dict[str, Protocol] = {
         "MAML++",
         _ANTONIOU,
         True,
-        _MAML_OMNIGLOT
-        | {"algorithm": "maml++", "inner_lr": 0.1, "inner_steps": 5, "tasks_per_step": 16, "schedule": "cosine"},
+        _MAML_OMNIGLOT | {"algorithm": "maml++", "inner_steps": 5, "tasks_per_step": 16, "schedule": "cosine"},
         (Cell(5, 1, 99.47), Cell(5, 5, 99.93), Cell(20, 1, 97.65, 0.05), Cell(20, 5, 99.33, 0.03)),
+        {n_way: {"inner_lr": 0.1 / n_way} for n_way in (5, 20)},  # 0.1 is for a loss averaged over the classes
         train_query=_as_many_as_shots,
         rotated=True,
     ),

@@ -39,6 +39,7 @@ def test_published_details_that_are_often_missed():
     assert (reptile.train_shot, reptile.schedule, reptile.outer_lr, reptile.optimizer) == (10, "linear", 1.0, "sgd")
     implicit = settings("imaml-omniglot-20way-1shot")  # the authors' 0.1 and 2, of a loss averaged over twenty classes
     assert (implicit.inner_lr, implicit.penalty, implicit.cg_steps) == (0.1 / 20, 2 * 20, 5)
+    assert settings("maml++-omniglot-5way-1shot").inner_lr == 0.1 / 5
     relation = settings("relation-omniglot-20way-5shot")
     assert (relation.net, relation.train_way, relation.train_query) == ("conv4-maps", 20, 5)
     assert (relation.schedule, relation.halve_every, relation.transductive) == ("halving", 100_000, True)

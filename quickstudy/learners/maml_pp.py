@@ -53,7 +53,7 @@ class MAMLPlusPlus(GradientLearner):
         net: nn.Module,
         n_way: int = 5,
         *,
-        inner_lr: float = 0.1,
+        inner_lr: float = 0.02,
         inner_steps: int = 5,
         loss: Loss = "cross_entropy",
         learned_head: bool = False,

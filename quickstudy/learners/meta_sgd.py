@@ -36,7 +36,7 @@ class MetaSGD(GradientLearner):
         net: nn.Module,
         n_way: int = 5,
         *,
-        inner_lr: float = 0.1,
+        inner_lr: float = 0.01,
         loss: Loss = "cross_entropy",
         transductive: bool = False,
     ) -> None:

@@ -164,7 +164,7 @@ class Classifier:
         for i in range(len(support.x)):
             rest = support.without(i)
             with torch.no_grad():
-                logits = metric.compare(rest, x) if metric else learner.adapt(rest)(x)
+                logits = metric.comparison(rest)(x) if metric else learner.adapt(rest)(x)
             yield logits.double().cpu()
 
     @cached_property

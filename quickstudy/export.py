@@ -40,18 +40,15 @@ class _Answers(nn.Module):
 
     def __init__(self, classifier: Classifier, learner: MetricLearner) -> None:
         super().__init__()
-        self.learner = learner
-        self.register_buffer("z", classifier.embed(classifier.support.x))
-        self.register_buffer("y", classifier.support.y)
+        self.net = learner.net
+        self.compare = learner.comparison(Examples(classifier.embed(classifier.support.x), classifier.support.y))
         counts = classifier.support.y.sum(0).double()
         shots = 1 / float((1 / counts).mean())
         self.scale = classifier.confidence.scale(shots) if classifier.confidence else 1.0
 
     def forward(self, x: Tensor) -> Tensor:
-        assert isinstance(self.z, Tensor)
-        assert isinstance(self.y, Tensor)
-        query = apply(self.learner.net, x, statistics="population")
-        return (self.learner.compare(Examples(self.z, self.y), query) / self.scale).softmax(-1)
+        query = apply(self.net, x, statistics="population")
+        return (self.compare(query) / self.scale).softmax(-1)
 
 
 def export(model: Learner | Classifier, path: Path | str) -> float:

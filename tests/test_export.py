@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy import MAML, Classifier, Conv4, Matching, NearestPixels, Prototypical, Relation, Siamese, load
+from quickstudy import (
+    LRD2,
+    MAML,
+    R2D2,
+    Classifier,
+    Conv4,
+    Matching,
+    NearestPixels,
+    Prototypical,
+    Relation,
+    Siamese,
+    load,
+)
 from quickstudy.classifier import confidence
 from quickstudy.errors import ModelError
 from quickstudy.nets import Conv4Maps
@@ -27,7 +39,10 @@ def run(path, x):
 
 @pytest.mark.parametrize(
     ("learner", "net"),
-    [(Prototypical, Conv4), (Matching, Conv4), (Siamese, Conv4), (Relation, Conv4), (Relation, Conv4Maps)],
+    [
+        *((learner, Conv4) for learner in (Prototypical, Matching, Siamese, Relation, R2D2, LRD2)),
+        (Relation, Conv4Maps),
+    ],
 )
 def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner, net):
     torch.manual_seed(0)

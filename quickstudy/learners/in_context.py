@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from quickstudy.learners.base import embedding_width
+from quickstudy.learners.base import Predictor, embedding_width
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -42,16 +42,20 @@ class InContext(MetricLearner):
         self.transformer = nn.ModuleList(Layer(token_width) for _ in range(layers))
         self.score = nn.Sequential(nn.LayerNorm(token_width), nn.Linear(token_width, 1))
 
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
+    def comparison(self, support: Examples) -> Predictor:
         """The logit of each class, in a reading of the support that asks for this class."""
         labels = support.y.T[..., None]
         known = self.token(support.x) + labels * self.this + (1 - labels) * self.other
-        asked = (self.token(query) + self.unknown).expand(len(known), -1, -1)
-        tokens = torch.cat([known, asked], 1)
-        for layer in self.transformer:
-            tokens = layer(tokens, len(support.x))
-        logits: Tensor = self.score(tokens[:, len(support.x) :])
-        return logits.squeeze(-1).T
+
+        def compare(query: Tensor) -> Tensor:
+            asked = (self.token(query) + self.unknown).expand(len(known), -1, -1)
+            tokens = torch.cat([known, asked], 1)
+            for layer in self.transformer:
+                tokens = layer(tokens, len(support.x))
+            logits: Tensor = self.score(tokens[:, len(support.x) :])
+            return logits.squeeze(-1).T
+
+        return compare
 
 
 class Layer(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import embedding_width
+from quickstudy.learners.base import Predictor, embedding_width
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -46,23 +46,27 @@ class Matching(MetricLearner):
             self.attention = nn.LSTMCell(d, 2 * d)
             self.d = d
 
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
+    def comparison(self, support: Examples) -> Predictor:
         """Log-probabilities: the logarithm of the attention that falls on each class."""
-        attention = self._attention(support, query)
-        return torch.where(support.y.T[:, None] > 0, attention, -torch.inf).logsumexp(-1).T
+        attention, of_class = self._attention(support.x), support.y.T[:, None] > 0
+        return lambda query: torch.where(of_class, attention(query), -torch.inf).logsumexp(-1).T
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
         """The attention, whose sum over a class is its probability."""
-        return self._attention(support, query).exp()
+        return self._attention(support.x)(query).exp()
 
-    def _attention(self, support: Examples, query: Tensor) -> Tensor:
-        """Logarithm of how much a query attends to each support example, (m, n)."""
-        z = support.x
+    def _attention(self, z: Tensor) -> Predictor:
+        """Logarithm of how much queries (m, d) attend to each support embedding (n, d): (m, n)."""
         if self.full_context:
             z = self._embed_support(z)
-            query = self._embed_query(query, z)
-        cosine = F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T
-        return (self.log_scale.exp() * cosine).log_softmax(-1)
+        directions = F.normalize(z, dim=-1)
+
+        def attention(query: Tensor) -> Tensor:
+            if self.full_context:
+                query = self._embed_query(query, z)
+            return (self.log_scale.exp() * F.normalize(query, dim=-1) @ directions.T).log_softmax(-1)
+
+        return attention
 
     def _embed_support(self, z: Tensor) -> Tensor:
         """g = g' + forward + backward state (appendix A.2), (n, d) -> (n, d)."""

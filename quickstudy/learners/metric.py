@@ -30,8 +30,8 @@ class MetricLearner(Learner):
         self.transductive = transductive
 
     @abstractmethod
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
-        """Logits (m, n_way) of embedded queries (m, d), given the embedded support, x (n, d)."""
+    def comparison(self, support: Examples) -> Predictor:
+        """What is learned of the embedded support, x (n, d): embedded queries (m, d) to logits (m, n_way)."""
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor | None:
         """What each support example adds to the score of its own class, exactly: over a class they sum to its score.
@@ -51,11 +51,12 @@ class MetricLearner(Learner):
 
             def predict(x: Tensor) -> Tensor:
                 with normalised_by("batch"):
-                    return self.compare(*self._embed_together(support, x))
+                    z, query = self._embed_together(support, x)
+                    return self.comparison(z)(query)
 
             return predict
-        z = Examples(apply(self.net, support.x, statistics="population"), support.y)
-        return lambda x: self.compare(z, apply(self.net, x, statistics="population"))
+        compare = self.comparison(Examples(apply(self.net, support.x, statistics="population"), support.y))
+        return lambda x: compare(apply(self.net, x, statistics="population"))
 
     def meta_loss(self, task: Task) -> Tensor:
         """Loss of the queries compared with the support, all under their common batch statistics."""
@@ -64,7 +65,7 @@ class MetricLearner(Learner):
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Loss of embedded queries (m, d) with targets (m, n_way), a scalar."""
-        return self.prediction_loss(self.compare(support, query), query_y)
+        return self.prediction_loss(self.comparison(support)(query), query_y)
 
     def observe(self, x: Tensor) -> None:
         """Record the population's batch statistics."""
@@ -85,23 +86,22 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     return (a**2).sum(-1, keepdim=True) + (b**2).sum(-1) - 2 * a @ b.T
 
 
-def nearest_mean(support: Examples, query: Tensor) -> Tensor:
-    """Minus the squared distance of each query to each class mean; minus infinity where a class has no examples.
+def nearest_mean(support: Examples) -> Predictor:
+    """Minus the squared distance of a query to each class mean; minus infinity where a class has no examples.
 
     Args:
         support: Embedded, x (n, d) and y (n, n_way).
-        query: Embedded, (m, d).
 
     Returns:
-        Logits, (m, n_way).
+        Embedded queries (m, d) to logits (m, n_way).
 
     Source: Snell et al. 2017, eq. 2, arXiv:1703.05175.
 
-    >>> nearest_mean(Examples(torch.tensor([[0.0], [3.0]]), torch.eye(2)), torch.tensor([[1.0]])).tolist()
+    >>> nearest_mean(Examples(torch.tensor([[0.0], [3.0]]), torch.eye(2)))(torch.tensor([[1.0]])).tolist()
     [[-1.0, -4.0]]
     """
-    distances = squared_distances(query, prototypes(support.x, support.y))
-    return torch.where(support.y.any(0), -distances, -torch.inf)
+    means, shown = prototypes(support.x, support.y), support.y.any(0)
+    return lambda query: torch.where(shown, -squared_distances(query, means), -torch.inf)
 
 
 def shares_of_mean(support: Examples, query: Tensor) -> Tensor:

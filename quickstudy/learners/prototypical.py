@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from quickstudy.learners.base import Predictor
 from quickstudy.learners.metric import MetricLearner, nearest_mean, shares_of_mean
 from quickstudy.tasks.task import Examples
 
@@ -24,6 +25,6 @@ class Prototypical(MetricLearner):
         """Of logits; see ``shares_of_mean``."""
         return shares_of_mean(support, query)
 
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
-        """Minus the squared distance of each query to each prototype."""
-        return nearest_mean(support, query)
+    def comparison(self, support: Examples) -> Predictor:
+        """Minus the squared distance of a query to each prototype."""
+        return nearest_mean(support)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import Loss
+from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -38,9 +40,9 @@ def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
 def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
     """Newton's steps from zero towards the logistic regression of each column of y, with 0.5 penalty ||w||^2.
 
-    Weights are combinations of the rows, w = x^T a. With K = x x^T, mu = sigmoid(K a) and S = diag(mu (1 - mu)), a
-    step of iteratively reweighted least squares solves (S K + penalty) a' = S K a + y - mu, which nothing divides: it
-    stands where mu is 0 or 1.
+    With mu = sigmoid(x w) and S = diag(mu (1 - mu)), a step of iteratively reweighted least squares solves
+    (x^T S x + penalty) w' = x^T (S x w + y - mu), which nothing divides: it stands where mu is 0 or 1. Of fewer rows
+    than columns, weights are combinations of the rows, w = x^T a: (S x x^T + penalty) a' = S x x^T a + y - mu.
 
     Args:
         x: (n, d).
@@ -56,16 +58,22 @@ def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
     >>> logistic(torch.ones(1, 1), torch.ones(1, 1), torch.tensor(0.25), steps=1)  # 0.5 / (0.25 + 0.25)
     tensor([[1.]])
     """
-    gram = x @ x.T
-    weight_decay = penalty * torch.eye(len(x)).to(x)
+    n, d = x.shape
+    dual = n < d
+    design = x @ x.T if dual else x
+    weight_decay = penalty * torch.eye(min(n, d)).to(x)
     targets = y.T[..., None]
-    a = torch.zeros_like(targets)
+    w = x.new_zeros(y.shape[1], min(n, d), 1)
     for _ in range(steps):
-        f = gram @ a
+        f = design @ w
         mu = f.sigmoid()
         s = mu * (1 - mu)
-        a = torch.linalg.solve(s * gram + weight_decay, s * f + targets - mu)
-    return x.T @ a.squeeze(-1).T
+        matrix, right = s * design, s * f + targets - mu
+        if not dual:
+            matrix, right = x.T @ matrix, x.T @ right
+        w = torch.linalg.solve(matrix + weight_decay, right)
+    w = w.squeeze(-1).T
+    return x.T @ w if dual else w
 
 
 class R2D2(MetricLearner):
@@ -96,12 +104,22 @@ class R2D2(MetricLearner):
         self.scale = nn.Parameter(torch.tensor(10.0 if loss == "cross_entropy" else 1.0))
         self.bias = nn.Parameter(torch.zeros(()))
 
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
-        """Scaled answers of the regression, (m, n_way)."""
+    def comparison(self, support: Examples) -> Predictor:
+        """Solve the regression; a query gets its scaled answers."""
+
+        def padded(z: Tensor) -> Tensor:
+            return F.pad(z.to(self.scale), (0, 1), value=1.0)
+
         # Not in half precision: a gram matrix rounded so is not positive definite.
-        with torch.autocast(query.device.type, enabled=False):
-            x, q = (F.pad(z.to(self.scale), (0, 1), value=1.0) for z in (support.x, query))
-            return self.scale * q @ self.solve(x, support.y) + self.bias
+        exactly = partial(torch.autocast, support.x.device.type, enabled=False)
+        with exactly():
+            weights = self.solve(padded(support.x), support.y)
+
+        def compare(query: Tensor) -> Tensor:
+            with exactly():
+                return self.scale * padded(query) @ weights + self.bias
+
+        return compare
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Weights (d, n_way) that fit x (n, d) to y (n, n_way)."""

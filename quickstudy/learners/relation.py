@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import embedding_width, prototypes
+from quickstudy.learners.base import Predictor, embedding_width, prototypes
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.nets import BatchNorm, apply, normalised_by
 from quickstudy.nets.conv import conv3x3
@@ -42,14 +42,14 @@ class Relation(MetricLearner):
         maps = getattr(net, "maps", None)
         self.relation = OfMaps(maps) if maps else OfVectors(embedding_width(net))
 
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
-        """Logits of the relation scores of each query and each class; minus infinity where a class has no examples."""
-        scores = self.relation(prototypes(support.x, support.y), query)
-        return torch.where(support.y.any(0), scores, -torch.inf)
+    def comparison(self, support: Examples) -> Predictor:
+        """Logits of the relation scores of a query and each class; minus infinity where a class has no examples."""
+        means, shown = prototypes(support.x, support.y), support.y.any(0)
+        return lambda query: torch.where(shown, self.relation(means, query), -torch.inf)
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Mean squared error of the relation scores."""
-        return F.mse_loss(self.compare(support, query).sigmoid(), query_y)
+        return F.mse_loss(self.comparison(support)(query).sigmoid(), query_y)
 
     @torch.no_grad()
     def observe(self, x: Tensor) -> None:

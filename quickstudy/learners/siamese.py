@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import embedding_width
+from quickstudy.learners.base import Predictor, embedding_width
 from quickstudy.learners.metric import MetricLearner, most_similar
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
@@ -44,14 +44,14 @@ class Siamese(MetricLearner):
         logit: Tensor = self.similarity((a - b).abs())
         return logit.squeeze(-1)
 
-    def compare(self, support: Examples, query: Tensor) -> Tensor:
+    def comparison(self, support: Examples) -> Predictor:
         """The logit of the most similar support example of each class."""
-        return most_similar(self.pairs(query[:, None], support.x), support.y)
+        return lambda query: most_similar(self.pairs(query[:, None], support.x), support.y)
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
         """Of logits: the most similar example of a class is all of it."""
         similarity = self.pairs(query[:, None], support.x)
-        best = (self.compare(support, query) @ support.y.T == similarity).to(similarity)
+        best = (most_similar(similarity, support.y) @ support.y.T == similarity).to(similarity)
         of_class = support.y @ support.y.T
         return similarity * best / (best @ of_class).clamp(min=1)
 

@@ -39,8 +39,8 @@ class SimpleShot(SupervisedLearner):
 
     def adapt(self, support: Examples) -> Predictor:
         """Embed the support; a query goes to the nearest class mean."""
-        z = Examples(self.directions(support.x), support.y)
-        return lambda x: nearest_mean(z, self.directions(x))
+        compare = nearest_mean(Examples(self.directions(support.x), support.y))
+        return lambda x: compare(self.directions(x))
 
     def directions(self, x: Tensor) -> Tensor:
         """Features seen from the training mean, of length 1, (n, *input) -> (n, d)."""

@@ -118,9 +118,9 @@ def test_cosine_ignores_the_length_of_an_embedding():
     learner = matching()
     z, q = torch.randn(4, 6).double(), torch.randn(3, 6).double()
     y = torch.eye(4).double()
-    torch.testing.assert_close(learner.compare(Examples(z, y), q), learner.compare(Examples(5 * z, y), q / 3))
+    torch.testing.assert_close(learner.comparison(Examples(z, y))(q), learner.comparison(Examples(5 * z, y))(q / 3))
     similarity = learner.log_scale.exp() * F.cosine_similarity(q[:, None], z[None], dim=-1)
-    torch.testing.assert_close(learner.compare(Examples(z, y), q), similarity.log_softmax(-1))
+    torch.testing.assert_close(learner.comparison(Examples(z, y))(q), similarity.log_softmax(-1))
 
 
 def test_a_single_support_example_is_certain():

@@ -64,8 +64,9 @@ def test_newtons_steps_end_where_the_penalised_likelihood_is_flat(n, d):
     torch.testing.assert_close(gradient, torch.zeros(d, 3).double(), rtol=0, atol=1e-13)
 
 
-def test_logistic_steps_stand_where_probabilities_are_0_or_1():
-    x, y, penalty = problem(4, 9)
+@pytest.mark.parametrize(("n", "d"), [(4, 9), (9, 4)])
+def test_logistic_steps_stand_where_probabilities_are_0_or_1(n, d):
+    x, y, penalty = problem(n, d)
     x = (1e3 * x).requires_grad_()
     w = logistic(x, y, penalty / 1e3, 5)
     w.sum().backward()
@@ -103,14 +104,22 @@ def test_lrd2_regresses_each_class_against_the_others():
     torch.testing.assert_close(learner.adapt(support)(query.x), by_hand, rtol=1e-12, atol=1e-12)
 
 
+def test_a_task_is_solved_when_it_is_learned_not_when_it_is_asked(monkeypatch):
+    learner = LRD2(MLP(2, (4,))).double()
+    support, query = noise_tasks(learner).at(0)
+    predict = learner.adapt(support)
+    monkeypatch.setattr(LRD2, "solve", None)
+    assert predict(query.x).shape == query.y.shape
+
+
 @pytest.mark.parametrize("make", [R2D2, LRD2])
 @pytest.mark.parametrize("width", [4, 30])
 def test_mixed_precision_does_not_reach_the_solution(make, width):
     learner = make(MLP(2, (width,)))
     z, y, q = torch.randn(9, width), torch.eye(3).repeat(3, 1), torch.randn(5, width)
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = learner.compare(Examples(z, y), q)
-    assert torch.equal(mixed, learner.compare(Examples(z, y), q))
+        mixed = learner.comparison(Examples(z, y))(q)
+    assert torch.equal(mixed, learner.comparison(Examples(z, y))(q))
 
 
 def test_real_targets_on_a_line_are_found():

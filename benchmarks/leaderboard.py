@@ -81,9 +81,9 @@ def experiment(settings):
 
 def step_seconds(settings):
     """Seconds of processor time that a step takes; others on the machine do not count."""
-    trial = experiment(settings.model_copy(update={"steps": 15, "validate_every": 10**9}))
+    trial = experiment(settings.model_copy(update={"steps": 60, "validate_every": 10**9}))
     taken = [time.process_time() for _ in trial.train()]
-    return (taken[-2] - taken[4]) / 9  # the last holds a validation
+    return (taken[-2] - taken[4]) / (len(taken) - 6)  # the last holds a validation
 
 
 def train(settings, minutes, folder):
@@ -158,7 +158,7 @@ def main():
     if args.train_on == "digits":
         tests["digits"] = halves(tests["digits"].test)
     for algorithm in args.algorithms:
-        path = args.out / f"{algorithm}-on-{args.train_on}.json"
+        path = args.out / f"{algorithm}-on-{args.train_on}-{args.minutes:g}min.json"
         if path.exists():
             continue
         folder = args.runs / path.stem

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,20 @@ class _Answers(nn.Module):
         return (self.compare(query) / self.scale).softmax(-1)
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without torch's own warnings, of what an exporter may lack that no model here needs."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def export(model: Learner | Classifier, path: Path | str) -> float:
     """Write the encoder of a learner, or a classifier's probabilities, as ONNX; checked with onnxruntime.
 
@@ -91,8 +108,7 @@ def export(model: Learner | Classifier, path: Path | str) -> float:
         module, name = _Encoder(net), "embedding"
     noise = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0)).to(next(learner.parameters()))
     buffer = io.BytesIO()
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's own making
+    with torch.no_grad(), _silent():
         expected = module.eval()(noise).numpy()
         try:
             program = torch.onnx.export(

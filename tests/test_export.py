@@ -1,6 +1,8 @@
 """What is exported answers as the model does, for any number of inputs, and knows its labels."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -54,6 +56,16 @@ def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner, net):
         np.testing.assert_allclose(found, few.predict_proba(DATA.x[:n]), atol=1e-5)
     assert json.loads(about["labels"]) == list(DATA.names)
     assert json.loads(about["input"]) == [1, 28, 28]
+
+
+def test_the_exporter_has_nothing_to_say(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "quickstudy", "export", "glyphs-proto", "-o", tmp_path / "net.onnx"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
 
 
 def test_an_encoder_embeds_elsewhere_as_here(tmp_path, cli):

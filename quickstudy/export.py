@@ -19,9 +19,7 @@ from quickstudy.classifier import Classifier
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.files import replace
 from quickstudy.learners import Learner
-from quickstudy.learners.metric import MetricLearner
 from quickstudy.nets import apply, input_shape
-from quickstudy.tasks.task import Examples
 
 TOLERANCE = 1e-5
 """Relative to the largest answer: what the exported file may differ by."""
@@ -39,19 +37,38 @@ class _Encoder(nn.Module):
 
 
 class _Answers(nn.Module):
-    """Inputs (n, *input) to probabilities (n, n_labels), of a metric learner that has seen its support."""
+    """Inputs (n, *input) to probabilities (n, n_labels), of a learner that has seen its support."""
 
-    def __init__(self, classifier: Classifier, learner: MetricLearner) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
-        self.net = learner.net
-        self.compare = learner.comparison(Examples(classifier.embed(classifier.support.x), classifier.support.y))
+        self.learner = classifier.learner  # whose weights the predictor uses
+        self.predict = classifier.learner.adapt(classifier.support)
         counts = classifier.support.y.sum(0).double()
         shots = 1 / float((1 / counts).mean())
         self.scale = classifier.confidence.scale(shots) if classifier.confidence else 1.0
 
     def forward(self, x: Tensor) -> Tensor:
-        query = apply(self.net, x, statistics="population")
-        return (self.compare(query) / self.scale).softmax(-1)
+        return (self.predict(x) / self.scale).softmax(-1)
+
+
+def _answers(classifier: Classifier) -> tuple[nn.Module, str, dict[str, Any]]:
+    """What is exported of a classifier: a module, the name of its output, metadata."""
+    if classifier.learner.transductive:
+        kind = type(classifier.learner).__name__
+        raise ModelError(
+            f"this {kind} is transductive, so an answer depends on the whole batch; export an inductive one"
+        )
+    with torch.no_grad():
+        module = _Answers(classifier)
+    return module, "probability", {"input": list(classifier.support.x.shape[1:]), "labels": list(classifier.labels)}
+
+
+def _embeddings(learner: Learner) -> tuple[nn.Module, str, dict[str, Any]]:
+    """The same of a learner."""
+    shape, net = input_shape(learner), getattr(learner, "net", None)
+    if shape is None or not isinstance(net, nn.Module):
+        raise ModelError(f"{type(learner).__name__} has no net of known input, so there is nothing to export")
+    return _Encoder(net), "embedding", {"input": list(shape)}
 
 
 @contextmanager
@@ -75,7 +92,7 @@ def export(model: Learner | Classifier, path: Path | str) -> float:
     "probability" (n, n_labels). A classifier's labels are in the metadata, as JSON under "labels".
 
     Args:
-        model: A learner with a net; or a classifier whose learner compares embeddings, not transductively.
+        model: A learner with a net, or a classifier.
         path: Of the file.
 
     Returns:
@@ -92,28 +109,17 @@ def export(model: Learner | Classifier, path: Path | str) -> float:
     except ImportError:
         raise SettingError("onnx is not installed; pip install 'quickstudy[onnx]'") from None
     learner = model.learner if isinstance(model, Classifier) else model
-    shape, net = input_shape(learner), getattr(learner, "net", None)
-    if shape is None or not isinstance(net, nn.Module):
-        raise ModelError(f"{type(learner).__name__} has no net of known input, so there is nothing to export")
-    metadata: dict[str, Any] = {"input": list(shape)}
-    if isinstance(model, Classifier):
-        if not isinstance(learner, MetricLearner) or learner.transductive:
-            raise ModelError(
-                f"{type(learner).__name__} adapts weights to its examples; export the run's encoder, or a classifier "
-                f"of a learner that compares embeddings"
-            )
-        module: nn.Module = _Answers(model, learner)
-        name, metadata["labels"] = "probability", list(model.labels)
-    else:
-        module, name = _Encoder(net), "embedding"
-    noise = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0)).to(next(learner.parameters()))
+    module, name, metadata = _answers(model) if isinstance(model, Classifier) else _embeddings(model)
+    seed = torch.Generator().manual_seed(0)
+    # Traced with three inputs and checked with five: any number must do.
+    three, five = (torch.rand(n, *metadata["input"], generator=seed).to(next(learner.parameters())) for n in (3, 5))
     buffer = io.BytesIO()
     with torch.no_grad(), _silent():
-        expected = module.eval()(noise).numpy()
+        expected = module.eval()(five).numpy()
         try:
             program = torch.onnx.export(
                 module,
-                (noise,),
+                (three,),
                 input_names=["x"],
                 output_names=[name],
                 dynamic_shapes={"x": {0: torch.export.Dim.DYNAMIC}},
@@ -122,13 +128,13 @@ def export(model: Learner | Classifier, path: Path | str) -> float:
             assert program is not None
             proto = program.model_proto
         except Exception as error:  # of many kinds: what torch cannot trace
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{type(learner).__name__} cannot be written as ONNX: {reason}") from error
+            kind = type(learner).__name__
+            raise ModelError(f"torch cannot write {kind} as ONNX, --debug shows why; export the encoder") from error
     for key, value in metadata.items():
         proto.metadata_props.append(onnx.StringStringEntryProto(key=key, value=json.dumps(value)))
     buffer.write(proto.SerializeToString())
     session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": noise.numpy()})
+    (found,) = session.run(None, {"x": five.numpy()})
     off = float(np.abs(found - expected).max() / np.abs(expected).max())
     if not off <= TOLERANCE:
         raise ModelError(f"the exported file answers otherwise than the model, by {off:.1e} relative; nothing written")

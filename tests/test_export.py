@@ -8,21 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy import (
-    LRD2,
-    MAML,
-    R2D2,
-    Classifier,
-    Conv4,
-    Matching,
-    NearestPixels,
-    Prototypical,
-    Relation,
-    Siamese,
-    load,
-)
+from quickstudy import Classifier, Conv4, Learner, Matching, NearestPixels, Prototypical, Relation, load
 from quickstudy.classifier import confidence
 from quickstudy.errors import ModelError
+from quickstudy.learners import LEARNERS
 from quickstudy.nets import Conv4Maps
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -39,16 +28,23 @@ def run(path, x):
     return session.run(None, {"x": x})[0], session.get_modelmeta().custom_metadata_map
 
 
-@pytest.mark.parametrize(
-    ("learner", "net"),
-    [
-        *((learner, Conv4) for learner in (Prototypical, Matching, Siamese, Relation, R2D2, LRD2)),
-        (Relation, Conv4Maps),
-    ],
-)
-def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner, net):
+def small(name):
+    if name == "nearest-pixels":
+        return NearestPixels(1, 28)
+    return LEARNERS[name](Conv4(width=8), **({"n_classes": 9} if not LEARNERS[name].episodic else {}))
+
+
+OTHERS = {
+    "full context": lambda: Matching(Conv4(width=8), full_context=True),
+    "relation of maps": lambda: Relation(Conv4Maps(width=8)),
+    "a pooled net": lambda: LEARNERS["maml"](Conv4(width=8, pool=True)),
+}
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, *OTHERS])
+def test_a_classifier_answers_elsewhere_as_here(tmp_path, name):
     torch.manual_seed(0)
-    few = Classifier(learner(net(width=8)), DATA, confidence=confidence("glyphs-proto"))
+    few = Classifier(OTHERS[name]() if name in OTHERS else small(name), DATA, confidence=confidence("glyphs-proto"))
     assert export(few, tmp_path / "few.onnx") <= 1e-5
     for n in (1, 12):
         x = DATA.x[:n].float() / 255
@@ -56,6 +52,17 @@ def test_a_classifier_answers_elsewhere_as_here(tmp_path, learner, net):
         np.testing.assert_allclose(found, few.predict_proba(DATA.x[:n]), atol=1e-5)
     assert json.loads(about["labels"]) == list(DATA.names)
     assert json.loads(about["input"]) == [1, 28, 28]
+
+
+class Untraceable(Learner):
+    """Looks at a value to decide what to do."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+
+    def adapt(self, support):
+        return lambda x: (x if x.sum() > 0 else -x).flatten(1)[:, : support.y.shape[1]] + self.bias
 
 
 def test_the_exporter_has_nothing_to_say(tmp_path):
@@ -81,7 +88,8 @@ def test_an_encoder_embeds_elsewhere_as_here(tmp_path, cli):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (Classifier(MAML(Conv4(width=4, pool=False), 3, inner_lr=0.1), DATA), "MAML adapts weights to its examples"),
+        (Classifier(Untraceable(), DATA), "torch cannot write Untraceable as ONNX"),
+        (Classifier(Prototypical(Conv4(width=4), transductive=True), DATA), "is transductive"),
         (NearestPixels(1, 28), "NearestPixels has no net"),
     ],
 )

@@ -26,7 +26,7 @@ def conv_moments_and_pool(x: Tensor, weight: Tensor, sign: Tensor, rows: int) ->
     Returns:
         Mean (width,), variance (width,) without Bessel's correction, and images of half the size.
     """
-    if x.is_cuda or torch.is_autocast_enabled(x.device.type):
+    if x.is_cuda or torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling():
         maps = F.conv2d(x, weight, padding=1)
         var, mean = torch.var_mean(maps[:rows], (0, 2, 3), correction=0)
         sign = torch.where(sign < 0, -1.0, 1.0).to(maps.dtype).view(-1, 1, 1)

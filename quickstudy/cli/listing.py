@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import torch
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from quickstudy.cli.drawing import draw_tasks
 from quickstudy.engine import describe
@@ -115,7 +115,7 @@ def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table(*rows[0])
+    table = Table(*(Column(name, overflow="fold") for name in rows[0]))  # nothing is cut off
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)

@@ -83,7 +83,7 @@ def algorithms(as_json: bool) -> None:
             "source": source,
         }
         if not as_json:
-            row["settings"] = ", ".join(f"{key}={value}" for key, value in settings.items())
+            row["settings"] = ", ".join(f"{key} {value}" for key, value in settings.items())
         rows.append(row)
     _print(rows, as_json)
 

@@ -197,8 +197,9 @@ def picks() -> str:
         rows.append(row)
     said = (
         "### Which to pick\n\n"
-        "The best learner of each column, and those whose difference from it is within the two intervals together;\n"
-        "trained on Omniglot, inductive.\n\n"
+        "The best learner for each, and those whose difference from it is within the two intervals together;\n"
+        "trained on Omniglot, inductive. The intervals count tasks and not trainings, of which each has one: a lead\n"
+        "hardly larger than they are may be the seed's.\n\n"
     )
     columns = ["", f"best after {SHORT} min", "as good", f"best after {LONG} min", "as good"]
     return f"{said}{table(columns, rows)}"

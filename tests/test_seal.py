@@ -62,7 +62,7 @@ def test_other_weights_break_it_twice(sealed):
 
 def test_another_algorithm_breaks_it_by_its_answers(sealed, monkeypatch):
     """A later version that computes something else is found, though no byte has changed."""
-    monkeypatch.setattr(Prototypical, "compare", lambda self, support, query: query @ torch.ones(4, 5))
+    monkeypatch.setattr(Prototypical, "comparison", lambda self, support: lambda query: query @ torch.ones(4, 5))
     (fault,) = broken(sealed)
     assert "answers its stored inputs otherwise" in fault
 

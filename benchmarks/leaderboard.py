@@ -1,4 +1,7 @@
-"""Every learner on equal terms: one net, one source of tasks, one budget of one core's time, tests on new classes.
+"""Every learner on equal terms: one net, one source of tasks, one budget of work, tests on new classes.
+
+The budget is in minutes of a core on which Prototypical's step takes 0.4 s. Cores differ threefold, learners' steps
+against Prototypical's hardly, so that rows from different machines stand beside each other.
 
 Trained on Omniglot's background alphabets (rotations as classes) or on glyphs, validated on classes of the same source,
 or trained on the digits 0 to 4 (rotations as classes), which leave none to validate on; tested where no class was seen:
@@ -54,6 +57,8 @@ CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
 SHOTS, WAYS = (1, 2, 5, 10, 15, 19), (2, 5, 10, 20, 40, 64)
 CHECKS = 5
 """Validations of a training."""
+REFERENCE = 0.4
+"""Seconds that Prototypical's step takes on the core whose minutes are counted."""
 
 
 def settings_of(algorithm, data, data_root, seed):
@@ -86,9 +91,12 @@ def step_seconds(settings):
     return (taken[-2] - taken[4]) / (len(taken) - 6)  # the last holds a validation
 
 
-def train(settings, minutes, folder):
-    """Train for as many steps as fit, the rate falling to 0; validation accuracy against seconds of training."""
-    steps = max(CHECKS, int(60 * minutes / step_seconds(settings)))
+def train(settings, minutes, speed, folder):
+    """Train for as many steps as fit, the rate falling to 0; validation accuracy against seconds of training.
+
+    speed: how many reference cores this one is.
+    """
+    steps = max(CHECKS, int(60 * minutes / speed / step_seconds(settings)))
     settings = settings.model_copy(update={"steps": steps, "validate_every": steps // CHECKS})
     curve, spent, last = [], 0.0, time.process_time()
     for p in experiment(settings).train(folder):
@@ -98,7 +106,8 @@ def train(settings, minutes, folder):
         else:
             curve.append({"seconds": round(spent, 1), "step": p.step, "accuracy": p.validation.mean})
         last = now
-    return {"settings": settings.model_dump(mode="json"), "seconds": round(spent, 1), "curve": curve}
+    told = {"seconds": round(spent, 1), "speed": round(speed, 3), "curve": curve}
+    return {"settings": settings.model_dump(mode="json"), **told}
 
 
 def accuracy(learner, data, n_way, n_shot, n_tasks, **how):
@@ -144,7 +153,7 @@ def main():
     parser.add_argument("algorithms", nargs="+")
     parser.add_argument("--train-on", choices=("omniglot", "glyphs", "digits"), default="omniglot")
     parser.add_argument("--data-root", type=Path, help="of Omniglot")
-    parser.add_argument("--minutes", type=float, default=30, help="of one core, for training")
+    parser.add_argument("--minutes", type=float, default=30, help="of a reference core, for training")
     parser.add_argument("--n-tasks", type=int, default=600)
     parser.add_argument("--runs", type=Path, default=Path("runs/leaderboard"))
     parser.add_argument("--out", type=Path, default=Path("results/leaderboard"))
@@ -157,13 +166,14 @@ def main():
     }
     if args.train_on == "digits":
         tests["digits"] = halves(tests["digits"].test)
+    speed = REFERENCE / step_seconds(settings_of("prototypical", "glyphs", None, args.seed))
     for algorithm in args.algorithms:
         path = args.out / f"{algorithm}-on-{args.train_on}-{args.minutes:g}min.json"
         if path.exists():
             continue
         folder = args.runs / path.stem
         shutil.rmtree(folder, ignore_errors=True)  # of a training that was cut: its time is not known
-        training = train(settings_of(algorithm, args.train_on, args.data_root, args.seed), args.minutes, folder)
+        training = train(settings_of(algorithm, args.train_on, args.data_root, args.seed), args.minutes, speed, folder)
         splits = {name: found.test for name, found in tests.items()}
         record = {
             "algorithm": algorithm,

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
 from quickstudy.cli.training import between_steps, watch
 from quickstudy.errors import SettingError
 from quickstudy.files import replace
-from quickstudy.papers import PROTOCOLS
+from quickstudy.papers import PROTOCOLS, Cell, Protocol
 from quickstudy.reproduce import Reproduction
 
 
@@ -54,26 +54,26 @@ def reproduce(
 
 
 def _list(as_json: bool) -> None:
-    rows = [
-        {
-            "name": f"{key}-{cell.n_way}way-{cell.n_shot}shot",
-            "accuracy": cell.mean / 100,
-            "ci95": None if cell.ci95 is None else cell.ci95 / 100,
-            "transductive": protocol.transductive,
-            "source": protocol.source,
-        }
-        for key, protocol in PROTOCOLS.items()
-        for cell in protocol.cells
-    ]
     if as_json:
-        print(json.dumps(rows))
+        print(json.dumps([_row(key, protocol, cell) for key, protocol in PROTOCOLS.items() for cell in protocol.cells]))
         return
-    table = Table(Column("name", no_wrap=True), Column("paper, %", no_wrap=True), "source")
-    for row in rows:
-        name, _, _, transductive, source = row.values()
-        mean, ci95 = _percent({"mean": row["accuracy"], "ci95": row["ci95"]})
-        table.add_row(str(name), f"{mean} {ci95}".strip(), f"{source}, {_kind(bool(transductive))}")
-    Console().print(table)
+    console = Console(highlight=False)
+    for key, protocol in PROTOCOLS.items():
+        console.print(f"[bold]{protocol.title}[/]\n[dim]{protocol.source}, {_kind(protocol.transductive)}[/]")
+        for row in (_row(key, protocol, cell) for cell in protocol.cells):
+            figure = " ".join(_percent({"mean": row["accuracy"], "ci95": row["ci95"]}))
+            console.print(f"  {row['name']:<{len(key) + len('-20way-1shot')}}  {figure.strip()}")
+        console.print()
+
+
+def _row(key: str, protocol: Protocol, cell: Cell) -> dict[str, Any]:
+    return {
+        "name": f"{key}-{cell.n_way}way-{cell.n_shot}shot",
+        "accuracy": cell.mean / 100,
+        "ci95": None if cell.ci95 is None else cell.ci95 / 100,
+        "transductive": protocol.transductive,
+        "source": protocol.source,
+    }
 
 
 def _kind(transductive: bool) -> str:

@@ -19,6 +19,8 @@ from quickstudy.training import Progress
 
 _TRAINING = 0.85
 """Share of a budget that goes into steps; the rest is validation."""
+_MEASURED = 6.0
+"""Seconds for which steps are timed before a budget is cut into them."""
 _MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every"}
 _ON_THE_WAY = {"n_way", "n_shot", "n_query", "test_steps", "validate_every", "validation_tasks", "seed"}
 """Settings that do not change what is learned, or not by more than which validation is the best."""
@@ -127,10 +129,15 @@ def _shortened(wanted: Settings, minutes: float) -> Settings:
     return wanted.model_copy(update={"steps": steps, "schedule": schedule, "validate_every": every})
 
 
-def _step_seconds(settings: Settings) -> float:
-    trial = Experiment(settings.model_copy(update={"steps": 12, "validate_every": 10**9, "patience": None}))
+def _step_seconds(settings: Settings, steps: int | None = None) -> float:
+    """Mean over a short training of so many steps, or of some seconds: learners may anneal, so it is a whole one.
+
+    Without the first two steps, which gather memory, and the last, which ends with a validation.
+    """
+    steps = steps or max(12, int(_MEASURED / _step_seconds(settings, 6)))
+    trial = Experiment(settings.model_copy(update={"steps": steps, "validate_every": 10**9, "patience": None}))
     seconds = [p.seconds for p in trial.train()]
-    return (seconds[-1] - seconds[1]) / (len(seconds) - 2)
+    return (seconds[-2] - seconds[1]) / (steps - 3)
 
 
 def _last_step(folder: Path) -> int:

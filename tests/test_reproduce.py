@@ -1,15 +1,18 @@
 """A reproduction is trained as its paper was or says what was shortened, goes on where it stopped, and shows both."""
 
 import json
+import time
 
 import pytest
 import torch
 
 from quickstudy import load, reproduce
+from quickstudy.evaluation import evaluate
 from quickstudy.experiment import Experiment
 from quickstudy.papers import PROTOCOLS, Cell, Protocol
 from quickstudy.reproduce import Reproduction, shortened
 from quickstudy.settings import complete
+from quickstudy.training import outer
 
 SMALL = {
     "algorithm": "prototypical", "data": "folders", "width": 4, "train_way": 4, "train_query": 2, "n_query": 3,
@@ -85,8 +88,14 @@ def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkey
     assert sorted(told) == ["schedule cosine in place of constant", f"steps {settings.steps} in place of 30"]
 
 
-def test_a_step_is_timed(given, tmp_path):
-    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 5
+def test_a_steps_time_holds_no_validation(given, tmp_path, monkeypatch):
+    def slowly(*args, **how):
+        time.sleep(1)
+        return evaluate(*args, **how)
+
+    monkeypatch.setattr(outer, "evaluate", slowly)
+    monkeypatch.setattr(reproduce, "_MEASURED", 0.01)
+    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 0.1
 
 
 def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path):

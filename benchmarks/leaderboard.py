@@ -51,6 +51,7 @@ RECIPES = {
     },
     "siamese": {"train_way": 40, "train_query": 3},
     "relation": {"train_query": 5, "tasks_per_step": 2},
+    "cosine-baseline": {"outer_lr": 0.012},
 }
 """What differs from the presets. Validation classes chose, but for Proto-MAML, which is as its like."""
 CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 Record = dict[str, Any]
+TOP = 100.1
+"""Where an axis of accuracies ends: errors near 0 are told apart as well as larger ones, by their ratio."""
 
 
 def reproductions(rows: list[Record], path: Path) -> None:
@@ -47,9 +50,13 @@ def leaderboard(rows: list[Record], path: Path) -> None:
         ax.set_xlabel(label)
         ax.set_title(title, fontsize=10)
         ax.set_ylabel("accuracy, %")
+        ax.set_yscale("function", functions=(lambda a: -np.log(TOP - a), lambda y: TOP - np.exp(-y)))
+        ax.set_yticks(ticks := [20, 50, 80, 90, 95, 98, 99, 99.5, 99.9], [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
         ax.grid(alpha=0.3)
-    axes[0].set_ylim(80, 100)
+    axes[0].set_ylim(88, 99.5)
     axes[1].set_ylim(90, 100)
+    axes[2].set_ylim(50, 99.9)
     axes[2].set_xscale("log", base=2)
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside right upper", fontsize=8)

@@ -30,7 +30,7 @@ class Baseline(FinetunedHead):
     torch.Size([4, 3])
     """
 
-    def __init__(self, net: nn.Module, n_classes: int, *, head_lr: float = 0.1, head_steps: int = 100) -> None:
+    def __init__(self, net: nn.Module, n_classes: int, *, head_lr: float = 0.03, head_steps: int = 100) -> None:
         super().__init__(net, n_classes, nn.Linear(embedding_width(net), n_classes), head_lr, head_steps)
 
     def new_head(self, support: Examples) -> Params:

@@ -125,8 +125,8 @@ def believed(learner, validation, test, n_tasks):
     return errors | {"calibrated": calibration_error((logits / told.scale(1)).softmax(1), right), "n_tasks": n_tasks}
 
 
-def measure(learner, splits, tests, trained_on, n_tasks):
-    """Tables and curves; of twenty ways a third of the tasks, of curves a sixth."""
+def measure(learner, splits, tests, trained_on, n_tasks, curves):
+    """Tables and, of Omniglot, curves; of twenty ways a third of the tasks, of curves a sixth."""
     at_home, third, sixth = tests[trained_on], n_tasks // 3, n_tasks // 6
     record = {
         "cells": [
@@ -142,7 +142,7 @@ def measure(learner, splits, tests, trained_on, n_tasks):
             for shot in (1, 5)
         ],
     }
-    if trained_on == "omniglot":
+    if curves and trained_on == "omniglot":
         record["shots"] = [accuracy(learner, at_home, 5, k, sixth, transductive=False) for k in SHOTS]
         record["ways"] = [accuracy(learner, at_home, n, 1, sixth, transductive=False) for n in WAYS]
         record["calibration_error"] = believed(learner, splits.validation, at_home, sixth)
@@ -156,6 +156,7 @@ def main():
     parser.add_argument("--data-root", type=Path, help="of Omniglot")
     parser.add_argument("--minutes", type=float, default=30, help="of a reference core, for training")
     parser.add_argument("--n-tasks", type=int, default=600)
+    parser.add_argument("--curves", action=argparse.BooleanOptionalAction, default=True, help="over shots and ways")
     parser.add_argument("--runs", type=Path, default=Path("runs/leaderboard"))
     parser.add_argument("--out", type=Path, default=Path("results/leaderboard"))
     parser.add_argument("--seed", type=int, default=0)
@@ -180,7 +181,7 @@ def main():
             "algorithm": algorithm,
             "trained_on": args.train_on,
             "minutes": args.minutes,
-            **measure(load(folder), tests[args.train_on], splits, args.train_on, args.n_tasks),
+            **measure(load(folder), tests[args.train_on], splits, args.train_on, args.n_tasks, args.curves),
             "training": training,
             **provenance(),
         }

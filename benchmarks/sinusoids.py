@@ -3,7 +3,7 @@
 MAML is trained at 10 points by Finn's protocol, with two inner rates, and Reptile by Nichol's. Weights start as torch
 draws them or, where a name says so, as Finn's program does: normal, cut off at two standard deviations of 0.01, biases
 0. That start is worse, and the published curves are of it; how well one such training does is a matter of its seed, so
-that there are eight. A training takes 2 to 5 minutes of one core; what is there is left alone.
+that there are eight. A training takes 3 to 10 minutes of one core; what is there is left alone.
 
 python benchmarks/sinusoids.py --out results/sinusoid
 """

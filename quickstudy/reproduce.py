@@ -134,7 +134,7 @@ def _step_seconds(settings: Settings, steps: int | None = None) -> float:
 
     Without the first two steps, which gather memory, and the last, which ends with a validation.
     """
-    steps = steps or max(12, int(_MEASURED / _step_seconds(settings, 6)))
+    steps = steps or max(6, int(_MEASURED / _step_seconds(settings, 6)))
     trial = Experiment(settings.model_copy(update={"steps": steps, "validate_every": 10**9, "patience": None}))
     seconds = [p.seconds for p in trial.train()]
     return (seconds[-2] - seconds[1]) / (steps - 3)

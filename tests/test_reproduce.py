@@ -90,12 +90,12 @@ def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkey
 
 def test_a_steps_time_holds_no_validation(given, tmp_path, monkeypatch):
     def slowly(*args, **how):
-        time.sleep(1)
+        time.sleep(2)
         return evaluate(*args, **how)
 
     monkeypatch.setattr(outer, "evaluate", slowly)
-    monkeypatch.setattr(reproduce, "_MEASURED", 0.01)
-    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 0.1
+    monkeypatch.setattr(reproduce, "_MEASURED", 0.01)  # six steps
+    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 0.3
 
 
 def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path):

@@ -53,7 +53,10 @@ RECIPES = {
 """What differs from the presets. Validation classes chose, but for Proto-MAML, which is as its like."""
 RATES = {
     "maml": 0.006,
+    "anil": 0.006,
     "meta-sgd": 0.002,
+    "maml++": 0.002,
+    "imaml": 0.002,
     "proto-maml": 0.018,
     "reptile": 0.006,
     "siamese": 0.009,

@@ -1,7 +1,7 @@
 """The outer rate of every learner of the leaderboard, by classes that no result is about.
 
-A learner's rate is tripled for as long as it then does better after a short training: mean accuracy of 5-way and 20-way
-1-shot tasks from Omniglot's validation alphabets, which are the same for all. What is there is left alone:
+The rate than which neither its triple nor its third does better, after a short training: mean accuracy of 5-way and
+20-way 1-shot tasks from Omniglot's validation alphabets, which are the same for all. What is there is left alone:
 
 python benchmarks/rates.py --data-root data/omniglot --out results/rates maml reptile ...
 """
@@ -20,7 +20,7 @@ from quickstudy.provenance import provenance
 
 FIRST = dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "imaml", "proto-maml", "reptile"), 0.002)
 FIRST["cosine-baseline"] = 0.012
-"""Where tripling begins, if not at 0.001: what single tries had chosen."""
+"""Where the search begins, if not at 0.001: what single tries had chosen."""
 TASKS = {5: 200, 20: 100}
 """Tasks, by ways."""
 
@@ -57,11 +57,13 @@ def main():
         settings = settings_of(algorithm, "omniglot", args.data_root, args.seed)
         steps = max(1, int(60 * args.minutes / speed / step_seconds(settings)))
         settings = settings.model_copy(update={"steps": steps, "validate_every": steps})
-        tries = []
-        while len(tries) < 2 or tries[-1]["mean"] > tries[-2]["mean"]:
-            rate = round(FIRST.get(algorithm, 0.001) * 3 ** len(tries), 6)
-            tries.append(tried(settings.model_copy(update={"outer_lr": rate}), args.runs / algorithm))
+        tries, untried = [], [FIRST.get(algorithm, 0.001)]
+        while untried:
+            tries.append(tried(settings.model_copy(update={"outer_lr": untried[0]}), args.runs / algorithm))
             print(algorithm, steps, tries[-1], flush=True)
+            best = max(tries, key=lambda t: t["mean"])["outer_lr"]
+            around = round(3 * best, 6), round(best / 3, 6)
+            untried = [rate for rate in around if all(t["outer_lr"] != rate for t in tries)]
         record = {"algorithm": algorithm, "minutes": args.minutes, "settings": settings.model_dump(mode="json")}
         path.write_text(json.dumps({**record, "tries": tries, **provenance()}, indent=1) + "\n")
 

@@ -200,14 +200,14 @@ def of_an_hour() -> str:
     said = (
         "### An hour, each with its own outer rate\n\n"
         f"The same with {HOUR} minutes of the reference core, and outer rates that were chosen in one way for all:\n"
-        "tripled for as long as three minutes of training then did better on tasks from the validation alphabets.\n"
+        "neither three times nor a third of each did better on tasks from the validation alphabets, after three\n"
+        "minutes of training.\n"
         f"These rows are not to be compared with those of {BUDGET} minutes as if time alone made the difference.\n"
         "So far:\n\n"
     )
     rates = (
         "Accuracy of 5-way and 20-way 1-shot validation tasks (200 and 100, one seed) after those three minutes, by\n"
-        "outer rate; the better mean was taken, smaller rates were not tried. So short a training may like larger\n"
-        "rates than a long one.\n\n"
+        "outer rate; the best mean was taken. So short a training may like larger rates than a long one.\n\n"
     )
     return f"{said}{standings(leaders(hour=True))}\n{rates}{tried_rates()}"
 

@@ -57,15 +57,16 @@ def main():
         settings = settings_of(algorithm, "omniglot", args.data_root, args.seed)
         steps = max(1, int(60 * args.minutes / speed / step_seconds(settings)))
         settings = settings.model_copy(update={"steps": steps, "validate_every": steps})
-        tries, untried = [], [FIRST.get(algorithm, 0.001)]
-        while untried:
-            tries.append(tried(settings.model_copy(update={"outer_lr": untried[0]}), args.runs / algorithm))
-            print(algorithm, steps, tries[-1], flush=True)
-            best = max(tries, key=lambda t: t["mean"])["outer_lr"]
-            around = round(3 * best, 6), round(best / 3, 6)
-            untried = [rate for rate in around if all(t["outer_lr"] != rate for t in tries)]
+        first = FIRST.get(algorithm, 0.001)
+        tries, power = {}, 0  # by the power of three
+        while power not in tries:
+            rate = round(first * 3.0**power, 6)
+            tries[power] = tried(settings.model_copy(update={"outer_lr": rate}), args.runs / algorithm)
+            print(algorithm, steps, tries[power], flush=True)
+            best = max(tries, key=lambda k: tries[k]["mean"])
+            power = next((k for k in (best + 1, best - 1) if k not in tries), best)
         record = {"algorithm": algorithm, "minutes": args.minutes, "settings": settings.model_dump(mode="json")}
-        path.write_text(json.dumps({**record, "tries": tries, **provenance()}, indent=1) + "\n")
+        path.write_text(json.dumps({**record, "tries": list(tries.values()), **provenance()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ RATES = {
     "maml": 0.006,
     "anil": 0.006,
     "meta-sgd": 0.002,
+    "maml++": 0.000667,
     "imaml": 0.006,
     "proto-maml": 0.018,
     "reptile": 0.006,

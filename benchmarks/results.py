@@ -209,8 +209,7 @@ def of_an_hour() -> str:
     rates = (
         "Accuracy of 5-way and 20-way 1-shot validation tasks (200 and 100, one seed) after those three minutes, by\n"
         "outer rate; the best mean was taken. So short a training may like larger rates than a long one. Two tries of\n"
-        "Relation Networks at one rate, 1,311 and 1,337 steps, came to means 1.4 points apart: less tells little.\n"
-        "MAML++'s search is not finished.\n\n"
+        "Relation Networks at one rate, 1,311 and 1,337 steps, came to means 1.4 points apart: less tells little.\n\n"
     )
     return f"{said}{standings(leaders(hour=True))}\n{rates}{tried_rates()}"
 

@@ -259,7 +259,7 @@ def generalisation() -> str:
     found = [r for trained_on in ("omniglot", "glyphs", "digits") for r in leaders("generalisation", trained_on)]
     how = f"{found[0]['minutes']:g} minutes of its reference core; inductive, {cell(found[0], 5, 1)['n_tasks']} tasks"
     said = (
-        f"5-way accuracy on classes and kinds of images that were never seen, by the leaderboard's recipes, with\n"
+        "5-way accuracy on classes and kinds of images that were never seen, by the leaderboard's recipes, with\n"
         "the outer rates that they had before those above were chosen (they are in the records), after\n"
         f"{how}, one seed. Of digits, 0 to 4 and their rotations are\n"
         "trained on, and then only 5 to 9 tested; else all ten are. So few classes are learned by heart: the pairs'\n"

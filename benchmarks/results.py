@@ -186,6 +186,9 @@ def leaderboard() -> str:
         "MAML++ and Relation Networks four or more. The others have their presets and may do better than this.\n"
         "Nearest pixels, which has one number to learn, got 0.1 minutes. One seed each. To adapt: one 5-way 1-shot\n"
         "task, on that core too.\n\n"
+        "Implicit MAML was tested twice. The five inner steps of its training had solved 86.7 and 86.8 % of 20-way 1-\n"
+        "and 5-shot test tasks; on validation tasks (100 each) they come to 86.0 and 85.6 %, 16 steps to 91.6 and\n"
+        "97.6 %, 32 to 92.0 and 97.7 %. Its row is of 16 steps, with the same weights.\n\n"
         "Those that train on plain batches learn their classes by heart: on validation tasks all three are best after\n"
         "the first fifth of the hour, and those weights are tested.\n\n"
     )

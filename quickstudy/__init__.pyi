@@ -49,6 +49,8 @@ from .nets import Residual as Residual
 from .nets import ResNet6 as ResNet6
 from .nets import ResNet12 as ResNet12
 from .nets import apply as apply
+from .nets import convert_norms as convert_norms
+from .nets import record_population as record_population
 from .tasks.dataset import ClassDataset as ClassDataset
 from .tasks.dataset import rotated_classes as rotated_classes
 from .tasks.digits import digits as digits

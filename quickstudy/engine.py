@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+import math
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from quickstudy.draws import same, seeded, states
+from quickstudy.errors import SettingError
+from quickstudy.inner import twice_differentiable
+from quickstudy.nets import has_foreign
 from quickstudy.tasks.task import Examples, Task
+from quickstudy.tree import tree_leaves
 
 Engine = Literal["auto", "vmap", "loop"]
 
@@ -20,31 +27,41 @@ VMAP_NUMBERS = 1 << 20
 FEWEST = 4
 """Tasks that vmap is worth its overhead for, on a CPU."""
 
+EXACT = {torch.float32: 1e-4, torch.float64: 1e-8}
+"""Most that vmap's numbers may differ from the loop's, relative to their size; half precision is too coarse to tell."""
+
 
 def map_tasks(
-    fn: Callable[[Task], Tensor], tasks: Task, *, engine: Engine = "auto", chunk_size: int | None = None
+    fn: Callable[[Task], Tensor],
+    tasks: Task,
+    *,
+    engine: Engine = "auto",
+    chunk_size: int | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> Tensor:
-    """``fn`` of every task of a batch, stacked.
+    """Return ``fn`` of every task of a batch, stacked.
 
     Args:
         fn: Function of one task, pure.
         tasks: A batch of tasks.
-        engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where it takes more than one.
+        engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where it takes more than one. It
+            takes ``fn`` for exact under vmap, which ``settle`` finds out.
         chunk_size: Tasks that one vmap takes; by default all on a GPU, and a million input numbers' worth on a CPU.
+        seeds: One a task, for what ``fn`` draws of torch's random numbers; tasks then go one after another.
 
     >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
     >>> map_tasks(lambda task: task.query.x.sum(), tasks)
     tensor([2., 2., 2.])
     """
-    chunk_size = chunk_size or _chunk_size(tasks)
-    if engine == "loop" or (engine == "auto" and min(chunk_size, len(tasks)) == 1):
-        return torch.stack([fn(tasks.at(i)) for i in range(len(tasks))])
+    chunk_size = chunk_size or _chunk_size(tasks, engine)
+    if engine == "loop" or seeds is not None or (engine == "auto" and min(chunk_size, len(tasks)) == 1):
+        return torch.stack([_one(fn, tasks, i, seeds) for i in range(len(tasks))])
 
-    def flat(sx: Tensor, sy: Tensor, qx: Tensor, qy: Tensor) -> Tensor:
-        return fn(Task(Examples(sx, sy), Examples(qx, qy)))
+    def of_parts(support: Examples, query: Examples) -> Tensor:
+        return fn(Task(support, query))
 
-    mapped: Callable[..., Tensor] = torch.vmap(flat, chunk_size=chunk_size)
-    return mapped(*tasks.support, *tasks.query)
+    mapped: Callable[..., Tensor] = torch.vmap(of_parts, chunk_size=chunk_size)
+    return mapped(*tasks)
 
 
 def backward(
@@ -54,6 +71,7 @@ def backward(
     *,
     engine: Engine = "auto",
     chunk_size: int | None = None,
+    seeds: Sequence[int] | None = None,
 ) -> Tensor:
     """Add the gradient of the mean of ``fn`` over tasks to the parameters' ``.grad``, chunk by chunk.
 
@@ -65,6 +83,7 @@ def backward(
         total: What the sum is divided by; the number of tasks if None, more where others hold the rest of a batch.
         engine: As in ``map_tasks``.
         chunk_size: As in ``map_tasks``.
+        seeds: As in ``map_tasks``.
 
     Returns:
         The mean, a scalar without a graph.
@@ -75,17 +94,98 @@ def backward(
     (tensor(2.), tensor([2.]))
     """
     total = total or len(tasks)
-    chunk_size = 1 if engine == "loop" else chunk_size or _chunk_size(tasks)
-    mean = tasks.query.x.new_zeros(())
-    for first in range(0, len(tasks), chunk_size):
-        if chunk_size == 1:
-            loss = fn(tasks.at(first)) / total
-        else:
-            part = tasks.at(slice(first, first + chunk_size))
-            loss = map_tasks(fn, part, engine=engine, chunk_size=chunk_size).sum() / total
-        loss.backward()  # type: ignore[no-untyped-call]
-        mean = mean + loss.detach()
+    chunk_size = 1 if engine == "loop" or seeds is not None else chunk_size or _chunk_size(tasks, engine)
+    mean = tasks.query.y.new_zeros(())
+    with twice_differentiable():
+        for first in range(0, len(tasks), chunk_size):
+            if chunk_size == 1:
+                loss = _one(fn, tasks, first, seeds) / total
+            else:
+                part = tasks.at(slice(first, first + chunk_size))
+                loss = map_tasks(fn, part, engine=engine, chunk_size=chunk_size).sum() / total
+            if loss.requires_grad:  # where nothing can be learned, the loss is still of interest
+                loss.backward()  # type: ignore[no-untyped-call]
+            mean = mean + loss.detach()
     return mean
+
+
+def _one(fn: Callable[[Task], Tensor], tasks: Task, i: int, seeds: Sequence[int] | None) -> Tensor:
+    with seeded(None if seeds is None else seeds[i]):
+        return fn(tasks.at(i))
+
+
+class Settled(NamedTuple):
+    """How tasks of a learner are to be taken.
+
+    Attributes:
+        engine: "loop" where vmap would be wrong or fail.
+        draws: Whether the net draws random numbers, so that each task needs a seed.
+    """
+
+    engine: Engine
+    draws: bool = False
+
+
+def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], tasks: Task, engine: Engine) -> Settled:
+    """Find out how the tasks of a learner can be taken; says so once where "auto" has to give up vmap.
+
+    Some of torch's layers have second derivatives that are wrong under vmap by percents (LayerNorm, attention; pytorch/
+    functorch#534), others none at all. So a net that is not made of this package's layers is tried on two tasks.
+
+    Args:
+        net: Whose layers are looked at: a net, or a learner.
+        measure: What is to be computed, of a batch of tasks by an engine: losses and gradients, or answers.
+        tasks: A batch of tasks; the first two are tried.
+        engine: What was asked for.
+    """
+    if not has_foreign(net):
+        return Settled(engine)
+    few = tasks.at(slice(2))
+    with seeded(0):
+        before = states()
+        expected = measure(few, "loop")
+        drawn = not same(before, states())
+    if drawn and engine == "vmap":
+        raise SettingError("engine='vmap' cannot take a net that draws random numbers (dropout); use engine='auto'")
+    if drawn or engine == "loop" or _chunk_size(tasks, engine) == 1:
+        return Settled("loop", drawn)
+    if engine == "vmap":
+        return Settled("vmap")
+    most = min(EXACT.get(t.dtype, 0.0) for t in expected)
+    if not most:
+        warnings.warn("in half precision vmap cannot be checked, so tasks go one after another", stacklevel=3)
+        return Settled("loop")
+    try:
+        off = distance(expected, measure(few, "vmap"))
+    except Exception as error:  # of any kind: what torch or the net makes of batched tensors
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        warnings.warn(f"vmap cannot take this net, so tasks go one after another ({reason})", stacklevel=3)
+        return Settled("loop")
+    if off > most:
+        warnings.warn(
+            f"vmap gives other numbers for this net than a loop over tasks (by {100 * off:.2g} %), so tasks go one "
+            f"after another",
+            stacklevel=3,
+        )
+        return Settled("loop")
+    return Settled(engine)
+
+
+def distance(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Return the largest difference of a tensor, relative to its own size and a tenth of the size of all.
+
+    Relative to itself alone, a gradient that is zero but for rounding would look wrong; relative to all, a small one
+    would look right. Infinite where a number is not a number in one of the two.
+
+    >>> distance([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 4.55])]).__round__(3)
+    0.1
+    """
+    pairs = [(a.detach().double().cpu(), b.detach().double().cpu()) for a, b in zip(expected, found, strict=True)]
+    norms = torch.stack([a.nan_to_num(0, 0, 0).norm() for a, _ in pairs])
+    equal = [(a == b) | (a.isnan() & b.isnan()) for a, b in pairs]
+    off = [(a - b).masked_fill(e, 0).nan_to_num(math.inf).norm() for (a, b), e in zip(pairs, equal, strict=True)]
+    scale = norms + 0.1 * norms.norm()
+    return float((torch.stack(off) / scale.clamp(min=1e-300)).max())
 
 
 def keep_memory() -> None:
@@ -103,11 +203,12 @@ def describe() -> str:
     return f"vmap over as many tasks as have {VMAP_NUMBERS} input numbers, a loop where these are fewer than {FEWEST}"
 
 
-def _chunk_size(tasks: Task) -> int:
-    if tasks.query.x.is_cuda or not len(tasks):
+def _chunk_size(tasks: Task, engine: Engine) -> int:
+    if tasks.query.y.is_cuda or not len(tasks):
         return max(1, len(tasks))
-    if len(tasks) < FEWEST:
+    fewest = 1 if engine == "vmap" else FEWEST
+    if len(tasks) < fewest:
         return 1
-    numbers = tasks.support.x[0].numel() + tasks.query.x[0].numel()
+    numbers = sum(t[0].numel() for part in tasks for t in tree_leaves(part.x))
     together = VMAP_NUMBERS // max(1, numbers)
-    return together if together >= FEWEST else 1
+    return max(2, together) if engine == "vmap" else together if together >= fewest else 1

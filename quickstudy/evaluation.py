@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from quickstudy.console import shown
-from quickstudy.engine import map_tasks
+from quickstudy.draws import seeded
+from quickstudy.engine import Engine, Settled, distance, map_tasks, settle
 from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
-from quickstudy.tasks.task import TaskSource
+from quickstudy.tasks.episodes import seeds_of
+from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.tree import rows
 from quickstudy.workers import ALONE, Workers
 
 BATCH = 10
@@ -68,10 +72,14 @@ def evaluate(
     n_tasks: int = 600,
     transductive: bool | None = None,
     one_to_one: bool = False,
+    engine: Engine = "auto",
     workers: Workers = ALONE,
     bar: bool = False,
 ) -> Evaluation:
-    """Mean accuracy (or squared error) of a learner over tasks.
+    """Return the mean accuracy (or squared error) of a learner over tasks.
+
+    A figure is called inductive only where a query alone gets the answer that it gets among others; a net of one's own
+    may normalise queries by each other (torch's batch norms do), and is then told to be transductive.
 
     Args:
         learner: Left as it was.
@@ -80,6 +88,7 @@ def evaluate(
         transductive: Whether predictors may use the statistics of all queries; the learner's own setting if None.
         one_to_one: Give every class as many of a task's queries as every other, as classes and queries fit best: for
             tests that say so of themselves. An answer then depends on the other queries, so it is transductive.
+        engine: "auto" takes tasks together where that is exact, "loop" one after another, "vmap" together.
         workers: Processes that share the tasks; each gets the whole result.
         bar: Whether progress is drawn on a terminal.
 
@@ -91,17 +100,24 @@ def evaluate(
     """
     if n_tasks < 2:
         raise SettingError(f"n_tasks={n_tasks}, but an interval needs at least 2 tasks; 600 is usual")
+
+    def answer(task: Task) -> Tensor:
+        return learner.adapt(task.support)(task.query.x)
+
     with _mode(learner, transductive):
         values: list[float] = []
         steps = range(math.ceil(n_tasks / BATCH))
+        how: Settled | None = None
         for step in shown(steps, "tasks") if bar else steps:
-            batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
+            batch = Task(*learner.with_rows(*tasks.sample(step, min(BATCH, n_tasks - len(values))), axes=2))
+            how = how or settle(learner, lambda few, engine: [map_tasks(answer, few, engine=engine)], batch, engine)
             mine = workers.share(batch)
-            answers = map_tasks(lambda task: learner.adapt(task.support)(task.query.x), mine)
+            seeds = workers.share_of(seeds_of(tasks, step, len(batch))) if how.draws else None
+            answers = map_tasks(answer, mine, engine=how.engine, seeds=seeds)
             answers = torch.stack([assigned(scores) for scores in answers]) if one_to_one else answers
             values += workers.gather(metric(answers, mine.query.y, learner.loss).tolist())
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
-        used = learner.transductive or one_to_one
+        used = learner.transductive or one_to_one or _depends_on_others(learner, tasks)
     name = "accuracy" if learner.loss == "cross_entropy" else "mse"
     # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
     ci95 = 1.96 * torch.tensor(values, dtype=torch.float64).std().item() / math.sqrt(n_tasks)
@@ -151,9 +167,32 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
         learner.transductive = before
 
 
+def _depends_on_others(learner: Learner, tasks: TaskSource) -> bool:
+    """Whether the first task's queries get other answers alone than among each other; says so."""
+    support, query = tasks.sample(0, 1).at(0)
+    predict = learner.adapt(support)
+    with seeded(0):
+        among = predict(query.x)
+    with seeded(0):
+        try:
+            alone = predict(rows(query.x, slice(1)))
+        except ValueError:  # a batch norm of torch's, of one number
+            off = math.inf
+        else:
+            off = distance([among[:1]], [alone])
+    if off > math.sqrt(torch.finfo(among.dtype).eps):
+        warnings.warn(
+            "a query's answer depends on the other queries, so the figure is transductive; qs.convert_norms(net) makes "
+            "a net with torch's batch norms inductive",
+            stacklevel=3,
+        )
+        return True
+    return False
+
+
 def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int) -> Iterator[float]:
     for step in range(n):
         support, query = tasks.sample(step, 1).at(0)
         start = time.perf_counter()
-        learner.adapt(support)(query.x[:1])
+        learner.adapt(support)(rows(query.x, slice(1)))
         yield time.perf_counter() - start

@@ -8,7 +8,9 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 from torch.func import vjp
-from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from quickstudy.draws import restore, states
+from quickstudy.tree import tree_flatten, tree_unflatten
 
 Carry = TypeVar("Carry")
 Data = TypeVar("Data")
@@ -38,6 +40,9 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
     leaves, carry_spec = tree_flatten(carry)
     constants, data_spec = tree_flatten(data)
     n = len(leaves)
+    plain = not torch._C._are_functorch_transforms_active()
+    # Where each step began to draw random numbers, for it draws the same again on the way back.
+    drawn: list[list[Tensor]] = []
 
     def run(t: int, leaves: Any, constants: Any) -> tuple[Tensor, ...]:
         out = step(tree_unflatten(list(leaves), carry_spec), tree_unflatten(list(constants), data_spec), t)
@@ -51,6 +56,8 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
             iterates: list[Tensor] = []
             now = inputs[:n]
             for t in range(steps):
+                if plain:
+                    drawn.append(states())
                 # Views, for autograd saves no input that comes out as it went in.
                 now = tuple(x.view_as(x) for x in run(t, now, inputs[n:]))
                 iterates += now
@@ -71,18 +78,36 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
             wanted = [i for i, needed in enumerate(ctx.needs_input_grad[n:]) if needed]
             v = gradients[-n:]
             totals: list[Tensor | None] = [None] * len(fixed)
+            before = states()
             for t in reversed(range(steps)):
 
                 def once(leaves: Any, some: Any, t: int = t) -> tuple[Tensor, ...]:
                     given = dict(zip(wanted, some, strict=True))
                     return run(t, leaves, [given.get(i, c) for i, c in enumerate(fixed)])
 
-                pull: Any = vjp(once, iterates[t * n : (t + 1) * n], tuple(fixed[i] for i in wanted))[1]
-                v, parts = pull(tuple(v))
+                now, some = iterates[t * n : (t + 1) * n], tuple(fixed[i] for i in wanted)
+                if plain and not torch.is_grad_enabled():
+                    restore(drawn[t])
+                    v, parts = _pulled(once, now, some, v)
+                else:
+                    v, parts = cast(Any, vjp(once, now, some)[1])(tuple(v))
                 for i, part in zip(wanted, parts, strict=True):
                     total = totals[i]
                     totals[i] = part if total is None else total + part
+            if plain:
+                restore(before)
             return (*v, *totals)
 
     end = Scan.apply(*leaves, *constants)[-n:]  # type: ignore[no-untyped-call]
     return cast(Carry, tree_unflatten(list(end), carry_spec))
+
+
+def _pulled(once: Any, now: tuple[Tensor, ...], some: tuple[Tensor, ...], v: Any) -> tuple[Any, Any]:
+    """The same as ``vjp`` of one step by autograd alone, for nets that ``torch.func`` cannot differentiate."""
+    with torch.enable_grad():
+        inputs = [x.detach().requires_grad_() for x in (*now, *some)]
+        out = once(tuple(inputs[: len(now)]), tuple(inputs[len(now) :]))
+        pairs = [(o, g) for o, g in zip(out, v, strict=True) if o.requires_grad]
+        outputs, gradients = zip(*pairs, strict=True)
+        pulled = torch.autograd.grad(outputs, inputs, gradients, materialize_grads=True)
+    return pulled[: len(now)], pulled[len(now) :]

@@ -35,11 +35,16 @@ class Workers:
     def share(self, tasks: Task) -> Task:
         """This process's tasks of a batch: every ``size``-th from ``rank`` on.
 
+        >>> from quickstudy.tasks.task import Examples
         >>> tasks = torch.arange(5)[:, None, None]
-        >>> Workers(1, 2).share(Task(*[(tasks, tasks)] * 2)).support[0].flatten().tolist()
+        >>> Workers(1, 2).share(Task(*[Examples(tasks, tasks)] * 2)).support.x.flatten().tolist()
         [1, 3]
         """
         return tasks.at(slice(self.rank, None, self.size))
+
+    def share_of(self, each: list[int]) -> list[int]:
+        """Return this process's part of what a batch has for each task."""
+        return each[self.rank :: self.size]
 
     def sum(self, tensors: list[Tensor]) -> None:
         """Put the sum over all processes in the place of each tensor, in one exchange."""

@@ -11,7 +11,7 @@ import quickstudy
 
 ROOT = Path(quickstudy.__file__).parent
 LAYERS = [
-    {"errors", "console"},
+    {"errors", "console", "tree", "draws"},
     {"files"},
     {"tensors"},
     {"tasks"},

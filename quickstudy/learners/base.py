@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, ClassVar, Literal, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.errors import SettingError
-from quickstudy.tasks.task import Examples, Task
+from quickstudy.errors import DataError, SettingError
+from quickstudy.nets import check_net
+from quickstudy.tasks.task import Examples, Task, with_rows
+from quickstudy.tree import Tree, tree_leaves, tree_map
 
-Predictor = Callable[[Tensor], Tensor]
+Predictor = Callable[[Tree], Tensor]
 """Inputs (m, *input) to logits (m, n_way), or to real numbers (m, d)."""
 
 Loss = Literal["cross_entropy", "mse"]
@@ -25,6 +31,9 @@ class Learner(nn.Module, ABC):
     pure: it changes nothing, twice gives the same, and the order of the support does not matter. Every argument of
     ``__init__`` is kept as an attribute of the same name, so that a learner can be written down and built again.
 
+    ``adapt`` and ``meta_loss`` of every subclass take class indices in place of one-hot rows, bring targets to the type
+    of the learner's weights, and work under ``torch.inference_mode``.
+
     Attributes:
         transductive: Whether a predictor may use the other queries of its batch (their batch statistics). False, the
             default, is inductive: an answer depends on the support and that one query.
@@ -36,33 +45,110 @@ class Learner(nn.Module, ABC):
     loss: Loss = "cross_entropy"
     episodic: ClassVar[bool] = True
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, checked in (("adapt", _checked_adapt), ("meta_loss", _checked_meta_loss)):
+            if name in vars(cls):
+                setattr(cls, name, checked(vars(cls)[name]))
+
     @abstractmethod
     def adapt(self, support: Examples) -> Predictor:
         """Learn one task from its support."""
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Loss of one task, a scalar that the outer loop descends: by default that of the queries after adapting."""
-        return self.prediction_loss(self.adapt(task.support)(task.query.x), task.query.y)
+        """Return the loss of one task, a scalar: by default that of the queries after adapting."""
+        support, query = self.with_rows(*task)
+        return self.prediction_loss(self.adapt(support)(query.x), query.y)
 
     def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Mean loss of predictions (n, d) against targets (n, d), a scalar."""
+        """Return the mean loss of predictions (n, d) against targets (n, d), a scalar, at least in float32."""
+        prediction = prediction.to(torch.promote_types(prediction.dtype, y.dtype))
         return F.cross_entropy(prediction, y) if self.loss == "cross_entropy" else F.mse_loss(prediction, y)
 
     def anneal(self, progress: float) -> None:
-        """Hear how far training has come, in [0, 1): the outer loop tells before each step.
+        """Take note of how far training has come, in [0, 1]: the outer loop tells before each step.
 
         By default nothing depends on it.
         """
 
-    def observe(self, x: Tensor) -> None:
+    def observe(self, x: Tree) -> None:
         """Measure what inference needs of training inputs (n, *input), such as population statistics.
 
         The outer loop calls it before each validation and at the end. By default there is nothing to measure.
         """
 
+    def with_rows(self, *parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
+        """Return support and query with targets as this learner takes them; see ``quickstudy.tasks.task.with_rows``.
+
+        Raises:
+            DataError: They are not what a learner can take.
+        """
+        for part in parts:
+            if self.loss == "mse" and part.y.ndim == axes:
+                raise DataError(f"targets of shape {list(part.y.shape)}: real targets are (n, d); give y.unsqueeze(-1)")
+        # A learner without weights works in its inputs' type.
+        sources = [*self.parameters(), *(t for part in parts for t in tree_leaves(part.x) if isinstance(t, Tensor))]
+        dtype = next((t.dtype for t in sources if t.is_floating_point()), torch.float32)
+        dtype = torch.promote_types(dtype, torch.float32)
+        return tuple(Examples(x, y.to(dtype)) for x, y in with_rows(*parts, axes=axes))
+
+
+def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any, Examples], Predictor]:
+    @wraps(adapt)
+    def checked(self: Learner, support: Examples) -> Predictor:
+        if torch.is_inference_mode_enabled():  # whose tensors no inner loop can differentiate
+            with torch.inference_mode(False), torch.no_grad():
+                return checked(self, tree_map(torch.clone, support))
+        if any(t.is_inference() for t in tree_leaves(support) if isinstance(t, Tensor)):
+            support = tree_map(torch.clone, support)
+        return adapt(self, *self.with_rows(support))
+
+    return checked
+
+
+def _checked_meta_loss(meta_loss: Callable[[Any, Task], Tensor]) -> Callable[[Any, Task], Tensor]:
+    @wraps(meta_loss)
+    def checked(self: Learner, task: Task) -> Tensor:
+        return meta_loss(self, Task(*self.with_rows(*task)))
+
+    return checked
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted(ABC):
+    """A predictor as data: what a task has taught, and the learner that taught it.
+
+    It pickles, moves to another device, and is compiled by ``torch.compile(fullgraph=True)``. A learner of your own may
+    return any function instead.
+    """
+
+    @abstractmethod
+    def __call__(self, x: Tree) -> Tensor:
+        """Answer queries, (m, *input) -> (m, n_way) logits, or (m, d)."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the same predictor on another device; the learner stays where it is."""
+
+        def moved(part: Any) -> Any:
+            if isinstance(part, nn.Module):
+                return copy.deepcopy(part).to(device)
+            return part.to(device) if isinstance(part, Tensor | Adapted) else part
+
+        return type(self)(*(tree_map(moved, getattr(self, field.name)) for field in fields(self)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A graph of gradients does not pickle.
+        return {
+            name: tree_map(lambda part: part.detach() if type(part) is Tensor else part, value)
+            for name, value in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
 
 def prototypes(z: Tensor, y: Tensor) -> Tensor:
-    """Mean embedding of each class; zero for a class without examples.
+    """Return the mean embedding of each class; zero for a class without examples.
 
     Args:
         z: Embeddings, (n, d).
@@ -80,13 +166,31 @@ def prototypes(z: Tensor, y: Tensor) -> Tensor:
     return (y.T @ z) / y.sum(0).clamp(min=1)[:, None]
 
 
-def embedding_width(net: nn.Module) -> int:
-    """``net.out_features``: how wide the embeddings are that a net gives.
+def like(net: nn.Module) -> Tensor:
+    """Return an empty tensor on the device of a net's weights, and of their number type, but at least in float32.
 
-    >>> embedding_width(nn.Linear(3, 7))
-    7
+    >>> like(nn.Linear(2, 2).double()).dtype
+    torch.float64
     """
+    weight = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
+    return weight.new_empty(0, dtype=torch.promote_types(weight.dtype, torch.float32))
+
+
+def embedding_width(net: nn.Module) -> int:
+    """Return how wide the embeddings are that a net gives: its ``out_features``, or its last layer's.
+
+    Raises:
+        SettingError: Neither says it, or no learner can take the net.
+
+    >>> embedding_width(nn.Linear(3, 7)), embedding_width(nn.Sequential(nn.Linear(3, 7), nn.Tanh()))
+    (7, 7)
+    """
+    check_net(net)
     width = getattr(net, "out_features", None)
+    for layer in reversed(list(net) if isinstance(net, nn.Sequential) else []):
+        width = getattr(layer, "out_features", width)
+        if width is not None or any(True for _ in layer.parameters()):
+            break
     if not isinstance(width, int):
         raise SettingError(f"{type(net).__name__} has no out_features; set it to the width of its output (n, width)")
     return width

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
 import torch
 from torch import Tensor, nn
 
-from quickstudy.inner import Params
-from quickstudy.learners.base import Learner, Loss, Predictor, embedding_width
+from quickstudy.errors import SettingError
+from quickstudy.inner import InnerRule, Params, descend
+from quickstudy.learners.base import Adapted, Learner, Loss, Predictor, embedding_width
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
+from quickstudy.tree import Tree, concatenated
 
 HEAD = ("1.weight", "1.bias")
 """Names of the head's parameters."""
@@ -21,6 +27,8 @@ class GradientLearner(Learner):
     not see. It stays zero, and the first inner step makes each row a prototype (Kao et al. 2022, arXiv:2106.15367); a
     learned head only adds noise.
 
+    Weights of the net with ``requires_grad=False`` stay as they are, in the inner loop and in the outer one.
+
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes of a training task, or dimensions of a real target.
@@ -29,7 +37,14 @@ class GradientLearner(Learner):
         test_steps: Inner steps otherwise; as in training if None.
         loss: "cross_entropy" or "mse", of the inner and the outer loop.
         learned_head: Meta-learn a classifier's head too, as the papers do. That of real targets always is.
+        adapt_only: What the inner loop changes; the rest is meta-learned and stays. "all"; "head" (ANIL, Raghu et al.
+            2020, arXiv:1909.09157); "body", all but the head (BOIL, Oh et al. 2021, arXiv:2008.08882), which needs a
+            learned head; "norm", the norms' weights and biases, and the head; or a pattern of the names that
+            ``net.named_parameters()`` gives, such as "*lora*", and the head.
         transductive: Normalise queries by their own batch statistics in place of the support's.
+
+    Raises:
+        SettingError: ``adapt_only`` names nothing, or leaves out a head that is not learned.
     """
 
     def __init__(
@@ -42,16 +57,20 @@ class GradientLearner(Learner):
         test_steps: int | None = None,
         loss: Loss = "cross_entropy",
         learned_head: bool = False,
+        adapt_only: str = "all",
         transductive: bool = False,
     ) -> None:
         super().__init__()
         self.n_way, self.loss, self.learned_head, self.transductive = n_way, loss, learned_head, transductive
         self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
-        head = nn.Linear(embedding_width(net), n_way)
+        self.adapt_only = adapt_only
+        like = next((p for p in net.parameters() if p.is_floating_point()), torch.empty(0))
+        head = nn.Linear(embedding_width(net), n_way).to(like)
         if loss == "cross_entropy" and not learned_head:
             for p in head.parameters():
                 nn.init.zeros_(p.requires_grad_(False))
         self.model = nn.Sequential(net, head)
+        self._chosen = self._matching(adapt_only)
 
     @property
     def net(self) -> nn.Module:
@@ -64,11 +83,11 @@ class GradientLearner(Learner):
         return self.inner_steps if self.training or self.test_steps is None else self.test_steps
 
     def initial(self, n_way: int) -> Params:
-        """Parameters before the first inner step, with a head for ``n_way`` classes."""
+        """Return the parameters before the first inner step, with a head for ``n_way`` classes."""
         return self.resized(dict(self.model.named_parameters()), n_way)
 
     def resized(self, params: Params, n_way: int) -> Params:
-        """Parameters, or something for each of their entries, with a head for ``n_way`` classes.
+        """Return parameters, or something for each of their entries, with a head for ``n_way`` classes.
 
         Class positions are dealt at random in training, so the rows of the head are exchangeable: fewer classes use the
         first rows, and a class beyond the trained ones starts from the mean row.
@@ -80,12 +99,47 @@ class GradientLearner(Learner):
                 params = {**params, name: torch.cat([head[:n_way], extra])}
         return params
 
+    def descended(
+        self,
+        theta: Params,
+        support: Examples,
+        rule: InnerRule,
+        steps: int,
+        *,
+        first_order: bool = False,
+        part: Callable[[int], slice] = lambda t: slice(None),
+    ) -> Params:
+        """Return all parameters after descent on the support of those that the inner loop changes.
+
+        Args:
+            theta: All parameters before.
+            support: Examples whose loss is descended.
+            rule, steps, first_order: As in ``descend``.
+            part: Rows of the support that step t takes.
+        """
+        moving, fixed = self.parted(theta)
+        phi = descend(
+            lambda params, data, t: self.support_loss(data[1] | params, data[0].at(part(t))),
+            moving,
+            (support, fixed),
+            rule,
+            steps,
+            first_order=first_order,
+        )
+        return theta | phi
+
+    def parted(self, params: Params) -> tuple[Params, Params]:
+        """Return the parameters that the inner loop changes, and those that it does not."""
+        frozen = {name for name, p in self.model.named_parameters() if not p.requires_grad}.difference(HEAD)
+        moving = {name: p for name, p in params.items() if name in self._chosen and name not in frozen}
+        return moving, {name: p for name, p in params.items() if name not in moving}
+
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
-        """Inner loss on support examples, normalised by their own batch statistics."""
+        """Return the inner loss on support examples, normalised by their own batch statistics."""
         return self.inner_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
 
     def inner_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """What the inner loop descends: the loss of predictions (n, d) against targets (n, d), a scalar.
+        """Return what the inner loop descends: the loss of predictions (n, d) against targets (n, d), a scalar.
 
         Cross-entropy is summed over the classes and averaged over the shots, as in MAML's published code: a step then
         moves a class's row of the head equally far whatever the number of ways.
@@ -94,12 +148,56 @@ class GradientLearner(Learner):
         return loss * y.shape[-1] if self.loss == "cross_entropy" else loss
 
     def predictor(self, params: Params, support: Examples) -> Predictor:
-        """Answers of the adapted weights; statistics are the support's, or the queries' own where transductive."""
-        n = len(support.x)
+        """Return the adapted weights as a function; statistics are the support's, or the queries' if transductive."""
+        return AdaptedWeights(self, params, support.x, len(support.y))
 
-        def predict(x: Tensor) -> Tensor:
-            if self.transductive:
-                return apply(self.model, x, params, statistics="batch")
-            return apply(self.model, torch.cat([support.x, x]), params, statistics=n)[n:]
+    def _matching(self, adapt_only: str) -> frozenset[str]:
+        """Names of the parameters that ``adapt_only`` means."""
+        names = [name for name, _ in self.model.named_parameters()]
+        if adapt_only == "all":
+            return frozenset(names)
+        if adapt_only == "body":
+            if self.loss == "cross_entropy" and not self.learned_head:
+                raise SettingError("adapt_only='body' needs a head that is learned; set learned_head=True")
+            return frozenset(names).difference(HEAD)
+        of_norms = {
+            f"{prefix}.{name}"
+            for prefix, module in self.model.named_modules()
+            if "norm" in type(module).__name__.lower()
+            for name, _ in module.named_parameters(recurse=False)
+        }
+        found = {
+            name
+            for name in names
+            if name not in HEAD and (name in of_norms if adapt_only == "norm" else fnmatchcase(name[2:], adapt_only))
+        }
+        if adapt_only != "head" and not found:
+            some = ", ".join(name[2:] for name in names[:3])
+            raise SettingError(
+                f"adapt_only={adapt_only!r} fits no parameter of the net; take 'all', 'head', 'body', 'norm' or a "
+                f"pattern of their names, such as {some}"
+            )
+        return frozenset(found).union(HEAD)
 
-        return predict
+
+@dataclass(frozen=True, eq=False)
+class AdaptedWeights(Adapted):
+    """Answers of a net with adapted weights.
+
+    Attributes:
+        learner: Whose net it is, and which says at each call whether it is transductive.
+        params: All parameters, adapted.
+        support: Inputs whose batch statistics normalise the queries, n of them.
+    """
+
+    learner: GradientLearner
+    params: Params
+    support: Tree
+    n: int
+
+    def __call__(self, x: Tree) -> Tensor:
+        """Answer queries."""
+        model = self.learner.model
+        if self.learner.transductive:
+            return apply(model, x, self.params, statistics="batch")
+        return apply(model, concatenated(self.support, x), self.params, statistics=self.n)[self.n :]

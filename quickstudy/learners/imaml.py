@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -84,28 +83,34 @@ class IMAML(GradientLearner):
         """Loss of the queries after adapting, with the implicit gradient."""
         support, query = task
 
-        def query_loss(params: Params) -> Tensor:
-            return self.prediction_loss(self.predictor(params, support)(query.x), query.y)
+        theta = self.initial(support.y.shape[-1])
+        moving, fixed = self.parted(theta)
 
-        phi = {name: p.detach() for name, p in self._descend(support).items()}
+        def query_loss(params: Params) -> Tensor:
+            return self.prediction_loss(self.predictor(fixed | params, support)(query.x), query.y)
+
+        def support_loss(params: Params) -> Tensor:
+            return self.support_loss(fixed | params, support)
+
+        phi = {name: p.detach() for name, p in self._descend(support).items() if name in moving}
         v, loss = grad_and_value(query_loss)(phi)
-        hessian: Any = vjp(grad(partial(self.support_loss, examples=support)), phi)[1]
+        hessian: Any = vjp(grad(support_loss), phi)[1]
 
         def matrix(d: Params) -> Params:
             return {name: d[name] + h / (self.penalty + self.damping) for name, h in hessian(d)[0].items()}
 
         g = conjugate_gradient(matrix, v, self.cg_steps)
-        theta = self.initial(support.y.shape[-1])
-        return cast(Tensor, loss) + _dot(g, {name: p - p.detach() for name, p in theta.items()})
+        return cast(Tensor, loss) + _dot(g, {name: p - p.detach() for name, p in moving.items()})
 
     def _descend(self, support: Examples) -> Params:
         def loss(params: Params, data: tuple[Examples, Params], t: int) -> Tensor:
             examples, theta = data
             distance = torch.stack([((p - theta[name]) ** 2).sum() for name, p in params.items()]).sum()
-            return self.support_loss(params, examples) + 0.5 * self.penalty * distance
+            return self.support_loss(theta | params, examples) + 0.5 * self.penalty * distance
 
         theta = self.initial(support.y.shape[-1])
-        return descend(loss, theta, (support, theta), Sgd(self.inner_lr), self.steps, first_order=True)
+        moving, _ = self.parted(theta)
+        return theta | descend(loss, moving, (support, theta), Sgd(self.inner_lr), self.steps, first_order=True)
 
 
 def conjugate_gradient(matrix: Callable[[Params], Params], b: Params, steps: int) -> Params:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from quickstudy.learners.base import Predictor, embedding_width
+from quickstudy.learners.base import Adapted, Predictor, embedding_width
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -41,21 +42,32 @@ class InContext(MetricLearner):
         self.this, self.other, self.unknown = (nn.Parameter(torch.randn(token_width)) for _ in range(3))
         self.transformer = nn.ModuleList(Layer(token_width) for _ in range(layers))
         self.score = nn.Sequential(nn.LayerNorm(token_width), nn.Linear(token_width, 1))
+        self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
         """The logit of each class, in a reading of the support that asks for this class."""
         labels = support.y.T[..., None]
         known = self.token(support.x) + labels * self.this + (1 - labels) * self.other
 
-        def compare(query: Tensor) -> Tensor:
-            asked = (self.token(query) + self.unknown).expand(len(known), -1, -1)
-            tokens = torch.cat([known, asked], 1)
-            for layer in self.transformer:
-                tokens = layer(tokens, len(support.x))
-            logits: Tensor = self.score(tokens[:, len(support.x) :])
-            return logits.squeeze(-1).T
+        return Reading(self, known)
 
-        return compare
+
+@dataclass(frozen=True, eq=False)
+class Reading(Adapted):
+    """Answers of a transformer that has read the support, known (n_way, n, token_width), to embedded queries."""
+
+    learner: InContext
+    known: Tensor
+
+    def __call__(self, query: Tensor) -> Tensor:
+        """Read embedded queries, (m, d) -> (m, n_way)."""
+        known, n = self.known, self.known.shape[1]
+        asked = (self.learner.token(query) + self.learner.unknown).expand(len(known), -1, -1)
+        tokens = torch.cat([known, asked], 1)
+        for layer in self.learner.transformer:
+            tokens = layer(tokens, n)
+        logits: Tensor = self.learner.score(tokens[:, n:])
+        return logits.squeeze(-1).T
 
 
 class Layer(nn.Module):

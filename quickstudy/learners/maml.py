@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from quickstudy.inner import Sgd, descend
+from quickstudy.inner import check_rule, rule_named
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.tasks.task import Examples
@@ -21,7 +21,9 @@ class MAML(GradientLearner):
         test_steps: Inner steps otherwise; as in training if None.
         first_order: Drop the second derivatives (first-order MAML).
         loss: "cross_entropy" or "mse".
+        inner_rule: Name of the inner update in ``INNER_RULES``.
         learned_head: Meta-learn a classifier's head too, as the paper does.
+        adapt_only: What the inner loop changes, "all" or a part (see ``GradientLearner``).
         transductive: Normalise queries by their own batch statistics, as the paper does.
 
     Source: Finn et al. 2017, algorithms 1 and 2, arXiv:1703.03400; first order, section 5.2.
@@ -42,8 +44,10 @@ class MAML(GradientLearner):
         inner_steps: int = 1,
         test_steps: int | None = None,
         first_order: bool = False,
+        inner_rule: str = "sgd",
         loss: Loss = "cross_entropy",
         learned_head: bool = False,
+        adapt_only: str = "all",
         transductive: bool = False,
     ) -> None:
         super().__init__(
@@ -54,18 +58,13 @@ class MAML(GradientLearner):
             test_steps=test_steps,
             loss=loss,
             learned_head=learned_head,
+            adapt_only=adapt_only,
             transductive=transductive,
         )
-        self.first_order = first_order
+        self.first_order, self.inner_rule = first_order, check_rule(inner_rule)
 
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the support from the meta-learned weights."""
-        phi = descend(
-            lambda params, examples, t: self.support_loss(params, examples),
-            self.initial(support.y.shape[-1]),
-            support,
-            Sgd(self.inner_lr),
-            self.steps,
-            first_order=self.first_order,
-        )
+        theta, update = self.initial(support.y.shape[-1]), rule_named(self.inner_rule, self.inner_lr)
+        phi = self.descended(theta, support, update, self.steps, first_order=self.first_order)
         return self.predictor(phi, support)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
-from quickstudy.inner import LearnedRates, Params, descend
+from quickstudy.inner import LearnedRates, Params
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import BatchNorm
@@ -24,9 +24,10 @@ FIRST_ORDER = 1 / 3
 class MAMLPlusPlus(GradientLearner):
     """MAML with a learned rate for each layer and step, batch norms of each step, and annealed outer losses.
 
-    At first the meta-loss is the mean of the queries' losses after each inner step; all weight moves to the last one
-    over a tenth of training. The first third of training is first order. Weights and biases of batch norms are not
-    adapted but meta-learned for each step; statistics are always the task's own.
+    In ``train`` the meta-loss is at first the mean of the queries' losses after each inner step; all weight moves to
+    the last one over a tenth of training, and the first third of training is first order. That is what ``anneal``
+    chooses: without it the meta-loss is the loss after the last step, with its exact gradient. Weights and biases of
+    batch norms are not adapted but meta-learned for each step; statistics are always the task's own.
 
     Args:
         net: Maps inputs to (n, net.out_features).
@@ -74,10 +75,12 @@ class MAMLPlusPlus(GradientLearner):
         norms = [name for name, module in self.model.named_modules() if isinstance(module, BatchNorm)]
         self._norms = [f"{name}.{part}" for name in norms for part in ("weight", "bias")]
         self._adapted = [name for name in params if name not in self._norms]
-        self.rates = nn.Parameter(torch.full((inner_steps, len(self._adapted)), inner_lr))
+        self._chosen = frozenset(self._adapted)
+        dtype = torch.promote_types(next(self.model.parameters()).dtype, torch.float32)
+        self.rates = nn.Parameter(torch.full((inner_steps, len(self._adapted)), inner_lr, dtype=dtype))
         # The net's own norms are those of the first step.
         self.later_norms = nn.ParameterList(params[name].detach().repeat(inner_steps - 1, 1) for name in self._norms)
-        self.progress = 0.0
+        self.progress = 1.0
 
     def anneal(self, progress: float) -> None:
         """Choose the weights of the steps' losses, and the order of the derivatives."""
@@ -116,16 +119,10 @@ class MAMLPlusPlus(GradientLearner):
         """Weights after each inner step, with the norms of that step."""
         theta = self.initial(support.y.shape[-1])
         norms = {name: theta[name] for name in self._norms}
-        phi = {name: theta[name] for name in self._adapted}
         for t in range(self.inner_steps):
             if t:
                 norms = {name: later[t - 1] for name, later in zip(self._norms, self.later_norms, strict=True)}
-            phi = descend(
-                lambda params, data, _: self.support_loss(params | data[1], data[0]),
-                phi,
-                (support, norms),
-                LearnedRates(dict(zip(self._adapted, self.rates[t], strict=True))),
-                1,
-                first_order=self.training and self.progress < FIRST_ORDER,
-            )
-            yield phi | norms
+            rule = LearnedRates(dict(zip(self._adapted, self.rates[t], strict=True)))
+            early = self.training and self.progress < FIRST_ORDER
+            theta = self.descended(theta | norms, support, rule, 1, first_order=early)
+            yield theta

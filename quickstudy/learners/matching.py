@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import Predictor, embedding_width
+from quickstudy.learners.base import Adapted, Predictor, embedding_width
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -45,31 +46,26 @@ class Matching(MetricLearner):
             self.forwards, self.backwards = nn.LSTMCell(d, d), nn.LSTMCell(d, d)
             self.attention = nn.LSTMCell(d, 2 * d)
             self.d = d
+        self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
         """Log-probabilities: the logarithm of the attention that falls on each class."""
-        attention, of_class = self._attention(support.x), support.y.T[:, None] > 0
-        return lambda query: torch.where(of_class, attention(query), -torch.inf).logsumexp(-1).T
+        return Attending(self, self.embed_support(support.x), support.y.T[:, None] > 0)
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
         """The attention, whose sum over a class is its probability."""
-        return self._attention(support.x)(query).exp()
+        return self.attention_to(self.embed_support(support.x), query).exp()
 
-    def _attention(self, z: Tensor) -> Predictor:
-        """Logarithm of how much queries (m, d) attend to each support embedding (n, d): (m, n)."""
+    def attention_to(self, z: Tensor, query: Tensor) -> Tensor:
+        """Return the logarithm of how much queries (m, d) attend to each example z (n, d) in its context: (m, n)."""
         if self.full_context:
-            z = self._embed_support(z)
-        directions = F.normalize(z, dim=-1)
+            query = self._embed_query(query, z)
+        return (self.log_scale.exp() * F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T).log_softmax(-1)
 
-        def attention(query: Tensor) -> Tensor:
-            if self.full_context:
-                query = self._embed_query(query, z)
-            return (self.log_scale.exp() * F.normalize(query, dim=-1) @ directions.T).log_softmax(-1)
-
-        return attention
-
-    def _embed_support(self, z: Tensor) -> Tensor:
-        """g = g' + forward + backward state (appendix A.2), (n, d) -> (n, d)."""
+    def embed_support(self, z: Tensor) -> Tensor:
+        """Return the support's embeddings (n, d) in their context, g' + forward + backward state (appendix A.2)."""
+        if not self.full_context:
+            return z
         order = z.sum(-1).argsort()
         back = order.argsort()
         z = z[order]
@@ -95,6 +91,20 @@ class Matching(MetricLearner):
             state, c = lstm(self.attention, query, torch.cat([h, r], -1), c)
             h = state[:, : self.d] + query
         return h
+
+
+@dataclass(frozen=True, eq=False)
+class Attending(Adapted):
+    """Log-probabilities of embedded queries, which attend to support examples z (n, d) of_class (n_way, 1, n)."""
+
+    learner: Matching
+    z: Tensor
+    of_class: Tensor
+
+    def __call__(self, query: Tensor) -> Tensor:
+        """Compare embedded queries, (m, d) -> (m, n_way)."""
+        attention = self.learner.attention_to(self.z, query)
+        return torch.where(self.of_class, attention, -torch.inf).logsumexp(-1).T
 
 
 def lstm(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

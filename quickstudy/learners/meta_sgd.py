@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from quickstudy.inner import LearnedRates, descend
+from quickstudy.inner import LearnedRates
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.tasks.task import Examples
@@ -21,6 +21,7 @@ class MetaSGD(GradientLearner):
         n_way: Width of the head: classes, or dimensions of a real target.
         inner_lr: What every rate is at first; they may become negative.
         loss: "cross_entropy" or "mse".
+        adapt_only: What the inner loop changes, "all" or a part (see ``GradientLearner``).
         transductive: Normalise queries by their own batch statistics.
 
     Source: Li et al. 2017, eq. 2 and algorithm 1, arXiv:1707.09835.
@@ -38,16 +39,23 @@ class MetaSGD(GradientLearner):
         *,
         inner_lr: float = 0.01,
         loss: Loss = "cross_entropy",
+        adapt_only: str = "all",
         transductive: bool = False,
     ) -> None:
-        super().__init__(net, n_way, inner_lr=inner_lr, loss=loss, learned_head=True, transductive=transductive)
+        super().__init__(
+            net,
+            n_way,
+            inner_lr=inner_lr,
+            loss=loss,
+            learned_head=True,
+            adapt_only=adapt_only,
+            transductive=transductive,
+        )
         self.rates = nn.ParameterList(torch.full_like(p, inner_lr) for p in self.model.parameters())
 
     def adapt(self, support: Examples) -> Predictor:
         """One step from the meta-learned weights: theta - rates * gradient."""
         theta = self.initial(support.y.shape[-1])
         rates = self.resized(dict(zip(theta, self.rates, strict=True)), support.y.shape[-1])
-        phi = descend(
-            lambda params, examples, t: self.support_loss(params, examples), theta, support, LearnedRates(rates), 1
-        )
+        phi = self.descended(theta, support, LearnedRates(rates), 1)
         return self.predictor(phi, support)

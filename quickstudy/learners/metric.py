@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from quickstudy.learners.base import Learner, Predictor, prototypes
-from quickstudy.nets import apply, normalised_by, record_population
+from quickstudy.errors import SettingError
+from quickstudy.learners.base import Adapted, Learner, Predictor, like, prototypes
+from quickstudy.nets import apply, check_net, has_foreign, normalised_by, record_population
+from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
+from quickstudy.tree import Tree, concatenated
 
 
 class MetricLearner(Learner):
@@ -25,9 +29,15 @@ class MetricLearner(Learner):
 
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
         super().__init__()
-        # A CPU convolution's own layout. Here one set of weights serves all examples, so a step is 1.5x faster.
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.transductive = transductive
+        self.net, self.transductive = in_own_layout(check_net(net)), transductive
+
+    def follow_net(self) -> None:
+        """Bring what the learner adds to its net to the device and number type of the net's weights."""
+        for child in self.children():
+            if child is not self.net:
+                child.to(like(self.net))
+        for p in self.parameters(recurse=False):
+            p.data = p.data.to(like(self.net))
 
     @abstractmethod
     def comparison(self, support: Examples) -> Predictor:
@@ -48,42 +58,94 @@ class MetricLearner(Learner):
     def adapt(self, support: Examples) -> Predictor:
         """Embed the support; a query is compared with it."""
         if self.transductive:
+            return Together(self, support)
+        return Apart(self, self.comparison(Examples(self.embed(support.x), support.y)))
 
-            def predict(x: Tensor) -> Tensor:
-                with normalised_by("batch"):
-                    z, query = self._embed_together(support, x)
-                    return self.comparison(z)(query)
+    def embed(self, x: Tree, statistics: Statistics = "population") -> Tensor:
+        """Return embeddings of inputs, (m, *input) -> (m, d), at least in float32, for distances are differences.
 
-            return predict
-        compare = self.comparison(Examples(apply(self.net, support.x, statistics="population"), support.y))
-        return lambda x: compare(apply(self.net, x, statistics="population"))
+        Raises:
+            SettingError: The net does not make one vector of each input.
+        """
+        z = apply(self.net, x, statistics=statistics)
+        if z.ndim != 2:
+            raise SettingError(
+                f"the net makes {tuple(z.shape[1:])} of an input, and a learner (width,); flatten or pool it"
+            )
+        return z.to(torch.promote_types(z.dtype, torch.float32))
 
     def meta_loss(self, task: Task) -> Tensor:
         """Loss of the queries compared with the support, all under their common batch statistics."""
         with normalised_by("batch"):
-            return self.embedded_loss(*self._embed_together(task.support, task.query.x), task.query.y)
+            return self.embedded_loss(*self.embed_together(task.support, task.query.x), task.query.y)
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Loss of embedded queries (m, d) with targets (m, n_way), a scalar."""
         return self.prediction_loss(self.comparison(support)(query), query_y)
 
-    def observe(self, x: Tensor) -> None:
+    def observe(self, x: Tree) -> None:
         """Record the population's batch statistics."""
         record_population(self.net, x)
 
-    def _embed_together(self, support: Examples, x: Tensor) -> tuple[Examples, Tensor]:
-        """Support and queries, embedded in one pass by the statistics chosen outside."""
-        z = self.net(torch.cat([support.x, x]))
-        return Examples(z[: len(support.x)], support.y), z[len(support.x) :]
+    def embed_together(self, support: Examples, x: Tree) -> tuple[Examples, Tensor]:
+        """Return support and queries, embedded in one pass by their common batch statistics."""
+        z = self.embed(concatenated(support.x, x), "batch")
+        n = len(support.y)
+        return Examples(z[:n], support.y), z[n:]
+
+
+def in_own_layout(net: nn.Module) -> nn.Module:
+    """Return the net with weights in the layout of a CPU's convolutions, if it is one of this package.
+
+    One set of weights serves all examples of a metric learner, so a step is 1.5 times as fast. Other people's nets stay
+    as they are: some of torch's layers refuse this layout under ``vmap``.
+    """
+    if not has_foreign(net):
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net
+
+
+@dataclass(frozen=True, eq=False)
+class Apart(Adapted):
+    """Answers queries each by itself: embedded, then compared with what the support taught."""
+
+    learner: MetricLearner
+    compare: Predictor
+
+    def __call__(self, x: Tree) -> Tensor:
+        """Answer queries."""
+        with normalised_by("population"):  # of a learned comparison, too
+            return self.compare(self.learner.embed(x))
+
+
+@dataclass(frozen=True, eq=False)
+class Together(Adapted):
+    """Answers queries by the common batch statistics of the support and all of them."""
+
+    learner: MetricLearner
+    support: Examples
+
+    def __call__(self, x: Tree) -> Tensor:
+        """Answer queries."""
+        with normalised_by("batch"):
+            z, query = self.learner.embed_together(self.support, x)
+            return self.learner.comparison(z)(query)
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distances between rows, (m, d) and (n, d) -> (m, n).
+    """Return the squared Euclidean distances between rows, (m, d) and (n, d) -> (m, n), at least in float32.
 
-    >>> squared_distances(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
-    tensor([[25.]])
+    Computed by the expanded square, from the mean of ``b``: far from zero, squares are so large that their differences
+    are rounding errors.
+
+    >>> squared_distances(torch.tensor([[1000.0, 0.1]]), torch.tensor([[1000.0, 0.0]])).round(decimals=4)
+    tensor([[0.0100]])
     """
-    return (a**2).sum(-1, keepdim=True) + (b**2).sum(-1) - 2 * a @ b.T
+    with torch.autocast(a.device.type, enabled=False):
+        dtype = torch.promote_types(a.dtype, torch.float32)
+        origin = b.to(dtype).mean(0)
+        a, b = a.to(dtype) - origin, b.to(dtype) - origin
+        return (a**2).sum(-1, keepdim=True) + (b**2).sum(-1) - 2 * a @ b.T
 
 
 def nearest_mean(support: Examples) -> Predictor:
@@ -100,8 +162,19 @@ def nearest_mean(support: Examples) -> Predictor:
     >>> nearest_mean(Examples(torch.tensor([[0.0], [3.0]]), torch.eye(2)))(torch.tensor([[1.0]])).tolist()
     [[-1.0, -4.0]]
     """
-    means, shown = prototypes(support.x, support.y), support.y.any(0)
-    return lambda query: torch.where(shown, -squared_distances(query, means), -torch.inf)
+    return NearestMean(prototypes(support.x, support.y), support.y.any(0))
+
+
+@dataclass(frozen=True, eq=False)
+class NearestMean(Adapted):
+    """Minus the squared distances of embedded queries to class means, where examples of the class were shown."""
+
+    means: Tensor
+    shown: Tensor
+
+    def __call__(self, query: Tensor) -> Tensor:
+        """Compare embedded queries, (m, d) -> (m, n_way)."""
+        return torch.where(self.shown, -squared_distances(query, self.means), -torch.inf)
 
 
 def shares_of_mean(support: Examples, query: Tensor) -> Tensor:
@@ -120,7 +193,8 @@ def shares_of_mean(support: Examples, query: Tensor) -> Tensor:
     """
     means = support.y @ prototypes(support.x, support.y)
     counts = support.y @ support.y.sum(0)
-    return (((support.x - means) ** 2).sum(-1) - squared_distances(query, support.x)) / counts
+    shares: Tensor = (((support.x - means) ** 2).sum(-1) - squared_distances(query, support.x)) / counts
+    return shares
 
 
 def most_similar(similarity: Tensor, y: Tensor) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from dataclasses import dataclass
 
-from quickstudy.learners.base import Learner, Predictor
+import torch
+from torch import Tensor, nn
+
+from quickstudy.learners.base import Adapted, Learner, Predictor
 from quickstudy.learners.metric import most_similar, squared_distances
 from quickstudy.tasks.task import Examples
 
@@ -36,8 +38,17 @@ class NearestPixels(Learner):
     def adapt(self, support: Examples) -> Predictor:
         """Keep the support; a query is compared with each of its images."""
 
-        def predict(x: torch.Tensor) -> torch.Tensor:
-            distances = squared_distances(x.flatten(1), support.x.flatten(1))
-            return most_similar(-self.log_scale.exp() * distances, support.y)
+        return ByPixels(self, support)
 
-        return predict
+
+@dataclass(frozen=True, eq=False)
+class ByPixels(Adapted):
+    """The nearest support example of each class, by its pixels."""
+
+    learner: NearestPixels
+    support: Examples
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Compare images, (m, channels, size, size) -> (m, n_way)."""
+        distances = squared_distances(x.flatten(1), self.support.x.flatten(1))
+        return most_similar(-self.learner.log_scale.exp() * distances, self.support.y)

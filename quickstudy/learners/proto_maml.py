@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from quickstudy.inner import Sgd, descend
+from quickstudy.inner import Sgd
 from quickstudy.learners.base import Predictor, prototypes
 from quickstudy.learners.gradient import HEAD, GradientLearner
 from quickstudy.nets import apply
@@ -24,6 +24,7 @@ class ProtoMAML(GradientLearner):
         inner_steps: Inner steps in training.
         test_steps: Inner steps otherwise; as in training if None.
         first_order: Drop the second derivatives, as the paper does; those through the prototypes stay.
+        adapt_only: What the inner loop changes, "all" or a part (see ``GradientLearner``), never "body".
         transductive: Normalise queries by their own batch statistics.
 
     Source: Triantafillou et al. 2020, section 3, arXiv:1903.03096.
@@ -44,6 +45,7 @@ class ProtoMAML(GradientLearner):
         inner_steps: int = 5,
         test_steps: int | None = None,
         first_order: bool = False,
+        adapt_only: str = "all",
         transductive: bool = False,
     ) -> None:
         super().__init__(
@@ -52,20 +54,16 @@ class ProtoMAML(GradientLearner):
             inner_lr=inner_lr,
             inner_steps=inner_steps,
             test_steps=test_steps,
+            adapt_only=adapt_only,
             transductive=transductive,
         )
         self.first_order = first_order
 
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the support from the meta-learned net and the prototypes."""
-        c = prototypes(apply(self.net, support.x, statistics="batch"), support.y)
-        head = dict(zip(HEAD, (2 * c, -(c**2).sum(-1)), strict=True))
-        phi = descend(
-            lambda params, examples, t: self.support_loss(params, examples),
-            self.initial(self.n_way) | head,
-            support,
-            Sgd(self.inner_lr),
-            self.steps,
-            first_order=self.first_order,
-        )
+        z = apply(self.net, support.x, statistics="batch")
+        c = prototypes(z.to(support.y.dtype), support.y)
+        head = {name: p.to(z.dtype) for name, p in zip(HEAD, (2 * c, -(c**2).sum(-1)), strict=True)}
+        theta = self.initial(self.n_way) | head
+        phi = self.descended(theta, support, Sgd(self.inner_lr), self.steps, first_order=self.first_order)
         return self.predictor(phi, support)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import Loss, Predictor
+from quickstudy.learners.base import Adapted, Loss, Predictor
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -103,27 +103,35 @@ class R2D2(MetricLearner):
         self.log_penalty = nn.Parameter(torch.zeros(()))
         self.scale = nn.Parameter(torch.tensor(10.0 if loss == "cross_entropy" else 1.0))
         self.bias = nn.Parameter(torch.zeros(()))
+        self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
         """Solve the regression; a query gets its scaled answers."""
 
-        def padded(z: Tensor) -> Tensor:
-            return F.pad(z.to(self.scale), (0, 1), value=1.0)
-
         # Not in half precision: a gram matrix rounded so is not positive definite.
-        exactly = partial(torch.autocast, support.x.device.type, enabled=False)
-        with exactly():
-            weights = self.solve(padded(support.x), support.y)
+        with torch.autocast(support.x.device.type, enabled=False):
+            return Solution(self, self.solve(self.padded(support.x), support.y))
 
-        def compare(query: Tensor) -> Tensor:
-            with exactly():
-                return self.scale * padded(query) @ weights + self.bias
-
-        return compare
+    def padded(self, z: Tensor) -> Tensor:
+        """Return embeddings with a 1 appended, (n, d) -> (n, d + 1)."""
+        return F.pad(z.to(self.scale), (0, 1), value=1.0)
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
         return ridge(x, y, self.log_penalty.exp())
+
+
+@dataclass(frozen=True, eq=False)
+class Solution(Adapted):
+    """Scaled answers of a solved regression, weights (d + 1, n_way), to embedded queries."""
+
+    learner: R2D2
+    weights: Tensor
+
+    def __call__(self, query: Tensor) -> Tensor:
+        """Answer embedded queries, (m, d) -> (m, n_way)."""
+        with torch.autocast(query.device.type, enabled=False):
+            return self.learner.scale * self.learner.padded(query) @ self.weights + self.learner.bias
 
 
 class LRD2(R2D2):

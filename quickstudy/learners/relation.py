@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import Predictor, embedding_width, prototypes
+from quickstudy.learners.base import Adapted, Predictor, embedding_width, prototypes
 from quickstudy.learners.metric import MetricLearner
-from quickstudy.nets import BatchNorm, apply, normalised_by
+from quickstudy.nets import BatchNorm, normalised_by
 from quickstudy.nets.conv import conv3x3
 from quickstudy.tasks.task import Examples
 
@@ -41,11 +42,11 @@ class Relation(MetricLearner):
         super().__init__(net, transductive=transductive)
         maps = getattr(net, "maps", None)
         self.relation = OfMaps(maps) if maps else OfVectors(embedding_width(net))
+        self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
         """Logits of the relation scores of a query and each class; minus infinity where a class has no examples."""
-        means, shown = prototypes(support.x, support.y), support.y.any(0)
-        return lambda query: torch.where(shown, self.relation(means, query), -torch.inf)
+        return Related(self, prototypes(support.x, support.y), support.y.any(0))
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Mean squared error of the relation scores."""
@@ -55,9 +56,22 @@ class Relation(MetricLearner):
     def observe(self, x: Tensor) -> None:
         """Record the population's batch statistics, of the inputs and then of pairs of them."""
         super().observe(x)
-        z = apply(self.net, x, statistics="population")
+        z = self.embed(x)
         with normalised_by("record"):
             self.relation(z[:_PAIRED], z)
+
+
+@dataclass(frozen=True, eq=False)
+class Related(Adapted):
+    """Relation logits of embedded queries and class means, where examples of the class were shown."""
+
+    learner: Relation
+    means: Tensor
+    shown: Tensor
+
+    def __call__(self, query: Tensor) -> Tensor:
+        """Compare embedded queries, (m, d) -> (m, n_way)."""
+        return torch.where(self.shown, self.learner.relation(self.means, query), -torch.inf)
 
 
 class OfVectors(nn.Module):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from quickstudy.inner import Adam, InnerRule, Params, Sgd, descend
+from quickstudy.inner import Params, check_rule, rule_named
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.tasks.task import Examples, Task
@@ -28,7 +26,7 @@ class Reptile(GradientLearner):
         test_steps: Inner steps otherwise; as in training if None.
         inner_batch: Examples of an inner step in training, taken in turn from the support; all if None. Outside of
             training every step uses all, so that the order of the support does not matter.
-        inner_rule: "adam" (beta1 = 0) or "sgd".
+        inner_rule: Name of the inner update in ``INNER_RULES``; "adam" (beta1 = 0) is the paper's.
         loss: "cross_entropy" or "mse".
         learned_head: Meta-learn a classifier's head too, as the paper does.
         transductive: Normalise queries by their own batch statistics.
@@ -51,7 +49,7 @@ class Reptile(GradientLearner):
         inner_steps: int = 5,
         test_steps: int | None = 50,
         inner_batch: int | None = 10,
-        inner_rule: Literal["adam", "sgd"] = "adam",
+        inner_rule: str = "adam",
         loss: Loss = "cross_entropy",
         learned_head: bool = False,
         transductive: bool = False,
@@ -66,7 +64,7 @@ class Reptile(GradientLearner):
             learned_head=learned_head,
             transductive=transductive,
         )
-        self.inner_batch, self.inner_rule = inner_batch, inner_rule
+        self.inner_batch, self.inner_rule = inner_batch, check_rule(inner_rule)
 
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the whole support from the meta-learned weights."""
@@ -80,13 +78,12 @@ class Reptile(GradientLearner):
         return 0.5 * torch.stack(squares).sum()
 
     def _descend(self, support: Examples, steps: int, batch: int | None) -> Params:
-        n = len(support.x)
+        n = len(support.y)
         size = min(batch or n, n)
-        rule: InnerRule = Adam(self.inner_lr) if self.inner_rule == "adam" else Sgd(self.inner_lr)
 
-        def loss(params: Params, examples: Examples, t: int) -> Tensor:
+        def part(t: int) -> slice:
             first = t % (n // size) * size
-            rows = slice(first, first + size)
-            return self.support_loss(params, Examples(examples.x[rows], examples.y[rows]))
+            return slice(first, first + size)
 
-        return descend(loss, self.initial(support.y.shape[-1]), support, rule, steps, first_order=True)
+        theta, update = self.initial(support.y.shape[-1]), rule_named(self.inner_rule, self.inner_lr)
+        return self.descended(theta, support, update, steps, first_order=True, part=part)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import Predictor, embedding_width
+from quickstudy.learners.base import Adapted, Predictor, embedding_width
 from quickstudy.learners.metric import MetricLearner, most_similar
-from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 
 
@@ -38,6 +39,7 @@ class Siamese(MetricLearner):
         # normalised features |a - b| is about 0.6: at first, such a pair is as likely the same as not.
         nn.init.constant_(self.similarity.weight, -10 / embedding_width(net))
         nn.init.constant_(self.similarity.bias, 6.0)
+        self.follow_net()
 
     def pairs(self, a: Tensor, b: Tensor) -> Tensor:
         """Logit of "same" for embeddings that broadcast to (..., d)."""
@@ -46,7 +48,7 @@ class Siamese(MetricLearner):
 
     def comparison(self, support: Examples) -> Predictor:
         """The logit of the most similar support example of each class."""
-        return lambda query: most_similar(self.pairs(query[:, None], support.x), support.y)
+        return MostSimilar(self, support)
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
         """Of logits: the most similar example of a class is all of it."""
@@ -69,5 +71,16 @@ class Siamese(MetricLearner):
         >>> Siamese(MLP(2, (8,))).same(torch.zeros(3, 2), torch.ones(3, 2)).shape
         torch.Size([3])
         """
-        za, zb = (apply(self.net, x, statistics="population") for x in (a, b))
-        return self.pairs(za, zb).sigmoid()
+        return self.pairs(self.embed(a), self.embed(b)).sigmoid()
+
+
+@dataclass(frozen=True, eq=False)
+class MostSimilar(Adapted):
+    """The logit of the most similar support example of each class, of embedded queries."""
+
+    learner: Siamese
+    support: Examples
+
+    def __call__(self, query: Tensor) -> Tensor:
+        """Compare embedded queries, (m, d) -> (m, n_way)."""
+        return most_similar(self.learner.pairs(query[:, None], self.support.x), self.support.y)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import Predictor, embedding_width
+from quickstudy.learners.base import Adapted, Predictor, embedding_width, like
 from quickstudy.learners.metric import nearest_mean
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.tasks.task import Examples
+from quickstudy.tree import Tree
 
 
 class SimpleShot(SupervisedLearner):
@@ -35,19 +38,30 @@ class SimpleShot(SupervisedLearner):
     def __init__(self, net: nn.Module, n_classes: int) -> None:
         width = embedding_width(net)
         super().__init__(net, n_classes, nn.Linear(width, n_classes))
-        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("centre", torch.zeros(width).to(like(net)))
 
     def adapt(self, support: Examples) -> Predictor:
         """Embed the support; a query goes to the nearest class mean."""
-        compare = nearest_mean(Examples(self.directions(support.x), support.y))
-        return lambda x: compare(self.directions(x))
+        return Directed(self, nearest_mean(Examples(self.directions(support.x), support.y)))
 
-    def directions(self, x: Tensor) -> Tensor:
+    def directions(self, x: Tree) -> Tensor:
         """Features seen from the training mean, of length 1, (n, *input) -> (n, d)."""
         return F.normalize(self.features(x) - self.centre, dim=-1)
 
     @torch.no_grad()
-    def observe(self, x: Tensor) -> None:
+    def observe(self, x: Tree) -> None:
         """Record the population's batch statistics and the mean feature."""
         super().observe(x)
         self.centre.copy_(self.features(x).mean(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Directed(Adapted):
+    """Answers by the directions of queries' features."""
+
+    learner: SimpleShot
+    compare: Predictor
+
+    def __call__(self, x: Tree) -> Tensor:
+        """Answer queries."""
+        return self.compare(self.learner.directions(x))

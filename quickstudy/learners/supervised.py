@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -10,9 +11,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from quickstudy.inner import Params, Sgd, descend
-from quickstudy.learners.base import Learner, Predictor
-from quickstudy.nets import apply, record_population
+from quickstudy.learners.base import Adapted, Learner, Predictor, like
+from quickstudy.learners.metric import in_own_layout
+from quickstudy.nets import apply, check_net, record_population
+from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
+from quickstudy.tree import Tree, concatenated
 
 
 class SupervisedLearner(Learner):
@@ -30,19 +34,20 @@ class SupervisedLearner(Learner):
 
     def __init__(self, net: nn.Module, n_classes: int, head: nn.Module) -> None:
         super().__init__()
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.n_classes, self.head = n_classes, head
+        self.net = in_own_layout(check_net(net))
+        self.n_classes, self.head = n_classes, head.to(like(net))
 
-    def features(self, x: Tensor) -> Tensor:
-        """Frozen features, normalised by the population's statistics, (n, *input) -> (n, d)."""
-        return apply(self.net, x, statistics="population")
+    def features(self, x: Tree, statistics: Statistics = "population") -> Tensor:
+        """Return features, (n, *input) -> (n, d), at least in float32."""
+        z = apply(self.net, x, statistics=statistics)
+        return z.to(torch.promote_types(z.dtype, torch.float32))
 
     def meta_loss(self, task: Task) -> Tensor:
         """Cross-entropy of a plain batch over all training classes."""
-        logits: Tensor = self.head(apply(self.net, torch.cat([task.support.x, task.query.x]), statistics="batch"))
+        logits: Tensor = self.head(self.features(concatenated(task.support.x, task.query.x), "batch"))
         return self.prediction_loss(logits, torch.cat([task.support.y, task.query.y]))
 
-    def observe(self, x: Tensor) -> None:
+    def observe(self, x: Tree) -> None:
         """Record the population's batch statistics."""
         record_population(self.net, x)
 
@@ -69,14 +74,27 @@ class FinetunedHead(SupervisedLearner):
     def adapt(self, support: Examples) -> Predictor:
         """Fit a new head to the support's features."""
 
-        def logits(params: Params, z: Tensor) -> Tensor:
-            out: Tensor = functional_call(self.head, params, (z,))
-            return out
-
         def loss(params: Params, features: Examples, t: int) -> Tensor:
-            return self.prediction_loss(logits(params, features.x), features.y)
+            return self.prediction_loss(self.logits(params, features.x), features.y)
 
         features = Examples(self.features(support.x), support.y)
         rule = Sgd(self.head_lr)
         head = descend(loss, self.new_head(features), features, rule, self.head_steps, first_order=True)
-        return lambda x: logits(head, self.features(x))
+        return NewHead(self, head)
+
+    def logits(self, head: Params, z: Tensor) -> Tensor:
+        """Return what a head says of features, (n, d) -> (n, n_way)."""
+        out: Tensor = functional_call(self.head, head, (z,))
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class NewHead(Adapted):
+    """Answers of a head that was fitted to one task."""
+
+    learner: FinetunedHead
+    head: Params
+
+    def __call__(self, x: Tree) -> Tensor:
+        """Answer queries."""
+        return self.learner.logits(self.head, self.learner.features(x))

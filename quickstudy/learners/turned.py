@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from quickstudy.learners.base import Learner, Predictor
+from quickstudy.learners.base import Adapted, Learner, Predictor
 from quickstudy.tasks.task import Examples
 
 
@@ -42,12 +44,22 @@ class Turned(Learner):
 
     def adapt(self, support: Examples) -> Predictor:
         """Learn the task four times."""
-        sides = [self.learner.adapt(Examples(_turned(support.x, k), support.y)) for k in range(4)]
-        return lambda x: torch.stack([predict(_turned(x, k)) for k, predict in enumerate(sides)]).mean(0)
+        return Sides([self.learner.adapt(Examples(_turned(support.x, k), support.y)) for k in range(4)])
 
     def observe(self, x: Tensor) -> None:
         """Let the learner measure what it needs."""
         self.learner.observe(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Sides(Adapted):
+    """The mean answer of predictors that each see images from one side."""
+
+    predictors: list[Predictor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Answer queries."""
+        return torch.stack([predict(_turned(x, k)) for k, predict in enumerate(self.predictors)]).mean(0)
 
 
 def _turned(x: Tensor, quarters: int) -> Tensor:

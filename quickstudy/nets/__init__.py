@@ -1,15 +1,17 @@
 """What is meta-learned: nets, and batch normalisation that says whose statistics it uses."""
 
+from quickstudy.nets.call import apply, check_net, has_foreign, is_ours
 from quickstudy.nets.conv4 import Conv4
 from quickstudy.nets.conv4_maps import Conv4Maps
 from quickstudy.nets.encoder import Encoder
 from quickstudy.nets.identity import Identity
 from quickstudy.nets.mlp import MLP
-from quickstudy.nets.norm import BatchNorm, apply, normalised_by, record_population
+from quickstudy.nets.norm import BatchNorm, convert_norms, record_population
 from quickstudy.nets.residual import Residual
 from quickstudy.nets.resnet6 import ResNet6
 from quickstudy.nets.resnet12 import ResNet12
 from quickstudy.nets.shape import input_shape
+from quickstudy.nets.statistics import normalised_by
 from quickstudy.nets.views import Views
 
 NETS = {
@@ -35,7 +37,11 @@ __all__ = [
     "Residual",
     "Views",
     "apply",
+    "check_net",
+    "convert_norms",
+    "has_foreign",
     "input_shape",
+    "is_ours",
     "normalised_by",
     "record_population",
 ]

@@ -7,30 +7,31 @@ it depends on the support and that one query (inductive).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Literal, cast
+import copy
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
 
+from quickstudy.errors import SettingError
 from quickstudy.nets.block import conv_moments_and_pool
-
-Statistics = int | Literal["batch", "population", "record"]
-"""Of the first n rows, of all rows, as recorded, or of all rows while recording them."""
-
-_statistics: ContextVar[Statistics] = ContextVar("statistics", default="population")
+from quickstudy.nets.call import apply
+from quickstudy.nets.statistics import Statistics, chosen
+from quickstudy.tree import Tree
 
 
 class BatchNorm(nn.Module):
     """Batch normalisation over every axis but the channels', with statistics that ``apply`` chooses.
 
+    Called outside of ``apply``, it normalises by the batch in training mode and by the recorded population in
+    evaluation mode.
+
     Args:
         width: Number of channels, the second axis of the input.
         eps: Added to the variance.
+
+    Raises:
+        SettingError: The population's statistics are asked for, and none were recorded.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167; inductive and transductive use, Nichol et al. 2018, section 6.1,
     arXiv:1803.02999.
@@ -49,11 +50,30 @@ class BatchNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("var", torch.ones(width))
+        # No variance is negative, so that a file, too, shows whether a population was recorded.
+        self.register_buffer("var", torch.full((width,), -1.0))
+        self.recorded = False  # not looked at again once it was
+
+    def _source(self) -> Statistics:
+        """Whose statistics are used now."""
+        source = chosen()
+        if source is None:
+            source = "batch" if self.training else "population"
+        self.recorded = self.recorded or (source == "population" and bool((self.var >= 0).all()))
+        if source == "population" and not self.recorded:
+            raise SettingError(
+                "a BatchNorm has no population statistics yet; train the learner, or show it inputs: "
+                "learner.observe(x), qs.record_population(net, x)"
+            )
+        return source
+
+    def _record(self, mean: Tensor, var: Tensor) -> None:
+        self.mean.copy_(mean)
+        self.var.copy_(var)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (n, width, ...)."""
-        source = _statistics.get()
+        source = self._source()
         if source == "population":
             return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, eps=self.eps)
         shape = (1, self.width) + (1,) * (x.ndim - 2)
@@ -64,8 +84,7 @@ class BatchNorm(nn.Module):
         rows = x if source == "record" else x[:source]
         var, mean = torch.var_mean(rows, dim=[0, *range(2, x.ndim)], correction=0)
         if source == "record":
-            self.mean.copy_(mean)
-            self.var.copy_(var)
+            self._record(mean, var)
         scale = self.weight * torch.rsqrt(var + self.eps)
         return torch.addcmul((self.bias - mean * scale).view(shape), x, scale.view(shape))
 
@@ -79,7 +98,7 @@ class BatchNorm(nn.Module):
             x: Images, (n, channels, height, width).
             weight: Of the convolution, (width, channels, 3, 3).
         """
-        source = _statistics.get()
+        source = self._source()
         if source == "population":  # nothing to measure: the norm is folded into the convolution
             scale = self.weight * torch.rsqrt(self.var + self.eps)
             folded = weight * scale.view(-1, 1, 1, 1)
@@ -87,44 +106,14 @@ class BatchNorm(nn.Module):
         rows = source if isinstance(source, int) else len(x)
         mean, var, pooled = conv_moments_and_pool(x, weight, self.weight.detach(), rows)
         if source == "record":
-            self.mean.copy_(mean)
-            self.var.copy_(var)
+            self._record(mean, var)
         scale = self.weight * torch.rsqrt(var + self.eps)
         shape = (1, self.width, 1, 1)
         return torch.addcmul((self.bias - mean * scale).view(shape), pooled, scale.view(shape))
 
 
-def apply(net: nn.Module, x: Tensor, params: dict[str, Tensor] | None = None, *, statistics: Statistics) -> Tensor:
-    """``net(x)``, with other parameters where given and with the batch statistics chosen.
-
-    Args:
-        net: Any module; those without ``BatchNorm`` ignore ``statistics``.
-        x: Inputs, (n, *input).
-        params: Replacements for the net's parameters, by name.
-        statistics: "batch": of all rows of ``x``. An integer n: of the first n rows. "population": as recorded.
-    """
-    with normalised_by(statistics):
-        return cast(Tensor, net(x) if params is None else functional_call(net, params, (x,)))
-
-
-@contextmanager
-def normalised_by(statistics: Statistics) -> Iterator[None]:
-    """Whose statistics every ``BatchNorm`` inside uses: for what is more than one call of a net; see ``apply``.
-
-    >>> with normalised_by("batch"):
-    ...     z = BatchNorm(1)(torch.tensor([[1.0], [3.0]]))
-    >>> z.round().flatten().tolist()
-    [-1.0, 1.0]
-    """
-    token = _statistics.set(statistics)
-    try:
-        yield
-    finally:
-        _statistics.reset(token)
-
-
 @torch.no_grad()
-def record_population(net: nn.Module, x: Tensor) -> None:
+def record_population(net: nn.Module, x: Tree) -> None:
     """Measure every ``BatchNorm``'s statistics on ``x`` and keep them as the population's.
 
     One exact pass takes the place of a running average, so training stays free of side effects.
@@ -136,4 +125,52 @@ def record_population(net: nn.Module, x: Tensor) -> None:
     >>> norm.mean.item(), norm.var.item()
     (2.0, 1.0)
     """
-    apply(net, x, statistics="record")
+    if any(isinstance(module, BatchNorm) for module in net.modules()):
+        apply(net, x, statistics="record")
+
+
+def convert_norms(net: nn.Module) -> nn.Module:
+    """Return a copy of a net whose torch batch norms are ``BatchNorm``, with the same weights and statistics.
+
+    Torch's own norms either write running statistics, which an inner loop would change in each task, or normalise
+    queries by each other, which is transductive. Those of this package do neither.
+
+    Args:
+        net: Any module; it stays as it is.
+
+    Raises:
+        SettingError: A batch norm is of a class of its own, of which nobody knows what else it does.
+
+    >>> converted = convert_norms(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
+    >>> type(converted[1]).__name__
+    'BatchNorm'
+    """
+    net = copy.deepcopy(net)
+    like = next(net.parameters(), torch.empty(0))
+    made: dict[nn.Module, BatchNorm] = {}
+    for name, module in list(net.named_modules(remove_duplicate=False)):
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if module not in made:
+                made[module] = _converted(name, module, like)
+            if not name:
+                return made[module]
+            parent, _, last = name.rpartition(".")
+            setattr(net.get_submodule(parent), last, made[module])
+    return net
+
+
+def _converted(name: str, norm: nn.modules.batchnorm._BatchNorm, like: Tensor) -> BatchNorm:
+    if type(norm) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
+        raise SettingError(
+            f"{name!r} is a {type(norm).__name__}, which may do more than normalise; put a qs.BatchNorm in its place"
+        )
+    converted = BatchNorm(norm.num_features, eps=norm.eps).to(like).train(norm.training)
+    for part in ("weight", "bias"):
+        p = getattr(norm, part)
+        if p is None:
+            getattr(converted, part).requires_grad_(False)
+        else:
+            setattr(converted, part, p)
+    if norm.running_mean is not None and norm.running_var is not None:
+        converted.mean, converted.var = norm.running_mean, norm.running_var
+    return converted

@@ -7,6 +7,7 @@ batch are drawn first, then the images are gathered once, from memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor
 
 from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
 from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.tasks.items import Items, Labelled, labels_of, numbered
 from quickstudy.tasks.task import Examples, Task, one_hot
 from quickstudy.tasks.warp import warped
+from quickstudy.tree import tree_map
 
 
 def generator(seed: int, split: str, step: int, task: int) -> np.random.Generator:
@@ -26,6 +29,16 @@ def generator(seed: int, split: str, step: int, task: int) -> np.random.Generato
     True
     """
     return np.random.default_rng([seed, int.from_bytes(split.encode()), step, task])
+
+
+def seeds_of(tasks: object, step: int, n_tasks: int) -> list[int]:
+    """Return a seed for each task of a step, for nets that draw random numbers: apart from those that make the task.
+
+    >>> seeds_of(object(), 0, 2) == seeds_of(object(), 0, 3)[:2]
+    True
+    """
+    seed, split = getattr(tasks, "seed", 0), getattr(tasks, "split", "")
+    return [int(generator(seed, f"{split}/net", step, i).integers(1 << 63)) for i in range(n_tasks)]
 
 
 class Episodes:
@@ -96,6 +109,45 @@ class Episodes:
             )
         self.data, self.n_way, self.shots, self.n_query = data, n_way, np.array(shots), n_query
         self.seed, self.split, self.rotate, self.warp = seed, split, rotate, warp
+        self.items: Items | None = None
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Labelled,
+        n_way: int = 5,
+        n_shot: int | Sequence[int] = 1,
+        n_query: int = 15,
+        *,
+        classes: Sequence[Any] | None = None,
+        cache: bool = True,
+        threads: int = 0,
+        **options: Any,
+    ) -> Episodes:
+        """Tasks cut from any torch dataset of (input, label), whose inputs are read when a task wants them.
+
+        Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. A task is again a
+        pure function of its numbers as long as an item is: leave random augmentation to ``rotate`` and ``warp``.
+
+        Args:
+            dataset: Map-style; an input is a tensor or an array, or a tuple or dictionary of them.
+            n_way, n_shot, n_query: As above.
+            classes: Labels to draw from, such as those of one split; all if None.
+            cache: Keep every input in memory once it was read.
+            threads: Threads that read a task's inputs; 0 reads in the caller's.
+            options: ``seed``, ``split``, ``rotate``, ``warp`` and ``within``, as above.
+
+        Raises:
+            DataError: A class has no items, or inputs cannot be stacked.
+
+        >>> from torch.utils.data import TensorDataset
+        >>> dataset = TensorDataset(torch.rand(8, 3), torch.tensor([0, 1, 2, 3] * 2))
+        >>> Episodes.from_dataset(dataset, n_way=2, n_query=1, classes=[0, 2, 3]).sample(0, 4).support.x.shape
+        torch.Size([4, 2, 3])
+        """
+        tasks = cls(numbered(labels_of(dataset), classes), n_way, n_shot, n_query, **options)
+        tasks.items = Items(dataset, cache=cache, threads=threads)
+        return tasks
 
     def sample(self, step: int, n_tasks: int) -> Task:
         """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
@@ -128,14 +180,17 @@ class Episodes:
 
     def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, warps: np.ndarray) -> Examples:
         x = take(self.data.x, torch.from_numpy(rows))
+        device = x.device
+        if self.items is not None:
+            x = self.items(x)
         if self.rotate:
             turn = torch.from_numpy(np.take_along_axis(turns, position, axis=1)).to(x.device)
             for k in (1, 2, 3):
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
-        x = as_float(x)
+        x = tree_map(as_float, x)
         if self.warp and x.numel():  # affine_grid refuses zero images, and Reptile's tasks have no query
             x = _warped(x, warps)
-        return Examples(x, one_hot(torch.from_numpy(position).to(x.device), self.n_way))
+        return Examples(x, one_hot(torch.from_numpy(position).to(device), self.n_way))
 
 
 class Batches:

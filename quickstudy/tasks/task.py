@@ -7,29 +7,41 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from quickstudy.errors import DataError
+from quickstudy.tree import Tree, rows, tree_leaves
+
 
 class Examples(NamedTuple):
     """Inputs and their targets, one row an example.
 
     The width of ``y`` is the number of classes, so a learner knows it from a shape: also under ``vmap``, where no
-    value may be looked at, and also for labels that a task happens not to contain.
+    value may be looked at, and also for labels that a task happens not to contain. Where class indices are given
+    instead, learners, ``train`` and ``evaluate`` make rows of them (see ``with_rows``).
 
     Attributes:
-        x: Inputs, (n, *input).
+        x: Inputs, (n, *input), or a tuple, list or dictionary of tensors with a common first axis, such as token ids
+            and their mask. A net gets them as they are.
         y: Targets, (n, n_way) one-hot rows, or (n, d) real numbers.
     """
 
-    x: Tensor
+    x: Tree
     y: Tensor
 
+    def at(self, index: int | slice | list[int] | Tensor) -> Examples:
+        """Return the chosen examples.
+
+        >>> Examples(torch.arange(3), torch.eye(3)).at(slice(2)).x
+        tensor([0, 1])
+        """
+        return Examples(rows(self.x, index), self.y[index])
+
     def without(self, i: int) -> Examples:
-        """All examples but one.
+        """Return all examples but one.
 
         >>> Examples(torch.arange(3), torch.eye(3)).without(1).x
         tensor([0, 2])
         """
-        keep = torch.arange(len(self.x), device=self.x.device) != i
-        return Examples(self.x[keep], self.y[keep])
+        return self.at(torch.arange(len(self.y), device=self.y.device) != i)
 
 
 class Task(NamedTuple):
@@ -45,12 +57,11 @@ class Task(NamedTuple):
 
     def __len__(self) -> int:
         """Number of tasks, where this is a batch of them."""
-        return len(self.support.x)
+        return len(self.support.y)
 
     def at(self, i: int | slice | list[int]) -> Task:
-        """Task ``i`` of a batch, or several as a batch."""
-        (sx, sy), (qx, qy) = self.support, self.query
-        return Task(Examples(sx[i], sy[i]), Examples(qx[i], qy[i]))
+        """Return task ``i`` of a batch, or several as a batch."""
+        return Task(self.support.at(i), self.query.at(i))
 
 
 class TaskSource(Protocol):
@@ -62,10 +73,46 @@ class TaskSource(Protocol):
 
 
 def one_hot(labels: Tensor, n_way: int) -> Tensor:
-    """Class indices as rows of a target.
+    """Return class indices as rows of a target.
 
     >>> one_hot(torch.tensor([1, 0]), 2)
     tensor([[0., 1.],
             [1., 0.]])
     """
-    return torch.nn.functional.one_hot(labels, n_way).to(torch.get_default_dtype())
+    return torch.nn.functional.one_hot(labels.long(), n_way).to(torch.get_default_dtype())
+
+
+def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
+    """Return the examples with a row for each target: class indices become one-hot rows, as wide for all parts.
+
+    The number of classes is one more than the largest index of all parts.
+
+    Args:
+        parts: Support and query of one task, or of a batch of tasks.
+        axes: Axes before the target's own: 1 for one task, 2 for a batch of tasks.
+
+    Raises:
+        DataError: There is not one target an input, an index is below 0, or real targets have no axis of their own.
+
+    >>> with_rows(Examples(torch.zeros(2, 4), torch.tensor([1, 0])))[0].y
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    for x, y in parts:
+        lengths = {tuple(t.shape[:axes]) for t in tree_leaves(x) if isinstance(t, Tensor)}
+        if lengths != {tuple(y.shape[:axes])}:
+            raise DataError(
+                f"inputs of {sorted(map(list, lengths))} and targets of {list(y.shape[:axes])} examples; give one "
+                f"target an input"
+            )
+        if y.is_floating_point() and y.ndim == axes:
+            raise DataError(f"targets of shape {list(y.shape)}: real targets are (n, d), so give y.unsqueeze(-1)")
+    if all(y.is_floating_point() for _, y in parts):
+        return parts
+    if all(y.ndim > axes for _, y in parts):  # rows of whole numbers, as torch's own one_hot makes
+        return tuple(Examples(x, y.to(torch.get_default_dtype())) for x, y in parts)
+    indices = torch.cat([y.flatten() for _, y in parts if y.ndim == axes])
+    least, most = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
+    if least < 0:
+        raise DataError(f"class index {least} is below 0; number the classes of a task from 0")
+    return tuple(Examples(x, one_hot(y, most + 1)) for x, y in parts)

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -14,11 +15,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.engine import backward, keep_memory
+from quickstudy.engine import Engine, backward, keep_memory, map_tasks, settle
 from quickstudy.errors import QuickstudyError
 from quickstudy.evaluation import Evaluation, evaluate
+from quickstudy.inner import twice_differentiable
 from quickstudy.learners import Learner
+from quickstudy.tasks.episodes import seeds_of
 from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.tree import concatenated, flat
 from quickstudy.workers import ALONE, Workers, check_shares
 
 OBSERVED = 1024
@@ -66,6 +70,8 @@ class State:
         best_weights: The learner's then.
         worse: Validations since.
         skipped: Tasks left out for a loss that was not finite.
+        engine: How tasks are taken, as settled at the first step; None before.
+        draws: Whether the net draws random numbers.
     """
 
     step: int = 0
@@ -75,6 +81,8 @@ class State:
     best_weights: dict[str, Tensor] | None = None
     worse: int = 0
     skipped: int = 0
+    engine: Engine | None = None
+    draws: bool = False
 
 
 def outer_loop(
@@ -92,6 +100,7 @@ def outer_loop(
     validation_tasks: int = 200,
     patience: int | None = None,
     skip_bad_tasks: bool = False,
+    engine: Engine = "auto",
     workers: Workers = ALONE,
     state: State | None = None,
 ) -> Iterator[Progress]:
@@ -111,6 +120,8 @@ def outer_loop(
         validation_tasks: Tasks of a validation.
         patience: Stop after this many validations without a better one.
         skip_bad_tasks: Leave out tasks whose loss is NaN or infinite, and count them, in place of an error.
+        engine: "auto" takes tasks together (vmap) where that is exact, and else one after another; "vmap" and "loop"
+            do as they say. A net that is not of this package is tried at the first step, on two tasks.
         workers: Processes that share each step's tasks, from ``quickstudy.workers.join``. All walk the same path.
         state: Where to go on from, and what is kept up to date; the beginning if None.
 
@@ -129,7 +140,7 @@ def outer_loop(
     keep_memory()
 
     def meta_loss(task: Task) -> Tensor:
-        with torch.autocast(task.query.x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(task.query.y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             return learner.meta_loss(task)
 
     state = state or State()
@@ -139,10 +150,14 @@ def outer_loop(
             break
         learner.train()
         learner.anneal((step - 1) / steps)
-        batch = tasks.sample(step, tasks_per_step)
-        value = _descend(learner, meta_loss, batch, optimizer, workers)
+        batch = Task(*learner.with_rows(*tasks.sample(step, tasks_per_step), axes=2))
+        if state.engine is None:
+            state.engine, state.draws = settle(learner, partial(losses_and_gradients, learner), batch, engine)
+        seeds = seeds_of(tasks, step, tasks_per_step) if state.draws else None
+        descend = partial(_descend, learner, meta_loss, optimizer=optimizer, workers=workers, engine=state.engine)
+        value = descend(batch, seeds=seeds)
         if not math.isfinite(value):
-            bad = _bad_tasks(meta_loss, batch, workers)
+            bad = _bad_tasks(meta_loss, batch, workers, seeds)
             if not (skip_bad_tasks and bad) or tasks_per_step - len(bad) < workers.size:
                 which = f" (tasks {', '.join(map(str, bad))})" if bad else ""
                 raise DivergedError(
@@ -151,7 +166,7 @@ def outer_loop(
                 )
             state.skipped += len(bad)
             good = [i for i in range(tasks_per_step) if i not in bad]
-            value = _descend(learner, meta_loss, batch.at(good), optimizer, workers)
+            value = descend(batch.at(good), seeds=seeds and [seeds[i] for i in good])
         if clip is not None:
             torch.nn.utils.clip_grad_value_(learner.parameters(), clip)
         lr = optimizer.param_groups[0]["lr"]
@@ -165,7 +180,7 @@ def outer_loop(
             if validation is None:
                 is_best = True
             else:
-                result = evaluate(learner, validation, n_tasks=validation_tasks, workers=workers)
+                result = evaluate(learner, validation, n_tasks=validation_tasks, engine=engine, workers=workers)
                 is_best = _better(result, state.best)
                 state.worse = 0 if is_best else state.worse + 1
                 if is_best:
@@ -178,31 +193,54 @@ def outer_loop(
     learner.eval()
 
 
+def losses_and_gradients(learner: Learner, tasks: Task, engine: Engine) -> list[Tensor]:
+    """Return the tasks' meta-losses and the gradient of their sum, what ``settle`` compares engines by."""
+    losses = map_tasks(learner.meta_loss, tasks, engine=engine)
+    parameters = [p for p in learner.parameters() if p.requires_grad]
+    if not losses.requires_grad:
+        return [losses]
+    with twice_differentiable():
+        gradients = torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)
+    return [losses.detach(), *gradients]
+
+
 def _descend(
-    learner: Learner, meta_loss: Callable[[Task], Tensor], tasks: Task, optimizer: Optimizer, workers: Workers
+    learner: Learner,
+    meta_loss: Callable[[Task], Tensor],
+    tasks: Task,
+    *,
+    optimizer: Optimizer,
+    workers: Workers,
+    engine: Engine,
+    seeds: list[int] | None,
 ) -> float:
     """The mean loss of all workers' tasks, NaN where its gradient is not finite, which is left in the parameters."""
     optimizer.zero_grad()
-    loss = backward(meta_loss, workers.share(tasks), len(tasks))
+    mine = seeds and workers.share_of(seeds)
+    loss = backward(meta_loss, workers.share(tasks), len(tasks), engine=engine, seeds=mine)
     gradients = [p.grad for p in learner.parameters() if p.grad is not None]
     workers.sum([loss, *gradients])
+    if not gradients:
+        return loss.item()
     finite = torch.stack([g.sum() for g in gradients]).isfinite().all()
     return loss.item() if finite else math.nan
 
 
-def _bad_tasks(meta_loss: Callable[[Task], Tensor], tasks: Task, workers: Workers) -> list[int]:
+def _bad_tasks(
+    meta_loss: Callable[[Task], Tensor], tasks: Task, workers: Workers, seeds: list[int] | None
+) -> list[int]:
     """Numbers of the tasks whose loss alone is not finite."""
-    mine = workers.share(tasks)
-    losses = workers.gather([meta_loss(mine.at(i)).item() for i in range(len(mine))])
+    mine = map_tasks(meta_loss, workers.share(tasks), engine="loop", seeds=seeds and workers.share_of(seeds))
+    losses = workers.gather(mine.tolist())
     return [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
 
 
 def observe(learner: Learner, tasks: TaskSource) -> None:
     """Show a learner inputs of training tasks, so that it can measure population statistics."""
     batch = tasks.sample(0, 1)
-    each = batch.support.x.shape[1] + batch.query.x.shape[1]
+    each = batch.support.y.shape[1] + batch.query.y.shape[1]
     batch = tasks.sample(0, math.ceil(OBSERVED / each))
-    learner.observe(torch.cat([batch.support.x.flatten(0, 1), batch.query.x.flatten(0, 1)]))
+    learner.observe(concatenated(flat(batch.support.x), flat(batch.query.x)))
 
 
 def _better(new: Evaluation, old: float | None) -> bool:

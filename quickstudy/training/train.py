@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.optim import Optimizer
 
+from quickstudy.engine import Engine
 from quickstudy.learners import Learner
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training.bar import show
@@ -19,26 +20,37 @@ def train(
     tasks_per_step: int = 1,
     optimizer: Optimizer | None = None,
     validation: TaskSource | None = None,
+    engine: Engine = "auto",
 ) -> list[Progress]:
     """Improve a learner over many tasks, with a progress bar; ``outer_loop`` is the same with every choice open.
 
-    Args:
-        learner: Changed in place.
-        tasks: Training tasks.
-        steps: Outer steps.
-        tasks_per_step: Tasks whose mean loss one step descends.
-        optimizer: Adam at 1e-3 if None. Reptile wants ``torch.optim.SGD`` at a rate up to 1.
-        validation: Tasks of other classes; the weights that do best on them are kept.
+        Args:
+            learner: Changed in place.
+            tasks: Training tasks.
+            steps: Outer steps.
+            tasks_per_step: Tasks whose mean loss one step descends.
+            optimizer: Adam at 1e-3 if None. Reptile wants ``torch.optim.SGD`` at a rate up to 1.
+            validation: Tasks of other classes; the weights that do best on them are kept.
+            engine: How tasks are taken, as in ``outer_loop``.
 
-    Returns:
-        The loop's progress, a record a step.
+        Returns:
+            The loop's progress, a record a step.
 
-    >>> from quickstudy.learners import MAML
-    >>> from quickstudy.nets import MLP
-    >>> from quickstudy.tasks.sinusoid import Sinusoid
-    >>> len(train(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), steps=2))
-    2
+        >>> from quickstudy.engine import Engine
+    from quickstudy.learners import MAML
+        >>> from quickstudy.nets import MLP
+        >>> from quickstudy.tasks.sinusoid import Sinusoid
+        >>> len(train(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), steps=2))
+        2
     """
     optimizer = optimizer or torch.optim.Adam(learner.parameters(), lr=1e-3)
-    progress = outer_loop(learner, tasks, optimizer, steps=steps, tasks_per_step=tasks_per_step, validation=validation)
+    progress = outer_loop(
+        learner,
+        tasks,
+        optimizer,
+        steps=steps,
+        tasks_per_step=tasks_per_step,
+        validation=validation,
+        engine=engine,
+    )
     return list(show(progress, steps, type(learner).__name__))

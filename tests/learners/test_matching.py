@@ -94,9 +94,9 @@ def test_full_context_lets_a_support_example_depend_on_the_others_but_not_on_the
     learner = matching(full_context=True)
     z = torch.randn(7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     order = torch.tensor([4, 2, 6, 0, 1, 5, 3])
-    context = learner._embed_support(z)
-    torch.testing.assert_close(learner._embed_support(z[order]), context[order], rtol=1e-12, atol=1e-12)
-    assert not torch.allclose(learner._embed_support(z[:6]), context[:6])
+    context = learner.embed_support(z)
+    torch.testing.assert_close(learner.embed_support(z[order]), context[order], rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(learner.embed_support(z[:6]), context[:6])
 
 
 def test_full_context_of_many_tasks_at_once_is_each_alone():

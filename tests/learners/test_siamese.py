@@ -86,6 +86,7 @@ def test_at_first_nothing_is_more_alike_than_a_thing_and_itself():
     torch.manual_seed(0)
     learner = Siamese(Conv4(size=16, width=4))
     a, b = torch.rand(2, 5, 1, 16, 16)
+    learner.observe(torch.cat([a, b]))
     assert (learner.same(a, a) >= learner.same(a, b)).all()
 
 

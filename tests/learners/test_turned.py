@@ -2,14 +2,16 @@ import pytest
 import torch
 
 from quickstudy.learners import MAML, CosineBaseline, Prototypical, Turned
-from quickstudy.nets import Conv4
+from quickstudy.nets import Conv4, record_population
 from quickstudy.tasks.task import Examples
 from quickstudy.testing import check_learner, noise_tasks
 
 
 def net():
     torch.manual_seed(0)
-    return Conv4(size=16, width=4)
+    net = Conv4(size=16, width=4)
+    record_population(net, torch.rand(9, 1, 16, 16))
+    return net
 
 
 @pytest.mark.parametrize(

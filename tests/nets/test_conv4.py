@@ -8,7 +8,7 @@ from quickstudy.nets import NETS, Conv4, apply
 
 
 @settings(max_examples=20, deadline=None)
-@given(n=st.integers(1, 3), channels=st.integers(1, 3), size=st.integers(16, 40), pool=st.booleans())
+@given(n=st.integers(2, 3), channels=st.integers(1, 3), size=st.integers(16, 40), pool=st.booleans())
 def test_images_become_vectors_of_the_width_that_it_says(n, channels, size, pool):
     net = Conv4(channels, size, width=2, pool=pool)
     assert net(torch.zeros(n, channels, size, size)).shape == (n, net.out_features)

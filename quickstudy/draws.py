@@ -1,0 +1,48 @@
+"""Torch's random numbers, for nets that draw some (dropout): seeded for one task, and left as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+
+def states() -> list[Tensor]:
+    """Return the state of the generator of the CPU, and of each GPU in use."""
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if used else [])]
+
+
+def restore(saved: list[Tensor]) -> None:
+    """Bring the generators back to a state."""
+    torch.set_rng_state(saved[0])
+    for i, state in enumerate(saved[1:]):
+        torch.cuda.set_rng_state(state, i)
+
+
+@contextmanager
+def seeded(seed: int | None) -> Iterator[None]:
+    """Have what is drawn inside follow from a seed alone, and leave the generators as they were; nothing if None.
+
+    >>> with seeded(3):
+    ...     a = torch.rand(1)
+    >>> with seeded(3):
+    ...     bool(a == torch.rand(1))
+    True
+    """
+    if seed is None:
+        yield
+        return
+    before = states()
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        restore(before)
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    """Return whether two states are equal: nothing was drawn in between."""
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

@@ -1,0 +1,53 @@
+"""Inputs that are one tensor, or a tuple, list or dictionary of tensors, treated alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_iter, tree_leaves, tree_map, tree_unflatten
+
+Tree = Any
+"""A tensor, or a tuple, list or dictionary of trees."""
+
+__all__ = [
+    "Tree",
+    "concatenated",
+    "flat",
+    "rows",
+    "tree_flatten",
+    "tree_iter",
+    "tree_leaves",
+    "tree_map",
+    "tree_unflatten",
+]
+
+
+def rows(x: Tree, index: int | slice | list[int] | Tensor) -> Tree:
+    """Return the chosen rows of every tensor.
+
+    >>> rows({"ids": torch.tensor([5, 6, 7])}, slice(1, None))
+    {'ids': tensor([6, 7])}
+    """
+    return x[index] if isinstance(x, Tensor) else tree_map(lambda t: t[index], x)
+
+
+def concatenated(*parts: Tree) -> Tree:
+    """Return the rows of all parts, which are of the same structure, in one tree.
+
+    >>> concatenated(torch.tensor([1]), torch.tensor([2, 3]))
+    tensor([1, 2, 3])
+    """
+    if isinstance(parts[0], Tensor):
+        return torch.cat(parts)
+    return tree_map(lambda *tensors: torch.cat(tensors), *parts)
+
+
+def flat(x: Tree) -> Tree:
+    """Join the two first axes of every tensor, those of tasks and examples.
+
+    >>> flat(torch.zeros(2, 3, 4)).shape
+    torch.Size([6, 4])
+    """
+    return tree_map(lambda t: t.flatten(0, 1), x)

@@ -1,0 +1,113 @@
+"""Episodes of any torch dataset: read once, lazily, and the same as from memory."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import Dataset, TensorDataset
+
+import quickstudy as qs
+from quickstudy.errors import DataError, NotEnoughExamples
+
+LABELS = ["dog", "cat", "cow", "cat", "dog", "cow", "cat", "dog", "cow"]
+
+
+class Pictures(Dataset):
+    """Counts what is read."""
+
+    def __init__(self, *, targets: bool = False) -> None:
+        self.x = torch.rand(9, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+        self.read: list[int] = []
+        if targets:
+            self.targets = LABELS
+
+    def __len__(self) -> int:
+        return len(LABELS)
+
+    def __getitem__(self, i: int):
+        self.read.append(i)
+        return self.x[i], LABELS[i]
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+@pytest.mark.parametrize("cache", [False, True])
+def test_tasks_are_those_of_the_same_data_in_memory(cache, threads):
+    dataset = Pictures()
+    lazy = qs.Episodes.from_dataset(dataset, 2, 1, 2, seed=5, cache=cache, threads=threads)
+    memory = qs.Episodes(qs.ClassDataset.from_labels(dataset.x, LABELS), 2, 1, 2, seed=5)
+    for step in range(4):
+        for a, b in zip(lazy.sample(step, 3), memory.sample(step, 3), strict=True):
+            assert torch.equal(a.x, b.x)
+            assert torch.equal(a.y, b.y)
+
+
+def test_labels_are_read_once_and_from_targets_without_an_item():
+    reading, knowing = Pictures(), Pictures(targets=True)
+    qs.Episodes.from_dataset(reading, 2, 1, 1)
+    qs.Episodes.from_dataset(knowing, 2, 1, 1)
+    assert reading.read == list(range(9))
+    assert knowing.read == []
+
+
+def test_an_item_is_read_once_where_it_is_kept_and_when_it_is_wanted():
+    kept, anew = Pictures(targets=True), Pictures(targets=True)
+    for dataset, cache in ((kept, True), (anew, False)):
+        tasks = qs.Episodes.from_dataset(dataset, 2, 1, 1, cache=cache)
+        tasks.sample(0, 1)
+        assert 0 < len(dataset.read) <= 4
+        for step in range(1, 20):
+            tasks.sample(step, 1)
+    assert sorted(kept.read) == list(range(9))
+    assert len(anew.read) > 40
+
+
+def test_only_the_classes_of_a_split_are_drawn():
+    tasks = qs.Episodes.from_dataset(Pictures(), 2, 1, 1, classes=["cow", "dog"])
+    assert tasks.data.names == ("cow", "dog")
+    with pytest.raises(DataError, match="no item of the dataset is of class 'cwo'"):
+        qs.Episodes.from_dataset(Pictures(), 2, 1, 1, classes=["cow", "cwo"])
+    with pytest.raises(NotEnoughExamples, match="has 3 examples"):
+        qs.Episodes.from_dataset(Pictures(), 2, 1, 5)
+
+
+def test_dictionaries_are_stacked_and_whole_numbers_stay_whole():
+    class Sentences(Dataset):
+        def __len__(self) -> int:
+            return 6
+
+        def __getitem__(self, i: int):
+            return {"ids": np.array([300 + i, 1]), "mask": torch.ones(2)}, i % 2
+
+    support, query = qs.Episodes.from_dataset(Sentences(), 2, 1, 2).sample(0, 3)
+    assert support.x["ids"].shape == (3, 2, 2)
+    assert query.x["ids"].dtype == torch.int64
+    assert set(query.x["ids"][..., 0].flatten().tolist()) <= set(range(300, 306))
+
+
+def test_bytes_become_numbers_from_0_to_1_as_elsewhere():
+    dataset = TensorDataset(torch.full((4, 1, 2, 2), 255, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    assert qs.Episodes.from_dataset(dataset, 2, 1, 1).sample(0, 1).support.x.unique().tolist() == [1.0]
+
+
+@pytest.mark.parametrize("give", [lambda i: Image.new("L", (2, 2)), lambda i: torch.zeros(i + 1)])
+def test_what_cannot_be_stacked_is_refused_in_a_line(give):
+    class Odd(Dataset):
+        targets = (0, 1, 0, 1)
+
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, i: int):
+            return give(i), self.targets[i]
+
+    with pytest.raises(DataError, match="cannot be stacked") as refused:
+        qs.Episodes.from_dataset(Odd(), 2, 1, 1).sample(0, 2)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_learner_trains_and_is_evaluated_on_them():
+    tasks = qs.Episodes.from_dataset(Pictures(), 2, 1, 1)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 5))
+    learner = qs.Prototypical(net)
+    qs.train(learner, tasks, steps=2, tasks_per_step=4)
+    assert qs.evaluate(learner, tasks, n_tasks=5).n_tasks == 5

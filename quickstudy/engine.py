@@ -156,7 +156,9 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
         warnings.warn("in half precision vmap cannot be checked, so tasks go one after another", stacklevel=3)
         return Settled("loop")
     try:
-        off = distance(expected, measure(few, "vmap"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of what vmap does slowly
+            off = distance(expected, measure(few, "vmap"))
     except Exception as error:  # of any kind: what torch or the net makes of batched tensors
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         warnings.warn(f"vmap cannot take this net, so tasks go one after another ({reason})", stacklevel=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from quickstudy.console import shown
 from quickstudy.errors import DataError
@@ -41,7 +41,9 @@ def features(module: nn.Module, data: ClassDataset, *, batch_size: int = 64) -> 
         training = module.training
         module.eval()
         with torch.no_grad():
-            parts = [module(as_float(x).to(weight)).cpu() for x in shown(torch.split(data.x, batch_size), "embedding")]
+            parts = [
+                module(_like(weight, as_float(x))).cpu() for x in shown(torch.split(data.x, batch_size), "embedding")
+            ]
         module.train(training)
         found = torch.cat(parts)
         if found.ndim != 2:
@@ -51,3 +53,8 @@ def features(module: nn.Module, data: ClassDataset, *, batch_size: int = 64) -> 
         return ClassDataset(found, data.y, data.names)
 
     return prepared(f"features-1-{sha.hexdigest()[:32]}", embed)
+
+
+def _like(weight: Tensor, x: Tensor) -> Tensor:
+    """Inputs on the device of the weights, real numbers in their type; token ids stay whole numbers."""
+    return x.to(weight) if x.is_floating_point() else x.to(weight.device)

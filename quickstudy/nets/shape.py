@@ -15,7 +15,7 @@ def input_shape(module: Any) -> tuple[int, ...] | None:
     ((3, 84, 84), (2,))
     """
     if hasattr(module, "input_shape"):
-        return tuple(module.input_shape)
+        return None if module.input_shape is None else tuple(module.input_shape)
     if hasattr(module, "channels") and hasattr(module, "size"):
         return module.channels, module.size, module.size
     if hasattr(module, "in_features"):

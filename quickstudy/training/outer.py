@@ -195,13 +195,12 @@ def outer_loop(
 
 def losses_and_gradients(learner: Learner, tasks: Task, engine: Engine) -> list[Tensor]:
     """Return the tasks' meta-losses and the gradient of their sum, what ``settle`` compares engines by."""
-    losses = map_tasks(learner.meta_loss, tasks, engine=engine)
     parameters = [p for p in learner.parameters() if p.requires_grad]
-    if not losses.requires_grad:
-        return [losses]
     with twice_differentiable():
-        gradients = torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)
-    return [losses.detach(), *gradients]
+        losses = map_tasks(learner.meta_loss, tasks, engine=engine)
+        if not losses.requires_grad:
+            return [losses]
+        return [losses.detach(), *torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)]
 
 
 def _descend(

@@ -1,0 +1,129 @@
+"""What will work with a net of one's own, told before anything is trained."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.draws import seeded
+from quickstudy.engine import distance, settle
+from quickstudy.errors import QuickstudyError, SettingError
+from quickstudy.inner import twice_differentiable
+from quickstudy.learners import MAML
+from quickstudy.nets import apply, input_shape
+from quickstudy.tasks.task import Examples, Task
+from quickstudy.testing.learner import TOLERANCE, as_exact, queries_are_independent
+from quickstudy.training.outer import losses_and_gradients
+from quickstudy.tree import Tree, rows, tree_leaves, tree_map
+
+
+def check_net(net: nn.Module, x: Tree | None = None) -> str:
+    """Return in a few lines what will work with a net of one's own, and what to do about the rest.
+
+    Args:
+        net: Left as it is; a copy in float64 is examined, or in the type of its weights where that is lower.
+        x: At least four inputs, (n, *input), or a tree of tensors; noise of the net's own input shape if None.
+
+    Raises:
+        SettingError: What an input looks like cannot be told from the net; give some.
+
+    >>> from quickstudy.nets import MLP
+    >>> print(check_net(MLP(3, (8,))))
+    takes it: yes, (n, 3) -> (n, 8)
+    many tasks at once: exact
+    second order: exact
+    inductive: yes
+    random numbers: none
+    number type: float32
+    """
+    dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+    exact = dtype in (torch.float32, torch.float64)
+    if x is None:
+        shape = input_shape(net)
+        if shape is None:
+            raise SettingError(f"{type(net).__name__} does not say what an input is; give x, at least four inputs")
+        x = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
+    n = len(tree_leaves(x)[0])
+    if n < 4:
+        raise SettingError(f"x has {n} inputs; give at least four")
+    try:
+        learner = MAML(copy.deepcopy(net), 2, learned_head=True, inner_lr=0.1, inner_steps=2)
+        learner = learner.double() if exact else learner
+        tasks = _two_tasks(as_exact(x, torch.device("cpu")) if exact else x, n)
+        with warnings.catch_warnings(record=True) as caught, seeded(0):
+            warnings.simplefilter("always")
+            how = settle(learner.train(), partial(losses_and_gradients, learner), _repeated(tasks), "auto")
+            z = apply(learner.net, tasks.at(0).query.x, statistics="batch")
+        if z.ndim != 2:
+            raise SettingError(f"the net makes {tuple(z.shape[1:])} of an input; flatten or pool it to (width,)")
+    except QuickstudyError as error:
+        return f"takes it: no, {error}"
+    told = [str(each.message) for each in caught if "one after another" in str(each.message)]
+    together = "exact" if how.engine != "loop" else told[0] if told else "no, tasks go one after another"
+    off = _second_order_off(learner, tasks.at(0)) if exact else None
+    second = "exact" if off is not None and off < 1e-5 else "not checked in half precision"
+    if off is not None and off >= 1e-5:
+        second = f"wrong by {100 * off:.2g} % of finite differences; take first_order=True"
+    inductive = "yes"
+    if queries_are_independent(learner.eval(), tasks) > (TOLERANCE if exact else 0.1):
+        inductive = "no, an answer depends on the other queries; try qs.convert_norms(net)"
+    shown = ", ".join(map(str, ("n", *tree_leaves(x)[0].shape[1:])))
+    return "\n".join(
+        [
+            f"takes it: yes, ({shown}) -> (n, {z.shape[1]})",
+            f"many tasks at once: {together}",
+            f"second order: {second}",
+            f"inductive: {inductive}",
+            f"random numbers: {'drawn in training, from a seed for each task' if how.draws else 'none'}",
+            f"number type: {str(dtype).removeprefix('torch.')}",
+        ]
+    )
+
+
+def _two_tasks(x: Tree, n: int) -> Task:
+    """Two tasks of two classes, made of the same inputs in another order."""
+    y = torch.eye(2)[torch.arange(n) % 2]
+    draw = torch.Generator().manual_seed(0)
+    orders = [torch.randperm(n, generator=draw) for _ in range(2)]
+    whole = [Examples(rows(x, order), y) for order in orders]
+    parts = [[each.at(part) for each in whole] for part in (slice(n // 2), slice(n // 2, None))]
+    return Task(*(tree_map(lambda *t: torch.stack(t), *part) for part in parts))
+
+
+def _repeated(tasks: Task) -> Task:
+    """As many tasks as vmap is taken for."""
+    return tasks.at([0, 1] * 2)
+
+
+def _second_order_off(learner: MAML, task: Task) -> float:
+    """How far a Hessian-vector product is from the difference of two gradients, relatively.
+
+    The least of three directions: at a kink a difference is no derivative, and a wrong derivative is wrong in all.
+    """
+    params = {name: p.detach().requires_grad_() for name, p in learner.model.named_parameters()}
+    draw = torch.Generator().manual_seed(0)
+
+    def gradient(step: float, way: dict[str, Tensor], *, graph: bool = False) -> tuple[dict[str, Tensor], list[Tensor]]:
+        moved = {name: p.detach() + step * way[name] for name, p in params.items()}
+        moved = {name: p.requires_grad_() for name, p in moved.items()}
+        with seeded(0), twice_differentiable():
+            loss = learner.support_loss(moved, task.support)
+            return moved, list(
+                torch.autograd.grad(loss, list(moved.values()), create_graph=graph, materialize_grads=True)
+            )
+
+    off = []
+    for _ in range(3):
+        way = {name: torch.randn(p.shape, generator=draw, dtype=torch.float64).to(p) for name, p in params.items()}
+        moved, g = gradient(0.0, way, graph=True)
+        along = sum((a * way[name]).sum() for a, name in zip(g, params, strict=True))
+        product = [torch.zeros_like(a) for a in g]
+        if isinstance(along, Tensor) and along.requires_grad:
+            product = list(torch.autograd.grad(along, list(moved.values()), materialize_grads=True))
+        (_, above), (_, below) = gradient(1e-6, way), gradient(-1e-6, way)
+        off.append(distance([(a - b) / 2e-6 for a, b in zip(above, below, strict=True)], product))
+    return min(off)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from tests.limits import HANGING
+
 TRAIN = shlex.split("train --data sinusoid --steps 6 --tasks-per-step 5 --validate-every 3 --validation-tasks 7")
 # A rendezvous that takes a free port by itself: one that is looked up before can be gone by the time it is used.
 TORCHRUN = [
@@ -17,7 +19,7 @@ TORCHRUN = [
 
 def run(folder: Path, *command: str) -> dict[str, object]:
     """Train in real processes; the last line of the metrics."""
-    done = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, timeout=HANGING)
     assert done.returncode == 0, done.stderr
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == list(range(1, 7))
@@ -47,7 +49,7 @@ def test_two_and_four_processes_walk_the_path_of_one(tmp_path, algorithm):
 
 def test_workers_without_a_task_are_refused_in_one_line_before_anything_starts(tmp_path):
     command = [sys.executable, "-m", "quickstudy", *TRAIN, "--algorithm", "maml", "--workers", "6"]
-    done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=HANGING)
     assert done.returncode == 2
     assert done.stderr.startswith("quickstudy: tasks_per_step=5 leaves some of 6 workers idle")
     assert done.stderr.count("\n") == 1

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import quickstudy.cli.listing
+from tests.limits import HANGING
 
 QUICKSTUDY = [sys.executable, "-m", "quickstudy"]
 TRAIN = [*QUICKSTUDY, "train", "--algorithm", "maml", "--data", "sinusoid", "--steps", "30", "--validation-tasks", "4"]
@@ -30,7 +31,7 @@ def on_a_terminal(command: list[str], **environment: str) -> bytes:
     )
     os.close(theirs)
     said = b""
-    while select.select([ours], [], [], 60)[0]:
+    while select.select([ours], [], [], HANGING)[0]:
         try:
             part = os.read(ours, 4096)
         except OSError:  # how Linux ends a terminal that nobody holds any more
@@ -115,7 +116,7 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback(sinusoid):
         time.sleep(0.05)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=HANGING)
     # A shell says 130 of both: where the signal meets an import, Python ends itself by it although it was handled.
     assert (process.returncode, out, err.strip()) in [(130, "", ""), (-signal.SIGINT, "", "")]
 

@@ -155,5 +155,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     """Folder of the real Omniglot archives."""
     if not SHARED.exists():
         pytest.skip("no shared data")
-    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path_factory.getbasetemp() / "shared-cache"))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(shared_cache(tmp_path_factory)))
     return SHARED
+
+
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cache of the real archives, one for all of pytest's processes: preparing them takes long."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"

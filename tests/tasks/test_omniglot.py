@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
 from quickstudy.tasks import omniglot as source
 from quickstudy.tasks.omniglot import omniglot
+from tests.conftest import shared_cache
 
 SHARED = Path(__file__).parents[3] / "shared"
 VALIDATION = {"Hebrew": 22, "Mkhedruli_(Georgian)": 41, "Armenian": 41, "Early_Aramaic": 22, "Bengali": 46}
@@ -273,7 +274,7 @@ class TestShared:
 
     @pytest.fixture(autouse=True)
     def cache(self, tmp_path_factory, monkeypatch):
-        monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path_factory.getbasetemp() / "shared-cache"))
+        monkeypatch.setenv("QUICKSTUDY_CACHE", str(shared_cache(tmp_path_factory)))
 
     @pytest.mark.parametrize(
         ("split", "sizes"),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import hypothesis
 import pytest
 import torch
+from hypothesis import HealthCheck
 from PIL import Image
 
 from quickstudy.cli import main
@@ -21,7 +22,7 @@ from quickstudy.tasks.glyphs import draw_glyphs
 # Tensors here are small: a second thread waits more than it works, and much more on a machine with other work.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
-hypothesis.settings.register_profile("no clock", deadline=None)
+hypothesis.settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("no clock")
 collect_ignore = ["fuzz.py"]  # needs a fuzzer
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"

@@ -11,7 +11,7 @@ from quickstudy.errors import SettingError
 from quickstudy.learners import LEARNERS
 from quickstudy.settings import FIELDS, HYPERPARAMETERS, PRESETS, SINUSOID, choices, complete, load_settings
 
-ORDINARY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ORDINARY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 STEPS = st.none() | st.integers(1, 10**9)
 
 

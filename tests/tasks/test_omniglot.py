@@ -105,7 +105,7 @@ def test_images_are_28x28_with_ink_255(root):
 
 
 @given(left=st.integers(0, 104), top=st.integers(0, 104), width=st.integers(0, 104), height=st.integers(0, 104))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_reducing_keeps_the_share_of_ink(tmp_path, left, top, width, height):
     right, bottom = min(left + width, 104), min(top + height, 104)
     for part in ("images_background", "images_evaluation"):
@@ -149,7 +149,7 @@ def test_vinyals_split_is_the_first_1200_but_five_alphabets(whole):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_random_split_holds_each_class_once_and_repeats_by_seed(whole, seed):
     splits = omniglot(whole, split="random", seed=seed)
     assert [part.n_classes for part in splits] == [1100, 100, 423]

@@ -57,7 +57,7 @@ def test_what_was_stopped_goes_on_and_what_is_done_is_not_done_again(given, tmp_
 def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
     first = {"algorithm": "cosine-baseline", "data": "folders", "width": 4, "n_way": 3, "n_query": 3}
-    first |= {"head_steps": 0, "steps": 20}
+    first |= {"head_steps": 0, "steps": 20, "validation_tasks": 4}
     protocol = Protocol("Two", "Nobody 2000", False, SMALL, (Cell(3, 1, 60.0),), first=first)
     monkeypatch.setitem(PROTOCOLS, "two", protocol)
     reproduction = Reproduction("two-3way-1shot", tmp_path, given, budget=0.2)

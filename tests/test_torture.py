@@ -29,11 +29,13 @@ def test_a_killed_run_goes_on_unaided(tmp_path):
     held(*torture.killed(2, tmp_path))
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupted_run_ends_as_one_that_never_was(tmp_path, workers):
     held(torture.interrupted(1, tmp_path, workers, within=HANGING))
 
 
+@pytest.mark.slow
 def test_a_lost_worker_ends_the_run(tmp_path):
     held(torture.lost_worker(tmp_path, within=HANGING))
 

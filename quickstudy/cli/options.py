@@ -20,7 +20,7 @@ class Commands(TyperGroup):
     """The commands, each with its whole first sentence in the help."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one line a command, wrapped where typer would cut it."""
+        """Write one entry per command, wrapped where typer would cut it."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, each.get_short_help_str(limit=1000)) for name, each in self.commands.items()])
 

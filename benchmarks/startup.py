@@ -1,4 +1,4 @@
-"""Measure what the command line takes to show its help: processor time of whole processes, and the largest memory.
+"""Measure what the command line takes to show its help: processor time of whole processes.
 
 python benchmarks/startup.py [--repetitions N] [--json FILE]
 """
@@ -30,7 +30,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    megabytes = dict.fromkeys(COMMANDS, 0.0)
     for repetition in range(args.repetitions + 1):  # in turn; the first time fills the caches of the disk
         for name, arguments in COMMANDS.items():
             process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
@@ -39,13 +38,9 @@ def main() -> None:
             assert process.returncode == 0
             if repetition:
                 seconds[name].append(usage.ru_utime + usage.ru_stime)
-                megabytes[name] = max(megabytes[name], usage.ru_maxrss / 1024)
-    rows = [
-        {"command": name, "least_s": min(taken), "median_s": median(taken), "megabytes": megabytes[name]}
-        for name, taken in seconds.items()
-    ]
+    rows = [{"command": name, "least_s": min(t), "median_s": median(t)} for name, t in seconds.items()]
     for row in rows:
-        print("{command:34} least {least_s:.3f} s, median {median_s:.3f} s, {megabytes:.0f} MB".format(**row))
+        print("{command:34} least {least_s:.3f} s, median {median_s:.3f} s".format(**row))
     if args.json:
         args.json.write_text(
             json.dumps({"rows": rows, "repetitions": args.repetitions, **provenance()}, indent=2) + "\n"

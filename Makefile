@@ -34,7 +34,8 @@ fuzz: setup  ## Breed files for every parser, SECONDS each; what breaks one stay
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz $(SECONDS)
 
-bench: setup  ## Time episodes, adaptation, and outer steps beside other libraries; half an hour
+bench: setup  ## Time start-up, episodes, adaptation, and outer steps beside other libraries; half an hour
+	$(BIN)/python benchmarks/startup.py --json results/speed/startup.json
 	$(BIN)/python benchmarks/episodes.py --json results/speed/episodes.json
 	$(BIN)/python benchmarks/sampling.py --json results/speed/sampling.json
 	$(BIN)/python benchmarks/adaptation.py --json results/speed/adaptation.json

@@ -1,16 +1,24 @@
-"""One validated description of a run, from a file, the environment and flags, in that order of growing precedence."""
+"""One validated description of a run, from a file, the environment and flags, in that order of growing precedence.
 
+pydantic validates it, and is imported only then: the command line shows its help without pydantic.
+"""
+
+# ruff: noqa: RUF009  (`_setting` makes a field, as `dataclasses.field` does)
 from __future__ import annotations
 
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from quickstudy.errors import SettingError, unknown
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 PREFIX = "QUICKSTUDY_"
 """Of environment variables: ``QUICKSTUDY_INNER_LR=0.1`` sets ``inner_lr``. ``QUICKSTUDY_CACHE`` alone is no setting."""
@@ -42,89 +50,101 @@ VECTORS = (*TEXT, "table", "sinusoid")
 """Data that are no images."""
 
 
-def _number(value: Any) -> Any:
-    """Flags and variables are text, and a literal number is not read from text."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+def _setting(default: Any, description: str, **bounds: float) -> Any:
+    """A field with its description and what pydantic's ``Field`` takes besides."""
+    return field(default=default, metadata={"description": description, **bounds})
 
 
-class Settings(BaseModel):
-    """Everything that decides a run. What is None follows the algorithm or the data; ``complete`` fills it in."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that decides a run. What is None follows the algorithm or the data; ``complete`` fills it in.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    ``complete`` and ``load_settings`` make and validate one.
+    """
 
-    algorithm: Algorithm = Field("prototypical", description="How it learns; `quickstudy algorithms` explains each.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Of weights, splits and tasks.")
+    algorithm: Algorithm = _setting("prototypical", "How it learns; `quickstudy algorithms` explains each.")
+    seed: int = _setting(0, "Of weights, splits and tasks.", ge=0, lt=2**63)
 
-    data: Data = Field("glyphs", description="What tasks are drawn from.")
-    data_root: Path | None = Field(None, description="Folder of the data; the cache folder if not given.")
-    split: Literal["background", "vinyals", "random", "small1", "small2"] = Field(
-        "background", description="Classes of Omniglot's splits."
+    data: Data = _setting("glyphs", "What tasks are drawn from.")
+    data_root: Path | None = _setting(None, "Folder of the data; the cache folder if not given.")
+    split: Literal["background", "vinyals", "random", "small1", "small2"] = _setting(
+        "background", "Classes of Omniglot's splits."
     )
-    rotations: Literal["none", "classes", "tasks"] = Field(
-        "none", description="Turned training images: as new classes, or one turn a class a task."
+    rotations: Literal["none", "classes", "tasks"] = _setting(
+        "none", "Turned training images: as new classes, or one turn a class a task."
     )
-    within_alphabets: bool = Field(False, description="Train on tasks whose characters are of one alphabet (omniglot).")
-    warp: bool = Field(False, description="Distort each training image a little: turn, shear, scale, move.")
-    glyph_classes: int | None = Field(
-        None, ge=1, description="Invented characters to train on: of glyphs 600 if not set, and beside omniglot none."
+    within_alphabets: bool = _setting(False, "Train on tasks whose characters are of one alphabet (omniglot).")
+    warp: bool = _setting(False, "Distort each training image a little: turn, shear, scale, move.")
+    glyph_classes: int | None = _setting(
+        None, "Invented characters to train on: of glyphs 600 if not set, and beside omniglot none.", ge=1
     )
-    init: Path | None = Field(None, description="Model whose net the training starts from.")
-    image_size: int = Field(28, ge=16, description="Pixels a side that images of folders are brought to.")
-    channels: Annotated[Literal[1, 3], BeforeValidator(_number)] = Field(
-        1, description="1 reads images of folders as grey, 3 as colour."
-    )
-    ink: bool = Field(True, description="Images of folders are drawings: paper becomes 0 and ink 1.")
-    n_way: int = Field(5, ge=1, description="Classes of a validation or test task.")
-    n_shot: int = Field(1, ge=1, description="Support examples a class.")
-    n_query: int = Field(15, ge=1, description="Query examples a class.")
-    train_way: int | None = Field(None, ge=1, description="Classes of a training task, at most all; n_way if not set.")
-    train_shot: int | None = Field(None, ge=1, description="Support examples a class in training; n_shot if not set.")
-    train_query: int | None = Field(None, ge=0, description="Query examples a class in training; n_query if not set.")
+    init: Path | None = _setting(None, "Model whose net the training starts from.")
+    image_size: int = _setting(28, "Pixels a side that images of folders are brought to.", ge=16)
+    channels: Literal[1, 3] = _setting(1, "1 reads images of folders as grey, 3 as colour.")
+    ink: bool = _setting(True, "Images of folders are drawings: paper becomes 0 and ink 1.")
+    n_way: int = _setting(5, "Classes of a validation or test task.", ge=1)
+    n_shot: int = _setting(1, "Support examples a class.", ge=1)
+    n_query: int = _setting(15, "Query examples a class.", ge=1)
+    train_way: int | None = _setting(None, "Classes of a training task, at most all; n_way if not set.", ge=1)
+    train_shot: int | None = _setting(None, "Support examples a class in training; n_shot if not set.", ge=1)
+    train_query: int | None = _setting(None, "Query examples a class in training; n_query if not set.", ge=0)
 
-    net: Literal["conv4", "conv4-maps", "resnet6", "resnet12", "residual", "mlp"] | None = Field(
-        None, description="conv4, conv4-maps, resnet6 and resnet12 for images, residual for sentences, mlp for tables."
+    net: Literal["conv4", "conv4-maps", "resnet6", "resnet12", "residual", "mlp"] | None = _setting(
+        None, "conv4, conv4-maps, resnet6 and resnet12 for images, residual for sentences, mlp for tables."
     )
-    width: int = Field(64, ge=1, description="Filters of the first convolution.")
-    pool: bool | None = Field(None, description="Halve conv4 by max pooling; if not, by a stride of 2.")
+    width: int = _setting(64, "Filters of the first convolution.", ge=1)
+    pool: bool | None = _setting(None, "Halve conv4 by max pooling; if not, by a stride of 2.")
 
-    inner_lr: float | None = Field(None, gt=0, description="Inner step size.")
-    inner_steps: int | None = Field(None, ge=0, description="Inner steps in training; LR-D2's Newton steps.")
-    test_steps: int | None = Field(None, ge=0, description="Inner steps outside of training.")
-    learned_head: bool | None = Field(None, description="Meta-learn the head too, not the net alone.")
-    first_order: bool | None = Field(None, description="Drop the inner loop's second derivatives.")
-    penalty: float | None = Field(None, gt=0, description="Of implicit MAML's distance from the meta-learned weights.")
-    cg_steps: int | None = Field(None, ge=0, description="Implicit MAML's steps of conjugate gradient.")
-    damping: float | None = Field(None, ge=0, description="Added to implicit MAML's penalty in its outer gradient.")
-    inner_rule: Literal["sgd", "adam"] | None = Field(None, description="Reptile's inner rule.")
-    inner_batch: int | None = Field(None, ge=1, description="Reptile's examples of an inner training step.")
-    full_context: bool | None = Field(None, description="Matching Networks' full-context embeddings.")
-    attention_steps: int | None = Field(None, ge=1, description="Steps of full context's attention LSTM.")
-    layers: int | None = Field(None, ge=0, description="Layers of the in-context transformer.")
-    head_lr: float | None = Field(None, gt=0, description="Step size of a baseline's new head.")
-    head_steps: int | None = Field(None, ge=0, description="Gradient steps of a baseline's new head.")
-    transductive: bool | None = Field(None, description="Normalise queries by their own batch statistics.")
+    inner_lr: float | None = _setting(None, "Inner step size.", gt=0)
+    inner_steps: int | None = _setting(None, "Inner steps in training; LR-D2's Newton steps.", ge=0)
+    test_steps: int | None = _setting(None, "Inner steps outside of training.", ge=0)
+    learned_head: bool | None = _setting(None, "Meta-learn the head too, not the net alone.")
+    first_order: bool | None = _setting(None, "Drop the inner loop's second derivatives.")
+    penalty: float | None = _setting(None, "Of implicit MAML's distance from the meta-learned weights.", gt=0)
+    cg_steps: int | None = _setting(None, "Implicit MAML's steps of conjugate gradient.", ge=0)
+    damping: float | None = _setting(None, "Added to implicit MAML's penalty in its outer gradient.", ge=0)
+    inner_rule: Literal["sgd", "adam"] | None = _setting(None, "Reptile's inner rule.")
+    inner_batch: int | None = _setting(None, "Reptile's examples of an inner training step.", ge=1)
+    full_context: bool | None = _setting(None, "Matching Networks' full-context embeddings.")
+    attention_steps: int | None = _setting(None, "Steps of full context's attention LSTM.", ge=1)
+    layers: int | None = _setting(None, "Layers of the in-context transformer.", ge=0)
+    head_lr: float | None = _setting(None, "Step size of a baseline's new head.", gt=0)
+    head_steps: int | None = _setting(None, "Gradient steps of a baseline's new head.", ge=0)
+    transductive: bool | None = _setting(None, "Normalise queries by their own batch statistics.")
 
-    steps: int = Field(5000, ge=1, description="Outer steps.")
-    tasks_per_step: int | None = Field(None, ge=1, description="Tasks of an outer step.")
-    batch_size: int | None = Field(None, ge=1, description="Examples of a training step on plain batches.")
-    outer_lr: float | None = Field(None, gt=0, description="Outer learning rate.")
-    optimizer: Literal["adam", "sgd"] | None = Field(None, description="Outer optimiser.")
-    schedule: Literal["constant", "cosine", "linear", "halving"] = Field(
-        "cosine", description="Of the outer rate: cosine and linear fall to 0; halving halves it every so often."
+    steps: int = _setting(5000, "Outer steps.", ge=1)
+    tasks_per_step: int | None = _setting(None, "Tasks of an outer step.", ge=1)
+    batch_size: int | None = _setting(None, "Examples of a training step on plain batches.", ge=1)
+    outer_lr: float | None = _setting(None, "Outer learning rate.", gt=0)
+    optimizer: Literal["adam", "sgd"] | None = _setting(None, "Outer optimiser.")
+    schedule: Literal["constant", "cosine", "linear", "halving"] = _setting(
+        "cosine", "Of the outer rate: cosine and linear fall to 0; halving halves it every so often."
     )
-    halve_every: int = Field(2000, ge=1, description="Steps of schedule halving from one half to the next.")
-    clip: float | None = Field(None, gt=0, description="Largest absolute entry of an outer gradient.")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="Of the training loss.")
-    validate_every: int = Field(500, ge=1, description="Steps from one validation to the next.")
-    validation_tasks: int = Field(200, ge=2, description="Tasks of a validation.")
-    patience: int | None = Field(None, ge=1, description="Stop after so many validations without a better one.")
-    save_every: int | None = Field(None, ge=1, description="Steps between checkpoints; validate_every if not set.")
-    skip_bad_tasks: bool = Field(False, description="Leave out tasks whose loss is NaN or infinite, and count them.")
-    tensorboard: bool = Field(False, description="Write metrics for TensorBoard too, in the run folder.")
-    device: str = Field("auto", description="cpu, cuda, or auto.")
-    workers: int = Field(1, ge=1, description="Local processes that share a step's tasks, one thread each.")
-    worker_timeout: float = Field(600, gt=0, description="Seconds after which a worker that stands still is given up.")
-    threads: int | None = Field(None, ge=1, description="CPU threads; torch's own choice if not set.")
+    halve_every: int = _setting(2000, "Steps of schedule halving from one half to the next.", ge=1)
+    clip: float | None = _setting(None, "Largest absolute entry of an outer gradient.", gt=0)
+    precision: Literal["float32", "bfloat16"] = _setting("float32", "Of the training loss.")
+    validate_every: int = _setting(500, "Steps from one validation to the next.", ge=1)
+    validation_tasks: int = _setting(200, "Tasks of a validation.", ge=2)
+    patience: int | None = _setting(None, "Stop after so many validations without a better one.", ge=1)
+    save_every: int | None = _setting(None, "Steps between checkpoints; validate_every if not set.", ge=1)
+    skip_bad_tasks: bool = _setting(False, "Leave out tasks whose loss is NaN or infinite, and count them.")
+    tensorboard: bool = _setting(False, "Write metrics for TensorBoard too, in the run folder.")
+    device: str = _setting("auto", "cpu, cuda, or auto.")
+    workers: int = _setting(1, "Local processes that share a step's tasks, one thread each.", ge=1)
+    worker_timeout: float = _setting(600, "Seconds after which a worker that stands still is given up.", gt=0)
+    threads: int | None = _setting(None, "CPU threads; torch's own choice if not set.", ge=1)
+
+    def model_dump(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """Return all settings by name; in mode "json" paths are words."""
+        return {k: str(v) if mode == "json" and isinstance(v, Path) else v for k, v in asdict(self).items()}
+
+    def model_copy(self, update: Mapping[str, Any]) -> Settings:
+        """Return the same settings but for those given, which are not validated."""
+        return replace(self, **update)
+
+
+FIELDS = {field.name: field for field in fields(Settings)}
+"""Default and description of each setting, by name."""
 
 
 HYPERPARAMETERS = (
@@ -229,12 +249,9 @@ def load_settings(
 def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Settings:
     """What was given, checked, with what was left open filled in from the algorithm's and the data's presets."""
     for name in given:
-        if name not in Settings.model_fields:
-            raise SettingError(_from(name, origin) + unknown("setting", name, Settings.model_fields))
-    try:
-        chosen = Settings.model_validate(dict(given))
-    except ValidationError as error:
-        raise SettingError(_explain(error, origin)) from None
+        if name not in FIELDS:
+            raise SettingError(_from(name, origin) + unknown("setting", name, FIELDS))
+    chosen = _validated(given, origin)
     defaults = dict(PRESETS[chosen.algorithm])
     if chosen.data == "sinusoid":
         if chosen.algorithm not in SINUSOID:
@@ -250,7 +267,7 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
             f"net {chosen.net!r} does not take {chosen.data}, only {' or '.join(apt)}; change net or data"
         )
     own_net = defaults.pop("net", None)
-    settings = Settings.model_validate({**defaults, **given})
+    settings = _validated({**defaults, **given}, origin)
     follow: dict[str, Any] = {
         "train_way": settings.n_way,
         "train_shot": settings.n_shot,
@@ -267,8 +284,47 @@ def choices(name: str) -> tuple[str, ...]:
     >>> choices("net")
     ('conv4', 'conv4-maps', 'resnet6', 'resnet12', 'residual', 'mlp')
     """
-    kinds = get_args(Settings.model_fields[name].annotation)
-    return tuple(word for kind in kinds for word in (get_args(kind) or (kind,)) if isinstance(word, str))
+    return tuple(word for kind in kinds(name) for word in get_args(kind) if isinstance(word, str))
+
+
+def kinds(name: str) -> tuple[Any, ...]:
+    """The types that a setting takes beside None.
+
+    >>> kinds("inner_lr")
+    (<class 'float'>,)
+    """
+    hint = _hints()[name]
+    union = get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)
+    return tuple(kind for kind in union if kind is not type(None))
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Settings)
+
+
+@cache
+def _schema() -> type[BaseModel]:
+    """The settings as a pydantic model."""
+    from pydantic import BeforeValidator, ConfigDict, Field, create_model
+
+    hints = _hints() | {"channels": Annotated[Literal[1, 3], BeforeValidator(_number)]}
+    entries: dict[str, Any] = {name: (hints[name], Field(f.default, **f.metadata)) for name, f in FIELDS.items()}
+    return create_model("Settings", __config__=ConfigDict(allow_inf_nan=False, validate_default=True), **entries)
+
+
+def _number(value: Any) -> Any:
+    """Flags and variables are text, and a literal number is not read from text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _validated(given: Mapping[str, Any], origin: Mapping[str, str] | None) -> Settings:
+    from pydantic import ValidationError
+
+    try:
+        return Settings(**_schema().model_validate(dict(given)).model_dump())
+    except ValidationError as error:
+        raise SettingError(_explain(error, origin)) from None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import pytest
 import torch
+from hypothesis import HealthCheck
 from PIL import Image
 
 from quickstudy.cli import main
@@ -20,6 +22,8 @@ from quickstudy.tasks.glyphs import draw_glyphs
 # Tensors here are small: a second thread waits more than it works, and much more on a machine with other work.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
+hypothesis.settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("no clock")
 collect_ignore = ["fuzz.py"]  # needs a fuzzer
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"
 
@@ -152,5 +156,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     """Folder of the real Omniglot archives."""
     if not SHARED.exists():
         pytest.skip("no shared data")
-    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path_factory.getbasetemp() / "shared-cache"))
+    monkeypatch.setenv("QUICKSTUDY_CACHE", str(shared_cache(tmp_path_factory)))
     return SHARED
+
+
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cache of the real archives, one for all of pytest's processes: preparing them takes long."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"

@@ -186,9 +186,9 @@ def test_hyperparameters_reach_the_learner_or_stop_the_run(tmp_path):
         ({"algorithm": "simple-shot", "rotations": "tasks"}, "rotations = 'tasks' .* and simple-shot trains on none"),
     ],
 )
-def test_a_setting_that_would_do_nothing_is_refused(given, words):
+def test_a_setting_that_would_do_nothing_is_refused(small, given, words):
     with pytest.raises(SettingError, match=words):
-        _ = Experiment(complete(given)).tasks
+        _ = Experiment(complete(small | given)).tasks
 
 
 def test_data_without_training_classes_is_refused(tmp_path):

@@ -41,7 +41,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", [*LEARNERS, *OTHERS])
+USUAL = {"maml", "prototypical", "r2d2", "relation of maps"}
+"""One of each base, and maps; all others together are slow."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in USUAL else pytest.mark.slow) for n in (*LEARNERS, *OTHERS)]
+)
 def test_a_classifier_answers_elsewhere_as_here(tmp_path, name):
     torch.manual_seed(0)
     few = Classifier(OTHERS[name]() if name in OTHERS else small(name), DATA, confidence=confidence("glyphs-proto"))
@@ -65,20 +71,11 @@ class Untraceable(Learner):
         return lambda x: (x if x.sum() > 0 else -x).flatten(1)[:, : support.y.shape[1]] + self.bias
 
 
-def test_the_exporter_has_nothing_to_say(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "quickstudy", "export", "glyphs-proto", "-o", tmp_path / "net.onnx"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_an_encoder_embeds_elsewhere_as_here_and_the_exporter_has_nothing_to_say(tmp_path):
+    command = [sys.executable, "-m", "quickstudy", "export", "glyphs-proto", "-o", tmp_path / "net.onnx", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-
-
-def test_an_encoder_embeds_elsewhere_as_here(tmp_path, cli):
-    done = cli("export", "glyphs-proto", "-o", str(tmp_path / "net.onnx"), "--json")
-    assert done.code == 0
-    assert json.loads(done.out)["difference"] <= 1e-5
+    assert json.loads(done.stdout)["difference"] <= 1e-5
     few = Classifier(load("glyphs-proto"), DATA)
     x = DATA.x.float() / 255
     found, _ = run(tmp_path / "net.onnx", x.numpy())

@@ -1,4 +1,4 @@
-"""Model folders made to harm: each is refused in a line that names the file, soon, in little memory, and runs none."""
+"""Model folders made to harm: each is refused in a line that names the file, after few bytes, and nothing is run."""
 
 import io
 import json
@@ -305,7 +305,7 @@ def sound() -> Classifier:
 def folder(sound: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     sound.save(tmp_path / "classifier")
-    Classifier.load(tmp_path / "classifier")  # whole before it is spoiled, and everything imported before it is timed
+    Classifier.load(tmp_path / "classifier")  # whole before it is spoiled; imports are not counted
     return tmp_path / "classifier"
 
 
@@ -320,7 +320,8 @@ def test_a_hostile_folder_is_refused(folder, name):
     assert str(folder) in said
     assert "\n" not in said
     assert len(said) < 800
-    assert effort.seconds < 1
+    assert effort.read < 1_000_000
+    assert effort.calls < 100_000
     assert effort.megabytes < 200
     assert not any(Path(place, CANARY).exists() for place in (folder, folder.parent))
 

@@ -1,7 +1,7 @@
 """A reproduction is trained as its paper was or says what was shortened, goes on where it stopped, and shows both."""
 
 import json
-import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ def test_what_was_stopped_goes_on_and_what_is_done_is_not_done_again(given, tmp_
 def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
     first = {"algorithm": "cosine-baseline", "data": "folders", "width": 4, "n_way": 3, "n_query": 3}
-    first |= {"head_steps": 0, "steps": 20}
+    first |= {"head_steps": 0, "steps": 20, "validation_tasks": 4}
     protocol = Protocol("Two", "Nobody 2000", False, SMALL, (Cell(3, 1, 60.0),), first=first)
     monkeypatch.setitem(PROTOCOLS, "two", protocol)
     reproduction = Reproduction("two-3way-1shot", tmp_path, given, budget=0.2)
@@ -89,16 +89,24 @@ def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkey
 
 
 def test_a_steps_time_holds_no_validation(given, tmp_path, monkeypatch):
+    clock = [0.0]
+
+    def perf_counter():
+        clock[0] += 0.001
+        return clock[0]
+
     def slowly(*args, **how):
-        time.sleep(2)
+        clock[0] += 1000
         return evaluate(*args, **how)
 
+    monkeypatch.setattr(outer, "time", SimpleNamespace(perf_counter=perf_counter))
     monkeypatch.setattr(outer, "evaluate", slowly)
-    monkeypatch.setattr(reproduce, "_MEASURED", 0.01)  # six steps
-    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 0.3
+    monkeypatch.setattr(reproduce, "_MEASURED", 0.001)  # six steps
+    assert 0 < reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted) < 1
 
 
-def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path):
+def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 1.0)
     [(settings, _)] = Reproduction("small-3way-1shot", tmp_path, given, budget=1000).trainings()
     assert (settings.steps, settings.schedule) == (30, "constant")
 

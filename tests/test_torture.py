@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests import torture
+from tests.limits import HANGING
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux's /proc")
 
@@ -28,18 +29,20 @@ def test_a_killed_run_goes_on_unaided(tmp_path):
     held(*torture.killed(2, tmp_path))
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupted_run_ends_as_one_that_never_was(tmp_path, workers):
-    held(torture.interrupted(1, tmp_path, workers))
+    held(torture.interrupted(1, tmp_path, workers, within=HANGING))
 
 
+@pytest.mark.slow
 def test_a_lost_worker_ends_the_run(tmp_path):
-    held(torture.lost_worker(tmp_path))
+    held(torture.lost_worker(tmp_path, within=HANGING))
 
 
 @pytest.mark.slow
 def test_a_worker_that_stands_still_ends_the_run(tmp_path):
-    held(torture.stalled_worker(tmp_path))
+    held(torture.stalled_worker(tmp_path, within=HANGING))
 
 
 @pytest.mark.skipif(not may_mount(), reason="no disk of its own to be had")

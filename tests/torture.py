@@ -22,6 +22,7 @@ from pathlib import Path
 
 from quickstudy.errors import CheckpointError
 from quickstudy.training.checkpoint import read
+from tests.limits import HANGING
 
 QUICKSTUDY = [sys.executable, "-m", "quickstudy"]
 EVERY = 20
@@ -56,7 +57,7 @@ def weights(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
-def until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> bool:
+def until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = HANGING) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         if condition():
@@ -97,8 +98,8 @@ def killed(times: int, place: Path, seed: int = 0) -> list[Row]:
     ]
 
 
-def interrupted(times: int, place: Path, workers: int) -> Row:
-    """Interrupted once and resumed, against a run that never was."""
+def interrupted(times: int, place: Path, workers: int, within: float = 10) -> Row:
+    """Interrupted once and resumed, against a run that never was; it ends within so many seconds."""
     steps = 400
     whole = place / f"whole-{workers}"
     assert train(whole, steps, workers).wait() == 0
@@ -110,47 +111,47 @@ def interrupted(times: int, place: Path, workers: int) -> Row:
         process.send_signal(number)
         begun = time.monotonic()
         code = process.wait()
-        in_time = time.monotonic() - begun < 10
+        in_time = time.monotonic() - begun < within
         ended = start("train", "--resume", folder).wait()
         same = (folder / "metrics.jsonl").read_bytes().count(b"\n") == steps and weights(folder) == weights(whole)
         equal += code == 128 + number and in_time and ended == 0 and same
     return f"interrupted with {workers} worker{'s' * (workers > 1)}, ended with the same SHA-256", equal, times
 
 
-def lost_worker(place: Path) -> Row:
-    """One of two workers is killed: the run ends in time, with its cause, and leaves no process."""
+def lost_worker(place: Path, within: float = 15) -> Row:
+    """One of two workers is killed: the run ends within so many seconds, with its cause, and leaves no process."""
     folder = place / "lost"
     process = train(folder, 10**6, 2)
     assert until(lambda: len(logged(folder)) > 50, process)
     children = _children(process.pid)
     os.kill(children[1], signal.SIGKILL)
     begun = time.monotonic()
-    _, said = process.communicate(timeout=60)
-    held = time.monotonic() - begun < 15 and process.returncode == 1 and "ended by SIGKILL" in said
+    _, said = process.communicate(timeout=HANGING)
+    held = time.monotonic() - begun < within and process.returncode == 1 and "ended by SIGKILL" in said
     held = held and not any(Path(f"/proc/{child}").exists() for child in children)
     resumed = start("train", "--resume", folder)
     newest = logged(folder)[-1]
     held = held and until(lambda: logged(folder)[-1] > newest, resumed)
     resumed.send_signal(signal.SIGTERM)
     return (
-        "one of two workers killed: ended within 15 s with the cause, no process left, went on",
+        f"one of two workers killed: ended within {within} s with the cause, no process left, went on",
         int(held and resumed.wait() == 143),
         1,
     )
 
 
-def stalled_worker(place: Path, timeout: int = 5) -> Row:
-    """One of two workers stands still: the run ends within the timeout and 40 s."""
+def stalled_worker(place: Path, timeout: int = 5, within: float = 40) -> Row:
+    """One of two workers stands still: the run ends within the timeout and so many seconds."""
     folder = place / "stalled"
     process = start(*TRAIN, "--steps", 10**6, "--workers", 2, "--worker-timeout", timeout, "--out", folder)
     assert until(lambda: len(logged(folder)) > 50, process)
     children = _children(process.pid)
     os.kill(children[1], signal.SIGSTOP)
     begun = time.monotonic()
-    _, said = process.communicate(timeout=120)
-    held = time.monotonic() - begun < timeout + 40 and process.returncode == 1 and "stood still" in said
+    _, said = process.communicate(timeout=HANGING)
+    held = time.monotonic() - begun < timeout + within and process.returncode == 1 and "stood still" in said
     held = held and not any(Path(f"/proc/{child}").exists() for child in children)
-    return "one of two workers stopped: ended within the timeout and 40 s, no process left", int(held), 1
+    return f"one of two workers stopped: ended within the timeout and {within} s, no process left", int(held), 1
 
 
 def full_disk(times: int, place: Path) -> Row:
@@ -163,7 +164,7 @@ def full_disk(times: int, place: Path) -> Row:
         try:
             folder = disk / "run"
             process = train(folder, 10**6)
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=HANGING)
             told = process.returncode == 1 and said.count("\n") == 1 and "No space left" in said and str(disk) in said
             _root("mount", "-o", "remount,size=100m", str(disk))
             process = start("train", "--resume", folder) if (folder / "run.json").exists() else train(folder, 10**6)

@@ -14,10 +14,17 @@ from typing import Annotated, Any
 
 import typer
 
-from quickstudy.cli.options import manners, settings_flags
+from quickstudy.cli.options import Command, Commands, manners, settings_flags
 from quickstudy.errors import QuickstudyError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich takes longer than showing the help
+    # With a default for its own --help, typer does not import pydantic to convert the missing value.
+    context_settings={"max_content_width": 120, "default_map": {"help": False}},
+)
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -27,7 +34,7 @@ Run = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Register a command."""
-    return app.command()(manners(function))
+    return app.command(cls=Command)(manners(function))
 
 
 @app.callback()

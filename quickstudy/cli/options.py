@@ -5,14 +5,39 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from quickstudy.settings import Settings, choices
+from quickstudy.settings import FIELDS, choices, kinds
 
 _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner loop", "steps": "Outer loop"}
 """Headings of ``--help`` by the first setting under each."""
+
+
+class Commands(TyperGroup):
+    """The commands, each with its whole first sentence in the help."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one entry per command, wrapped where typer would cut it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(limit=1000)) for name, each in self.commands.items()])
+
+
+class Command(TyperCommand):
+    """A command whose help lists its options under headings, without rich."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, then options under their headings."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                panel = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
+                panels.setdefault(panel, []).append(record)
+        for panel, records in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(records)
 
 
 def manners(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,12 +68,11 @@ def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
     own = {name: p for name, p in inspect.signature(command, eval_str=True).parameters.items() if name != "flags"}
 
     def run(**arguments: Any) -> None:
-        flags = {name: arguments.pop(name) for name in Settings.model_fields}
+        flags = {name: arguments.pop(name) for name in FIELDS}
         command(**arguments, flags={name: value for name, value in flags.items() if value is not None})
 
     parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_flag(name))
-        for name in Settings.model_fields
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_flag(name)) for name in FIELDS
     ]
     run.__signature__ = inspect.Signature([*own.values(), *parameters])  # type: ignore[attr-defined]
     run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -57,20 +81,18 @@ def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 def _flag(name: str) -> Any:
     """The annotation of a flag. Values stay words where they can: the schema checks them, wherever they come from."""
-    field = Settings.model_fields[name]
-    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,)) if kind is not type(None)]
-    words = field.description or ""
+    words: str = FIELDS[name].metadata["description"]
     if choices(name):
         words += f" One of {', '.join(choices(name))}."
-    if field.default is not None:
-        words += f" Default: {field.default}."
+    if FIELDS[name].default is not None:
+        words += f" Default: {FIELDS[name].default}."
     flag = "--" + name.replace("_", "-")
-    if kinds == [bool]:
+    if kinds(name) == (bool,):
         both = f"{flag}/--no-{flag[2:]}"
         return Annotated[
             bool | None, typer.Option(both, help=words, show_default=False, rich_help_panel=_panel(name), metavar="")
         ]
-    kind = next((k.__name__.upper() for k in kinds if k in (int, float, Path)), "WORD")
+    kind = next((k.__name__.upper() for k in kinds(name) if k in (int, float, Path)), "WORD")
     return Annotated[
         str | None, typer.Option(flag, help=words, metavar=kind, show_default=False, rich_help_panel=_panel(name))
     ]
@@ -78,5 +100,5 @@ def _flag(name: str) -> Any:
 
 def _panel(name: str) -> str:
     """The heading of a flag in ``--help``."""
-    names = list(Settings.model_fields)
+    names = list(FIELDS)
     return next(panel for first, panel in reversed(_PANELS.items()) if names.index(first) <= names.index(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ def train(
     """Train as the settings say, or go on with a run, with a progress bar on a terminal."""
     settings = load_settings(config, flags=flags) if resume is None else _resumed(resume, flags, out, config)
     if print_settings:
-        print(settings.model_dump_json(indent=2))
+        print(json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False))
         return
     from quickstudy.console import messages
     from quickstudy.experiment import Experiment

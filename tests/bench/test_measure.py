@@ -12,6 +12,7 @@ from quickstudy.bench.work import TOY, WORKS, Work
 from quickstudy.cli.app import app
 
 
+@pytest.mark.slow
 def test_every_row_of_the_toy_benchmark_computes_the_same_numbers_by_every_contender(tmp_path):
     command = [
         "bench",

@@ -1,4 +1,4 @@
-"""How commands begin and end: help at once, errors in one line, and no traceback whatever happens outside."""
+"""How commands begin and end: help with few imports, errors in one line, and never a traceback."""
 
 import json
 import os
@@ -11,29 +11,31 @@ from importlib.metadata import entry_points
 import pytest
 
 from quickstudy.cli import main
+from tests.limits import HANGING
 
 COMMANDS = ["train", "evaluate", "adapt", "predict", "tasks", "algorithms", "info"]
 QUICKSTUDY = [sys.executable, "-m", "quickstudy"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
-def test_help_takes_less_than_half_a_second(arguments):
-    seconds = []
-    while len(seconds) < 20 and min(seconds, default=1) >= 0.5:  # others on the machine slow a processor down too
-        process = subprocess.Popen([*QUICKSTUDY, *arguments], stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        seconds.append(usage.ru_utime + usage.ru_stime)
-    assert min(seconds) < 0.5
+HEAVY = {"torch", "numpy", "scipy", "sklearn", "PIL"}
+"""Packages that take long to import."""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["evaluate", "--help"], ["train", "--print-settings"]])
-def test_torch_is_loaded_only_where_it_is_needed(arguments):
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (["--help"], {*HEAVY, "pydantic", "rich"}),
+        (["train", "--help"], {*HEAVY, "pydantic", "rich"}),
+        (["evaluate", "--help"], {*HEAVY, "pydantic", "rich"}),
+        (["train", "--print-settings"], HEAVY),
+    ],
+)
+def test_what_is_slow_to_import_is_imported_only_where_it_is_needed(arguments, missing):
     command = [sys.executable, "-X", "importtime", "-m", "quickstudy", *arguments]
-    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    assert "| quickstudy.cli" in loaded
-    assert not [line for line in loaded.splitlines() if line.split()[-1].split(".")[0] in ("torch", "numpy")]
+    report = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    imported = {line.split()[-1].split(".")[0] for line in report.splitlines()}
+    assert "quickstudy" in imported
+    assert not imported & missing
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -125,7 +127,7 @@ def test_a_reader_that_has_gone_is_no_error(arguments):
     assert done.stderr == ""
 
 
-def test_interrupted_training_ends_at_once_with_130_and_no_traceback(tmp_path):
+def test_interrupted_training_ends_before_its_last_step_with_130_and_no_traceback(tmp_path):
     arguments = ["train", "--data", "sinusoid", "--algorithm", "maml", "--steps", "1000000", "--out", "run"]
     process = subprocess.Popen(
         [*QUICKSTUDY, *arguments],
@@ -136,19 +138,18 @@ def test_interrupted_training_ends_at_once_with_130_and_no_traceback(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it may be ignored where tests run
     )
     metrics = tmp_path / "run" / "metrics.jsonl"
-    deadline = time.monotonic() + 60
     while not (metrics.exists() and metrics.stat().st_size):
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=HANGING)
     assert out == ""
     assert "saved; go on with `quickstudy train --resume run`" in err
     assert err.count("\n") == 1
     assert process.returncode == 130
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
     assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) < 1_000_000
 
 
 def test_the_program_and_the_module_are_one():

@@ -45,6 +45,7 @@ def drawings(pictures):
     return [sorted(place.iterdir())[-1] for place in sorted(pictures.iterdir())[-3:]]
 
 
+@pytest.mark.slow
 def test_from_training_to_prediction_as_programs(tmp_path, small, pictures):
     flags = [part for name, value in small.items() for part in (f"--{name.replace('_', '-')}", value)]
     left = few(pictures, tmp_path / "few")

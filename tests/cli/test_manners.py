@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import quickstudy.cli.listing
+from tests.limits import HANGING
 
 QUICKSTUDY = [sys.executable, "-m", "quickstudy"]
 TRAIN = [*QUICKSTUDY, "train", "--algorithm", "maml", "--data", "sinusoid", "--steps", "30", "--validation-tasks", "4"]
@@ -30,7 +31,7 @@ def on_a_terminal(command: list[str], **environment: str) -> bytes:
     )
     os.close(theirs)
     said = b""
-    while select.select([ours], [], [], 60)[0]:
+    while select.select([ours], [], [], HANGING)[0]:
         try:
             part = os.read(ours, 4096)
         except OSError:  # how Linux ends a terminal that nobody holds any more
@@ -55,17 +56,15 @@ def test_without_colours_where_none_are_wanted(tmp_path):
     assert not COLOUR.search(said)
 
 
-def test_quiet_draws_nothing(tmp_path):
-    assert on_a_terminal([*TRAIN, "--out", str(tmp_path / "run"), "--quiet"]) == b""
+def test_quiet_draws_nothing(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "30/30" in cli(*TRAIN[3:], "--out", tmp_path / "aloud").err
+    assert cli(*TRAIN[3:], "--out", tmp_path / "quiet", "--quiet").err == ""
 
 
-def test_nothing_is_drawn_off_a_terminal(tmp_path):
-    done = subprocess.run([*TRAIN, "--out", str(tmp_path / "run")], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (f"{tmp_path / 'run'}\n", "")
-    done = subprocess.run(
-        [*QUICKSTUDY, "evaluate", str(tmp_path / "run"), "--n-tasks", "40"], capture_output=True, text=True
-    )
-    assert done.stderr == ""
+def test_nothing_is_drawn_off_a_terminal(cli, tmp_path):
+    assert cli(*TRAIN[3:], "--out", tmp_path / "run") == (0, f"{tmp_path / 'run'}\n", "")
+    assert cli("evaluate", tmp_path / "run", "--n-tasks", "40").err == ""
 
 
 def test_debug_shows_where_an_error_came_from(cli):
@@ -115,7 +114,7 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback(sinusoid):
         time.sleep(0.05)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=HANGING)
     # A shell says 130 of both: where the signal meets an import, Python ends itself by it although it was handled.
     assert (process.returncode, out, err.strip()) in [(130, "", ""), (-signal.SIGINT, "", "")]
 
@@ -128,6 +127,19 @@ def _maps_torch(pid: int) -> bool:
 NETWORKLESS = ["unshare", "--map-root-user", "--net"]
 CLOSED = Path("/proc")
 """A home in which not even root can write."""
+
+
+ALL = """
+import json, sys
+from quickstudy.cli import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv[1:] = arguments
+    try:
+        main()
+    except SystemExit as error:
+        assert not error.code
+"""
+"""Calls the command line again and again, in one process."""
 
 
 def test_the_whole_path_needs_no_home_and_no_network(pictures, tmp_path):
@@ -148,15 +160,15 @@ def test_the_whole_path_needs_no_home_and_no_network(pictures, tmp_path):
         "validation-tasks": 2,
     }
     small = [f"--{name}={value}" for name, value in settings.items()]
-    for arguments in (
+    commands = (
         ["train", "--data", "folders", "--data-root", pictures, *small, "--out", run],
         ["evaluate", run, "--n-tasks", 4],
         ["tasks", "glyphs", "--draw", tmp_path / "tasks.png"],
         ["adapt", run, pictures, "-o", classifier],
         ["predict", classifier, image],
         ["doctor", classifier],
-    ):
-        command = [*NETWORKLESS, *QUICKSTUDY, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=kept | {"HOME": str(CLOSED)})
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+    )
+    command = [*NETWORKLESS, sys.executable, "-c", ALL, json.dumps([[*map(str, each)] for each in commands])]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=kept | {"HOME": str(CLOSED)})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""

@@ -10,7 +10,7 @@ from quickstudy.tasks.cache import data_folder, prepared
 from quickstudy.tasks.dataset import ClassDataset
 
 DATA = ClassDataset.from_labels(torch.arange(24, dtype=torch.uint8).view(6, 1, 2, 2), list("aabbcc"))
-ORDINARY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ORDINARY = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture

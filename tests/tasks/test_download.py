@@ -5,8 +5,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import Mock
 
 import pytest
 
@@ -49,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if name == "silent" or (name == "resume-silent" and nth == 1):
             self.wfile.write(body[:HALF])
-            self.server.closing.wait(5)
+            self.server.closing.wait()
             return
         if name == "slow":
             time.sleep(0.5)
@@ -136,12 +139,21 @@ def test_a_target_that_cannot_be_written_is_named(server, tmp_path):
 
 
 def test_a_server_that_falls_silent_is_asked_again_where_it_stopped(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "_TIMEOUT", 0.3)
+    read1, urlopen = HTTPResponse.read1, Mock(wraps=urllib.request.urlopen)
+
+    def timed_out(response, n):
+        if response.status == 200 and response.length == HALF:  # the rest, which never comes
+            raise TimeoutError("timed out")
+        return read1(response, n)
+
+    monkeypatch.setattr(HTTPResponse, "read1", timed_out)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     fetch(f"{server.url}/resume-silent", tmp_path / "data", checksum=SHA256, max_bytes=len(CONTENT))
     assert server.asked["resume-silent"] == 2
     assert server.ranges[1] == f"bytes={HALF}-"
     with pytest.raises(DataError, match=r"timed out; check the network"):
         fetch(f"{server.url}/silent", tmp_path / "other", checksum=SHA256, max_bytes=len(CONTENT))
+    assert {call.kwargs["timeout"] for call in urlopen.call_args_list} == {download._TIMEOUT}
     assert visible(tmp_path) == [tmp_path / "data"]
 
 

@@ -98,6 +98,7 @@ class Experiment:
             validation_tasks=settings.validation_tasks,
             patience=settings.patience,
             skip_bad_tasks=settings.skip_bad_tasks,
+            engine=settings.engine,
             workers=self.workers,
             state=state,
         )

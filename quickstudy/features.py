@@ -42,7 +42,8 @@ def features(module: nn.Module, data: ClassDataset, *, batch_size: int = 64) -> 
         module.eval()
         with torch.no_grad():
             parts = [
-                module(_like(weight, as_float(x))).cpu() for x in shown(torch.split(data.x, batch_size), "embedding")
+                _at_least_float32(module(_like(weight, as_float(x))))
+                for x in shown(torch.split(data.x, batch_size), "embedding")
             ]
         module.train(training)
         found = torch.cat(parts)
@@ -58,3 +59,7 @@ def features(module: nn.Module, data: ClassDataset, *, batch_size: int = 64) -> 
 def _like(weight: Tensor, x: Tensor) -> Tensor:
     """Inputs on the device of the weights, real numbers in their type; token ids stay whole numbers."""
     return x.to(weight) if x.is_floating_point() else x.to(weight.device)
+
+
+def _at_least_float32(z: Tensor) -> Tensor:
+    return z.cpu().to(torch.promote_types(z.dtype, torch.float32))

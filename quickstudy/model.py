@@ -121,7 +121,10 @@ def save(learner: Learner, folder: Path | str, **extra: Any) -> None:
         extra: More entries of ``config.json``, plain data.
     """
     described = describe(learner)
-    _blank(described)  # what could not be read again is refused before it is written
+    fresh = dict(_blank(described).named_parameters())  # what could not be read again is refused before it is written
+    frozen = [name for name, p in learner.named_parameters() if not p.requires_grad and fresh[name].requires_grad]
+    if frozen:  # by hand: the inner loop leaves them as they are, also after loading
+        extra["frozen"] = frozen
     folder = Path(folder)
     replace(folder / "model.safetensors", pack(learner.state_dict()))
     config = {"format": FORMAT, "learner": described, **extra}
@@ -150,7 +153,8 @@ def load(folder: Path | str) -> Learner:
         ModelError: A file is missing, damaged, a link, absurdly large, of a later format, or does not fit the other.
     """
     folder = locate(folder)
-    described = read_config(folder)["learner"]
+    config = read_config(folder)
+    described, frozen = config["learner"], config.get("frozen", [])
     path = Path(folder) / "model.safetensors"
     with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and replaced at once
         try:
@@ -163,6 +167,11 @@ def load(folder: Path | str) -> Learner:
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{path}: {name!r} holds NaN or infinity; train again")
     learner.load_state_dict(tensors)
+    parameters = dict(learner.named_parameters())
+    if not isinstance(frozen, list) or not all(isinstance(name, str) and name in parameters for name in frozen):
+        raise ModelError(f"{Path(folder) / 'config.json'} says frozen = {_short(frozen)}, but not all are weights")
+    for name in frozen:
+        parameters[name].requires_grad_(False)
     return learner.eval()
 
 

@@ -103,7 +103,12 @@ class Settings:
     penalty: float | None = _setting(None, "Of implicit MAML's distance from the meta-learned weights.", gt=0)
     cg_steps: int | None = _setting(None, "Implicit MAML's steps of conjugate gradient.", ge=0)
     damping: float | None = _setting(None, "Added to implicit MAML's penalty in its outer gradient.", ge=0)
-    inner_rule: Literal["sgd", "adam"] | None = _setting(None, "Reptile's inner rule.")
+    inner_rule: Literal["sgd", "momentum", "adam", "adamw", "rmsprop"] | None = _setting(
+        None, "Inner update of MAML and Reptile."
+    )
+    adapt_only: str | None = _setting(
+        None, "What the inner loop changes: all, head, body, norm, or a pattern of names."
+    )
     inner_batch: int | None = _setting(None, "Reptile's examples of an inner training step.", ge=1)
     full_context: bool | None = _setting(None, "Matching Networks' full-context embeddings.")
     attention_steps: int | None = _setting(None, "Steps of full context's attention LSTM.", ge=1)
@@ -123,6 +128,9 @@ class Settings:
     halve_every: int = _setting(2000, "Steps of schedule halving from one half to the next.", ge=1)
     clip: float | None = _setting(None, "Largest absolute entry of an outer gradient.", gt=0)
     precision: Literal["float32", "bfloat16"] = _setting("float32", "Of the training loss.")
+    engine: Literal["auto", "vmap", "loop"] = _setting(
+        "auto", "Tasks together (vmap), one after another, or what pays."
+    )
     validate_every: int = _setting(500, "Steps from one validation to the next.", ge=1)
     validation_tasks: int = _setting(200, "Tasks of a validation.", ge=2)
     patience: int | None = _setting(None, "Stop after so many validations without a better one.", ge=1)
@@ -157,6 +165,7 @@ HYPERPARAMETERS = (
     "cg_steps",
     "damping",
     "inner_rule",
+    "adapt_only",
     "inner_batch",
     "full_context",
     "attention_steps",

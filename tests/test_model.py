@@ -257,3 +257,22 @@ def test_a_failed_save_keeps_the_model_that_was_there(folder, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save(trained("matching")[0], folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_weights_that_were_frozen_by_hand_are_so_again(tmp_path):
+    learner = MAML(MLP(2, (4, 4)), 2)
+    learner.net.layers[0].requires_grad_(False)
+    save(learner, tmp_path)
+    again = load(tmp_path)
+    flags = [[p.requires_grad for p in each.parameters()] for each in (learner, again)]
+    assert flags[0] == flags[1] == [False, False, True, True, False, False]
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"frozen": ["model.0.layers.9.weight"]}))
+    with pytest.raises(ModelError, match=r"frozen = .* not all are weights"):
+        load(tmp_path)
+
+
+def test_what_the_inner_loop_changes_and_how_is_kept(tmp_path):
+    save(MAML(MLP(2, (4,)), 2, adapt_only="head", inner_rule="adamw"), tmp_path)
+    again = load(tmp_path)
+    assert (again.adapt_only, again.inner_rule) == ("head", "adamw")

@@ -74,7 +74,8 @@ class Reptile(GradientLearner):
         """Half the squared distance to the weights adapted to the task's support, which are held constant."""
         theta = self.initial(task.support.y.shape[-1])
         phi = self._descend(task.support, self.inner_steps, self.inner_batch)
-        squares = [((p - phi[name].detach()) ** 2).sum() for name, p in theta.items()]
+        exact = task.support.y.dtype  # squares of half precision overflow
+        squares = [((p - phi[name].detach()).to(exact) ** 2).sum() for name, p in theta.items()]
         return 0.5 * torch.stack(squares).sum()
 
     def _descend(self, support: Examples, steps: int, batch: int | None) -> Params:

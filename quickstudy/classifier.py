@@ -17,6 +17,7 @@ from quickstudy.confidence import Confidence, percent_of, promised
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.files import replace
 from quickstudy.learners import Learner
+from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.model import construct, load, locate, read_config, save
 from quickstudy.nets import apply, input_shape
@@ -206,10 +207,14 @@ class Classifier:
         return (logits.double().cpu() / scale).softmax(-1)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Inputs (n, *input) as the learner's net sees them, (n, d); as they are where it has none."""
-        net = getattr(self.learner, "net", None)
+        """Return inputs (n, *input) as the learner's net sees them in this task, (n, d); as they are where it has none."""
+        net, own = getattr(self.learner, "net", None), self.support.x
         with torch.no_grad():
-            return x.flatten(1) if net is None else apply(net, x, statistics="population")
+            if net is None:
+                return x.flatten(1)
+            if isinstance(self.learner, GradientLearner):
+                return apply(net, torch.cat([own, x]), statistics=len(own))[len(own) :]
+            return apply(net, x, statistics="population")
 
     def save(self, folder: Path | str) -> None:
         """Write learner, labels and support examples to a folder, as data."""

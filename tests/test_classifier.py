@@ -30,6 +30,7 @@ from quickstudy import (
 from quickstudy.errors import DataError, ModelError
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.images import ImageFormat
+from tests.seen import seen
 
 LEARNERS = {
     "maml": lambda net: MAML(net, 3, inner_lr=0.1, test_steps=2),
@@ -64,7 +65,7 @@ QUERIES = GLYPHS.x[[5, 11, 17, 16, 10, 4]]
 def learner(request):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        net = Conv4(width=8)
+        net = seen(Conv4(width=8))
         net.norms[0].mean.fill_(0.1)
         return LEARNERS[request.param](net)
 
@@ -142,7 +143,7 @@ def test_the_learner_is_left_as_it_is_and_may_go_on_learning(learner):
 @pytest.mark.parametrize("kind", [np.uint8, np.float16, np.float32, np.float64])
 def test_images_are_taken_in_any_kind_of_number(kind):
     x = QUERIES.numpy() if kind is np.uint8 else (QUERIES.numpy() / 255).astype(kind)
-    classifier = Classifier(Prototypical(Conv4(width=4)), DATA)
+    classifier = Classifier(Prototypical(seen(Conv4(width=4))), DATA)
     assert np.allclose(classifier.predict_proba(x), classifier.predict_proba(QUERIES), atol=1e-2)
 
 
@@ -169,11 +170,11 @@ def test_one_class_is_no_choice():
 
 @pytest.mark.parametrize("shape", [(3, 1, 20, 20), (3, 3, 28, 28), (3, 28, 28), (3, 784), (28, 28), ()])
 def test_images_of_another_shape_are_refused(shape):
-    classifier = Classifier(Prototypical(Conv4(width=4)), DATA)
+    classifier = Classifier(Prototypical(seen(Conv4(width=4))), DATA)
     assert f"{shape[1:]}, but the learner takes (1, 28, 28)" in refusal(lambda: classifier.predict(np.zeros(shape)))
     if len(shape) > 1:
         data = ClassDataset.from_labels(np.zeros((4, *shape[1:])), list("aabb"))
-        assert "the learner takes (1, 28, 28)" in refusal(lambda: Classifier(Prototypical(Conv4(width=4)), data))
+        assert "the learner takes (1, 28, 28)" in refusal(lambda: Classifier(Prototypical(seen(Conv4(width=4))), data))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

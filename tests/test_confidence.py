@@ -25,6 +25,7 @@ from quickstudy.confidence import (
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
+from tests.seen import seen
 
 RAMP = tuple(i / 100 for i in range(99))
 
@@ -166,14 +167,14 @@ def test_confidence_is_kept_with_a_classifier(tmp_path, trained, unseen):
 
 def test_without_calibration_there_are_no_promises(unseen):
     one = ClassDataset(unseen.x[[0, -1]], torch.arange(2), ("a", "b"))
-    few = Classifier(Prototypical(Conv4(width=4)), one)
+    few = Classifier(Prototypical(seen(Conv4(width=4))), one)
     for asked in (few.predict_sets, few.none_of_these):
         with pytest.raises(ModelError, match="not calibrated; `quickstudy calibrate RUN`"):
             asked(unseen.x[:1])
 
 
 def test_learners_by_gradient_are_not_asked_to_learn_again_for_a_promise(unseen):
-    few = Classifier(MAML(Conv4(width=4), 2, inner_lr=0.1), unseen.select(range(2)))
+    few = Classifier(MAML(seen(Conv4(width=4)), 2, inner_lr=0.1), unseen.select(range(2)))
     with pytest.raises(ModelError, match="not calibrated"):
         few.predict_sets(unseen.x[:1])
 
@@ -234,7 +235,7 @@ def test_shares_are_whole_percents(share):
 )
 def test_a_damaged_calibration_is_refused_in_one_line(tmp_path, unseen, change):
     told = {"temperature": 1.0, "misfits": RAMP, "fits": RAMP, "n_way": 5, "n_shot": 1} | change
-    save(Prototypical(Conv4(width=4)), tmp_path, confidence=told)
+    save(Prototypical(seen(Conv4(width=4))), tmp_path, confidence=told)
     with pytest.raises(ModelError, match=r"config.json says confidence = .*; calibrate again") as caught:
         confidence(tmp_path)
     assert "\n" not in str(caught.value)

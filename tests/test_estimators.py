@@ -28,6 +28,7 @@ from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.learners import LEARNERS
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.images import ImageFormat
+from tests.seen import seen
 
 METRIC = [Prototypical, Matching, Siamese]
 
@@ -40,7 +41,7 @@ def glyphs():
 
 def drawn(learner=Prototypical):
     torch.manual_seed(0)
-    return FewShotClassifier(learner(Conv4(width=4)).eval())
+    return FewShotClassifier(learner(seen(Conv4(width=4), draw_glyphs(range(4), 6).x / 255)).eval())
 
 
 @pytest.mark.parametrize("estimator", [FewShotClassifier(), FewShotRegressor()], ids=lambda e: type(e).__name__)
@@ -154,7 +155,7 @@ def test_learners_of_other_families_fit_too(glyphs, name):
     torch.manual_seed(0)
     learner = LEARNERS[name]
     given = {"n_way": 5} if "n_way" in learner.__init__.__code__.co_varnames else {}
-    few = FewShotClassifier(learner(Conv4(width=4, pool=False), **given).eval()).fit(*glyphs)
+    few = FewShotClassifier(learner(seen(Conv4(width=4, pool=False)), **given).eval()).fit(*glyphs)
     np.testing.assert_allclose(few.predict_proba(glyphs[0]).sum(1), 1)
 
 

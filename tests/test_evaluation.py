@@ -161,7 +161,7 @@ def test_one_to_one_answers_are_the_best_of_all_that_give_each_class_as_many():
 def test_one_to_one_is_transductive_and_no_worse_where_tests_are_so(tasks):
     torch.manual_seed(0)
     learner = Prototypical(Conv4(size=16, width=4))
-    learner.observe(tasks.sample(0, 1).at(0).query.x)
+    learner.observe(tasks.sample(0, 9).query.x.flatten(0, 1))
     alone, together = (evaluate(learner, tasks, n_tasks=60, one_to_one=kind) for kind in (False, True))
     assert (alone.transductive, together.transductive) == (False, True)
     assert together.mean > alone.mean

@@ -14,6 +14,7 @@ from quickstudy.learners import LEARNERS, Matching, Siamese
 from quickstudy.model import build
 from quickstudy.page import page
 from quickstudy.tasks.glyphs import draw_glyphs
+from tests.seen import seen
 
 EXACT = {"prototypical", "matching", "siamese"}
 GLYPHS = draw_glyphs(range(3), 4, size=16)
@@ -28,7 +29,7 @@ def classifier(name, data=GLYPHS):
     config |= {"n_way": 3} if "n_way" in arguments else {}
     config |= {"n_classes": 5} if "n_classes" in arguments else {}
     config |= {"test_steps": 2} if "test_steps" in arguments else {}
-    return Classifier(build(config).double(), data)
+    return Classifier(seen(build(config)).double(), data)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -60,7 +61,7 @@ def test_contributions_sum_to_the_scores(name):
 @pytest.mark.parametrize("learner", [Prototypical, Matching, Siamese])
 def test_order_of_the_examples_does_not_matter(learner):
     torch.manual_seed(0)
-    net, x = Conv4(size=16, width=4), draw_glyphs([2], 6, size=16).x[5]
+    net, x = seen(Conv4(size=16, width=4)), draw_glyphs([2], 6, size=16).x[5]
     order = torch.tensor([3, 1, 0, 2, 5, 4, 7, 6, 8, 11, 10, 9])
     torch.manual_seed(0)
     one = learner(net).double()

@@ -19,6 +19,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 from quickstudy.export import export  # noqa: E402
+from tests.seen import seen  # noqa: E402
 
 DATA = draw_glyphs(range(3), 4)
 
@@ -31,13 +32,13 @@ def run(path, x):
 def small(name):
     if name == "nearest-pixels":
         return NearestPixels(1, 28)
-    return LEARNERS[name](Conv4(width=8), **({"n_classes": 9} if not LEARNERS[name].episodic else {}))
+    return LEARNERS[name](seen(Conv4(width=8)), **({"n_classes": 9} if not LEARNERS[name].episodic else {}))
 
 
 OTHERS = {
-    "full context": lambda: Matching(Conv4(width=8), full_context=True),
-    "relation of maps": lambda: Relation(Conv4Maps(width=8)),
-    "a pooled net": lambda: LEARNERS["maml"](Conv4(width=8, pool=True)),
+    "full context": lambda: Matching(seen(Conv4(width=8)), full_context=True),
+    "relation of maps": lambda: seen(Relation(Conv4Maps(width=8))),
+    "a pooled net": lambda: LEARNERS["maml"](seen(Conv4(width=8, pool=True))),
 }
 
 
@@ -86,7 +87,7 @@ def test_an_encoder_embeds_elsewhere_as_here_and_the_exporter_has_nothing_to_say
     ("model", "says"),
     [
         (Classifier(Untraceable(), DATA), "torch cannot write Untraceable as ONNX"),
-        (Classifier(Prototypical(Conv4(width=4), transductive=True), DATA), "is transductive"),
+        (Classifier(Prototypical(seen(Conv4(width=4)), transductive=True), DATA), "is transductive"),
         (NearestPixels(1, 28), "NearestPixels has no net"),
     ],
 )

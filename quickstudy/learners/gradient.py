@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from quickstudy.errors import SettingError
 from quickstudy.inner import InnerRule, Params, descend
 from quickstudy.learners.base import Adapted, Learner, Loss, Predictor, embedding_width
-from quickstudy.nets import apply
+from quickstudy.nets import apply, record_population
 from quickstudy.tasks.task import Examples
 from quickstudy.tree import Tree, concatenated
 
@@ -133,6 +133,10 @@ class GradientLearner(Learner):
         frozen = {name for name, p in self.model.named_parameters() if not p.requires_grad}.difference(HEAD)
         moving = {name: p for name, p in params.items() if name in self._chosen and name not in frozen}
         return moving, {name: p for name, p in params.items() if name not in moving}
+
+    def observe(self, x: Tree) -> None:
+        """Record the population's batch statistics, for those who use the net alone: a task is normalised by its own."""
+        record_population(self.net, x)
 
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
         """Return the inner loss on support examples, normalised by their own batch statistics."""

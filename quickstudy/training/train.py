@@ -24,24 +24,23 @@ def train(
 ) -> list[Progress]:
     """Improve a learner over many tasks, with a progress bar; ``outer_loop`` is the same with every choice open.
 
-        Args:
-            learner: Changed in place.
-            tasks: Training tasks.
-            steps: Outer steps.
-            tasks_per_step: Tasks whose mean loss one step descends.
-            optimizer: Adam at 1e-3 if None. Reptile wants ``torch.optim.SGD`` at a rate up to 1.
-            validation: Tasks of other classes; the weights that do best on them are kept.
-            engine: How tasks are taken, as in ``outer_loop``.
+    Args:
+        learner: Changed in place.
+        tasks: Training tasks.
+        steps: Outer steps.
+        tasks_per_step: Tasks whose mean loss one step descends.
+        optimizer: Adam at 1e-3 if None. Reptile wants ``torch.optim.SGD`` at a rate up to 1.
+        validation: Tasks of other classes; the weights that do best on them are kept.
+        engine: How tasks are taken, as in ``outer_loop``.
 
-        Returns:
-            The loop's progress, a record a step.
+    Returns:
+        The loop's progress, a record a step.
 
-        >>> from quickstudy.engine import Engine
-    from quickstudy.learners import MAML
-        >>> from quickstudy.nets import MLP
-        >>> from quickstudy.tasks.sinusoid import Sinusoid
-        >>> len(train(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), steps=2))
-        2
+    >>> from quickstudy.learners import MAML
+    >>> from quickstudy.nets import MLP
+    >>> from quickstudy.tasks.sinusoid import Sinusoid
+    >>> len(train(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), steps=2))
+    2
     """
     optimizer = optimizer or torch.optim.Adam(learner.parameters(), lr=1e-3)
     progress = outer_loop(

@@ -207,7 +207,7 @@ class Classifier:
         return (logits.double().cpu() / scale).softmax(-1)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return inputs (n, *input) as the learner's net sees them in this task, (n, d); as they are where it has none."""
+        """Return inputs (n, *input) as the learner's net sees them, (n, d); as they are where it has none."""
         net, own = getattr(self.learner, "net", None), self.support.x
         with torch.no_grad():
             if net is None:

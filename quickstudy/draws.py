@@ -23,8 +23,8 @@ def restore(saved: list[Tensor]) -> None:
 
 
 @contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Have what is drawn inside follow from a seed alone, and leave the generators as they were; nothing if None.
+def seeded(seed: int) -> Iterator[None]:
+    """Have what is drawn inside follow from a seed alone, and leave the generators as they were.
 
     >>> with seeded(3):
     ...     a = torch.rand(1)
@@ -32,9 +32,6 @@ def seeded(seed: int | None) -> Iterator[None]:
     ...     bool(a == torch.rand(1))
     True
     """
-    if seed is None:
-        yield
-        return
     before = states()
     torch.manual_seed(seed)
     try:

@@ -17,7 +17,7 @@ from quickstudy.errors import SettingError
 from quickstudy.inner import twice_differentiable
 from quickstudy.nets import has_foreign
 from quickstudy.tasks.task import Examples, Task
-from quickstudy.tree import tree_leaves
+from quickstudy.tree import leaves
 
 Engine = Literal["auto", "vmap", "loop"]
 
@@ -110,7 +110,9 @@ def backward(
 
 
 def _one(fn: Callable[[Task], Tensor], tasks: Task, i: int, seeds: Sequence[int] | None) -> Tensor:
-    with seeded(None if seeds is None else seeds[i]):
+    if seeds is None:
+        return fn(tasks.at(i))
+    with seeded(seeds[i]):
         return fn(tasks.at(i))
 
 
@@ -211,6 +213,6 @@ def _chunk_size(tasks: Task, engine: Engine) -> int:
     fewest = 1 if engine == "vmap" else FEWEST
     if len(tasks) < fewest:
         return 1
-    numbers = sum(t[0].numel() for part in tasks for t in tree_leaves(part.x))
+    numbers = sum(t[0].numel() for part in tasks for t in leaves(part.x))
     together = VMAP_NUMBERS // max(1, numbers)
     return max(2, together) if engine == "vmap" else together if together >= fewest else 1

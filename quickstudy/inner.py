@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.func import grad
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from quickstudy.errors import SettingError, unknown
 from quickstudy.scan import scan
@@ -237,16 +236,32 @@ def descend(
     return state[0]
 
 
-def twice_differentiable() -> AbstractContextManager[object]:
+class twice_differentiable:
     """Have attention inside computed by torch's plain operations: the gradient of flash attention has no gradient.
+
+    ``torch.nn.attention.sdpa_kernel`` does the same and costs as much as a step of a small inner loop.
 
     >>> with twice_differentiable():
     ...     torch.backends.cuda.flash_sdp_enabled()
     False
     """
-    kernels: Any = torch.backends.cuda
-    fast = kernels.flash_sdp_enabled() or kernels.mem_efficient_sdp_enabled() or kernels.cudnn_sdp_enabled()
-    return sdpa_kernel(SDPBackend.MATH) if fast else nullcontext()
+
+    def __enter__(self) -> None:
+        kernels: Any = torch.backends.cuda
+        self._before = kernels.flash_sdp_enabled(), kernels.mem_efficient_sdp_enabled(), kernels.cudnn_sdp_enabled()
+        if any(self._before):
+            self._set(False, False, False)
+
+    def __exit__(self, *_: object) -> None:
+        if any(self._before):
+            self._set(*self._before)
+
+    @staticmethod
+    def _set(flash: bool, mem_efficient: bool, cudnn: bool) -> None:
+        kernels: Any = torch.backends.cuda
+        kernels.enable_flash_sdp(flash)
+        kernels.enable_mem_efficient_sdp(mem_efficient)
+        kernels.enable_cudnn_sdp(cudnn)
 
 
 def _gradient(

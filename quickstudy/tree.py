@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,17 +12,26 @@ from torch.utils._pytree import tree_flatten, tree_iter, tree_leaves, tree_map, 
 Tree = Any
 """A tensor, or a tuple, list or dictionary of trees."""
 
-__all__ = [
-    "Tree",
-    "concatenated",
-    "flat",
-    "rows",
-    "tree_flatten",
-    "tree_iter",
-    "tree_leaves",
-    "tree_map",
-    "tree_unflatten",
-]
+__all__ = ["Tree", "concatenated", "flat", "leaves", "mapped", "rows"]
+__all__ += ["tree_flatten", "tree_iter", "tree_leaves", "tree_map", "tree_unflatten"]
+
+
+def leaves(x: Tree) -> list[Any]:
+    """Return the tensors of a tree; at once for a single one, which most inputs are.
+
+    >>> leaves({"a": 1, "b": (2, 3)})
+    [1, 2, 3]
+    """
+    return [x] if isinstance(x, Tensor) else tree_leaves(x)
+
+
+def mapped(fn: Callable[[Tensor], Tensor], x: Tree) -> Tree:
+    """Return the tree of what a function makes of each tensor.
+
+    >>> mapped(lambda t: -t, (torch.ones(1),))
+    (tensor([-1.]),)
+    """
+    return fn(x) if isinstance(x, Tensor) else tree_map(fn, x)
 
 
 def rows(x: Tree, index: int | slice | list[int] | Tensor) -> Tree:
@@ -30,7 +40,7 @@ def rows(x: Tree, index: int | slice | list[int] | Tensor) -> Tree:
     >>> rows({"ids": torch.tensor([5, 6, 7])}, slice(1, None))
     {'ids': tensor([6, 7])}
     """
-    return x[index] if isinstance(x, Tensor) else tree_map(lambda t: t[index], x)
+    return mapped(lambda t: t[index], x)
 
 
 def concatenated(*parts: Tree) -> Tree:
@@ -50,4 +60,4 @@ def flat(x: Tree) -> Tree:
     >>> flat(torch.zeros(2, 3, 4)).shape
     torch.Size([6, 4])
     """
-    return tree_map(lambda t: t.flatten(0, 1), x)
+    return mapped(lambda t: t.flatten(0, 1), x)

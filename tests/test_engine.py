@@ -1,14 +1,19 @@
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from quickstudy import engine
-from quickstudy.engine import map_tasks
-from quickstudy.learners import MAML
-from quickstudy.nets import Conv4
+from quickstudy.engine import distance, map_tasks, settle
+from quickstudy.errors import SettingError
+from quickstudy.learners import MAML, Prototypical
+from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import noise_tasks
+from quickstudy.training.outer import losses_and_gradients
 
 
 def tasks(n: int) -> Task:
@@ -67,3 +72,89 @@ def test_tasks_too_large_to_go_together_are_taken_as_they_are(monkeypatch):
     batch = tasks(3)
     values = map_tasks(lambda task: torch.tensor(task.query.x.sum().item()), batch)  # under vmap, item() fails
     torch.testing.assert_close(values, batch.query.x.sum((1, 2)))
+
+
+def normed() -> MAML:
+    """MAML on a net whose second derivatives torch's vmap gets wrong."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Tanh(), nn.Linear(8, 6))
+    learner = MAML(net, 5, inner_lr=0.3, inner_steps=2, learned_head=True)
+    learner.input_shape = (4,)
+    return learner
+
+
+def measured(learner: MAML, how: str = "auto", n_tasks: int = 8) -> engine.Settled:
+    batch = noise_tasks(learner, n_tasks=n_tasks)
+    return settle(learner.double(), partial(losses_and_gradients, learner), batch, how)
+
+
+def test_vmap_is_given_up_where_its_second_derivatives_are_wrong():
+    learner = normed()
+    with pytest.warns(UserWarning, match=r"vmap gives other numbers for this net .*by [\d.]+ %") as told:
+        assert measured(learner) == ("loop", False)
+    assert len(told) == 1
+    batch = noise_tasks(learner, n_tasks=8)
+    loop, vmap = (losses_and_gradients(learner, batch, how) for how in ("loop", "vmap"))
+    assert distance(loop, vmap) > 1e-3  # if torch mends it, this package need not look any more
+
+
+def test_it_is_kept_where_it_is_right():
+    first = normed()
+    first.first_order = True
+    assert measured(first) == ("auto", False)
+
+
+def test_nets_of_this_package_are_not_tried():
+    def measure(tasks, how):
+        raise AssertionError("tried")
+
+    for learner in (MAML(Conv4(size=16, width=4)), Prototypical(MLP(4))):
+        assert settle(learner, measure, noise_tasks(learner), "auto") == ("auto", False)
+
+
+def test_a_net_that_cannot_run_under_vmap_is_taken_by_a_loop():
+    learner = normed()
+    learner.net[2] = Branch()
+    with pytest.warns(UserWarning, match="vmap cannot take this net, so tasks go one after another"):
+        assert measured(learner).engine == "loop"
+    assert measured(learner, n_tasks=3) == ("loop", False)  # too few for vmap: nothing to try, nothing to say
+
+
+class Branch(nn.Module):
+    def forward(self, x):
+        return x.tanh() if x.sum() > 0 else x.sin()
+
+
+def test_random_numbers_are_noticed_and_left_as_they_were():
+    learner = normed()
+    learner.net[2] = nn.Dropout(0.5)
+    before = torch.get_rng_state()
+    assert measured(learner.train()) == ("loop", True)
+    assert torch.equal(before, torch.get_rng_state())
+    assert measured(learner.eval()).draws is False
+    with pytest.raises(SettingError, match="cannot take a net that draws random numbers"):
+        measured(learner.train(), "vmap")
+
+
+def test_each_task_draws_from_its_own_seed_whatever_the_others_do():
+    batch = tasks(3)
+    drawn = map_tasks(lambda task: torch.rand(2), batch, seeds=[5, 6, 7])
+    alone = map_tasks(lambda task: torch.rand(2), batch.at([1]), seeds=[6])
+    assert torch.equal(drawn[1:2], alone)
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "off"),
+    [
+        ([[3.0, 4.0]], [[3.0, 4.0]], 0.0),
+        ([[3.0, 4.0], [1e-9]], [[3.0, 4.0], [2e-9]], 2e-9),  # rounding of what is zero
+        ([[100.0], [0.5]], [[100.0], [0.6]], 0.1 / (0.5 + 10)),  # a small gradient that is wrong
+        ([[1.0, torch.inf]], [[1.0, torch.inf]], 0.0),
+        ([[1.0, torch.nan]], [[1.0, torch.nan]], 0.0),
+        ([[1.0, 2.0]], [[1.0, torch.nan]], torch.inf),
+    ],
+)
+def test_a_distance_is_relative_to_the_size_of_what_is_compared(expected, found, off):
+    a, b = ([torch.tensor(t, dtype=torch.float64) for t in each] for each in (expected, found))
+    assert distance(a, b) == pytest.approx(off, rel=0.01)

@@ -219,3 +219,61 @@ def test_a_task_that_diverged_to_nan_is_the_worst_and_not_the_middle():
     finite = sorted(value for value in found.values if not math.isnan(value))
     assert 26 <= len(finite) < 51
     assert found.median == finite[25]
+
+
+class Ways:
+    """Clouds of images, three ways."""
+
+    def sample(self, step: int, n_tasks: int) -> Task:
+        draw = torch.Generator().manual_seed(step)
+        x = torch.randn(n_tasks, 9, 1, 6, 6, generator=draw)
+        y = torch.eye(3).repeat(n_tasks, 3, 1)
+        return Task(Examples(x[:, :3], y[:, :3]), Examples(x[:, 3:], y[:, 3:]))
+
+
+def by_batch(kind: type[nn.Module] = nn.BatchNorm2d, **how: bool) -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), kind(4, **how), nn.Flatten(), nn.Linear(64, 5))
+    net.out_features = 5
+    return net
+
+
+@pytest.mark.parametrize("make", [lambda net: MAML(net, 3), Prototypical])
+def test_no_figure_is_called_inductive_where_queries_normalise_each_other(make):
+    learner = make(by_batch(track_running_stats=False))
+    with pytest.warns(UserWarning, match=r"depends on the other queries.*convert_norms"):
+        told = evaluate(learner, Ways(), n_tasks=4)
+    assert told.transductive
+    assert not learner.transductive
+    converted = make(convert_norms(learner.net))
+    converted.observe(Ways().sample(9, 5).query.x.flatten(0, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not evaluate(converted, Ways(), n_tasks=4).transductive
+        assert not evaluate(make(by_batch(nn.InstanceNorm2d, affine=True)), Ways(), n_tasks=4, engine="loop").transductive
+
+
+def test_an_engine_is_a_choice_and_changes_no_figure():
+    learner = MAML(by_batch(nn.InstanceNorm2d), 3)
+    figures = [evaluate(learner, Ways(), n_tasks=12, engine=how).values for how in ("auto", "vmap", "loop")]
+    assert figures[0] == figures[1] == figures[2]
+
+
+def test_a_net_that_draws_random_numbers_when_it_answers_is_evaluated_from_seeds():
+    class Noisy(nn.Module):
+        out_features = 4
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(36, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.dropout(self.layer(x.flatten(1)), 0.5, training=True)
+
+    learner = Prototypical(Noisy())
+    before = torch.get_rng_state()
+    first = evaluate(learner, Ways(), n_tasks=12).values
+    torch.rand(3)
+    assert evaluate(learner, Ways(), n_tasks=12).values == first
+    assert evaluate(learner, Ways(), n_tasks=2).values == first[:2]
+    torch.set_rng_state(before)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.func import grad, jacrev
 
-from quickstudy.inner import Adam, LearnedRates, Params, Sgd, descend
+from quickstudy.errors import SettingError
+from quickstudy.inner import INNER_RULES, Adam, LearnedRates, Params, RmsProp, Sgd, descend, rule_named
 
 NUMBERS = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
 
@@ -30,13 +31,22 @@ def test_descent_of_a_parabola_is_known_in_closed_form_with_its_derivative(w, ta
     torch.testing.assert_close(jacrev(end)(w), torch.tensor(shrink, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("rule", [Sgd(0.1), Adam(0.1, eps=1e-30)])
-def test_a_rule_walks_the_path_of_torch_optim(rule):
+@pytest.mark.parametrize(
+    ("rule", "theirs_is"),
+    [
+        (Sgd(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
+        (Sgd(0.1, momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
+        (Adam(0.1, eps=1e-30), lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.0, 0.999), eps=1e-30)),
+        (
+            Adam(0.1, beta1=0.9, eps=1e-30, weight_decay=0.3),
+            lambda p: torch.optim.AdamW(p, lr=0.1, eps=1e-30, weight_decay=0.3),
+        ),
+        (RmsProp(0.1, eps=1e-30), lambda p: torch.optim.RMSprop(p, lr=0.1, eps=1e-30)),
+    ],
+)
+def test_a_rule_walks_the_path_of_torch_optim(rule, theirs_is):
     theirs = {name: p.clone().requires_grad_() for name, p in start().items()}
-    if isinstance(rule, Sgd):
-        optimizer: torch.optim.Optimizer = torch.optim.SGD(theirs.values(), lr=0.1)
-    else:
-        optimizer = torch.optim.Adam(theirs.values(), lr=0.1, betas=(0.0, 0.999), eps=1e-30)
+    optimizer = theirs_is(theirs.values())
     for steps in range(1, 8):
         optimizer.zero_grad()
         quadratic(theirs, (), 0).backward()
@@ -166,3 +176,26 @@ def test_a_descent_that_nothing_differentiates_keeps_no_graph():
     assert not descend(lambda p, x, t: ((p["w"] - x) ** 2).sum(), start, torch.zeros(3), Sgd(0.1), 3)["w"].requires_grad
     through = descend(lambda p, x, t: ((p["w"] - x) ** 2).sum(), start, torch.zeros(3, requires_grad=True), Sgd(0.1), 3)
     assert through["w"].requires_grad
+
+
+@pytest.mark.parametrize("name", INNER_RULES)
+@pytest.mark.parametrize("steps", [3, 8])  # with all graphs, and through the scan
+def test_the_outer_gradient_passes_through_every_rule(name, steps):
+    flat = torch.cat([p.flatten() for p in start().values()])
+
+    def end(flat: Tensor) -> Tensor:
+        params = {"w": flat[:2], "b": flat[2:].view(2, 1)}
+        return torch.cat([p.flatten() for p in descend(quadratic, params, (), rule_named(name, 0.05), steps).values()])
+
+    assert torch.autograd.gradcheck(end, flat.requires_grad_(), atol=1e-6)
+
+
+def test_a_rule_of_ones_own_is_known_by_its_name(monkeypatch):
+    monkeypatch.setitem(INNER_RULES, "slow", lambda lr: Sgd(lr / 10))
+    assert rule_named("slow", 1.0) == Sgd(0.1)
+    with pytest.raises(SettingError, match="unknown inner_rule 'momentun': did you mean 'momentum'"):
+        rule_named("momentun", 1.0)
+
+
+def test_nothing_to_adapt_is_nothing_to_do():
+    assert descend(quadratic, {}, (), Sgd(0.1), 3) == {}

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.errors import DataError, SettingError
-from quickstudy.nets import check_net
+from quickstudy.nets import usable, weight_type
 from quickstudy.tasks.task import Examples, Task, with_rows
-from quickstudy.tree import Tree, tree_leaves, tree_map
+from quickstudy.tree import Tree, leaves, tree_map
 
 Predictor = Callable[[Tree], Tensor]
 """Inputs (m, *input) to logits (m, n_way), or to real numbers (m, d)."""
@@ -57,12 +57,14 @@ class Learner(nn.Module, ABC):
 
     def meta_loss(self, task: Task) -> Tensor:
         """Return the loss of one task, a scalar: by default that of the queries after adapting."""
-        support, query = self.with_rows(*task)
+        support, query = task if task.query.y.is_floating_point() else self.with_rows(*task)
         return self.prediction_loss(self.adapt(support)(query.x), query.y)
 
     def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Return the mean loss of predictions (n, d) against targets (n, d), a scalar, at least in float32."""
-        prediction = prediction.to(torch.promote_types(prediction.dtype, y.dtype))
+        if prediction.dtype != y.dtype:
+            dtype = torch.promote_types(prediction.dtype, y.dtype)
+            prediction, y = prediction.to(dtype), y.to(dtype)
         return F.cross_entropy(prediction, y) if self.loss == "cross_entropy" else F.mse_loss(prediction, y)
 
     def anneal(self, progress: float) -> None:
@@ -86,11 +88,14 @@ class Learner(nn.Module, ABC):
         for part in parts:
             if self.loss == "mse" and part.y.ndim == axes:
                 raise DataError(f"targets of shape {list(part.y.shape)}: real targets are (n, d); give y.unsqueeze(-1)")
-        # A learner without weights works in its inputs' type.
-        sources = [*self.parameters(), *(t for part in parts for t in tree_leaves(part.x) if isinstance(t, Tensor))]
-        dtype = next((t.dtype for t in sources if t.is_floating_point()), torch.float32)
+        dtype = weight_type(self)
+        if dtype is None:  # a learner without weights works in its inputs' type
+            dtype = next((t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()), torch.float32)
         dtype = torch.promote_types(dtype, torch.float32)
-        return tuple(Examples(x, y.to(dtype)) for x, y in with_rows(*parts, axes=axes))
+        return tuple(
+            part if part.y.dtype == dtype else Examples(part.x, part.y.to(dtype))
+            for part in with_rows(*parts, axes=axes)
+        )
 
 
 def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any, Examples], Predictor]:
@@ -99,7 +104,7 @@ def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any
         if torch.is_inference_mode_enabled():  # whose tensors no inner loop can differentiate
             with torch.inference_mode(False), torch.no_grad():
                 return checked(self, tree_map(torch.clone, support))
-        if any(t.is_inference() for t in tree_leaves(support) if isinstance(t, Tensor)):
+        if any(t.is_inference() for t in (support.y, *leaves(support.x))):
             support = tree_map(torch.clone, support)
         return adapt(self, *self.with_rows(support))
 
@@ -185,7 +190,7 @@ def embedding_width(net: nn.Module) -> int:
     >>> embedding_width(nn.Linear(3, 7)), embedding_width(nn.Sequential(nn.Linear(3, 7), nn.Tanh()))
     (7, 7)
     """
-    check_net(net)
+    usable(net)
     width = getattr(net, "out_features", None)
     for layer in reversed(list(net) if isinstance(net, nn.Sequential) else []):
         width = getattr(layer, "out_features", width)

@@ -107,7 +107,7 @@ class GradientLearner(Learner):
         steps: int,
         *,
         first_order: bool = False,
-        part: Callable[[int], slice] = lambda t: slice(None),
+        part: Callable[[int], slice] | None = None,
     ) -> Params:
         """Return all parameters after descent on the support of those that the inner loop changes.
 
@@ -115,27 +115,30 @@ class GradientLearner(Learner):
             theta: All parameters before.
             support: Examples whose loss is descended.
             rule, steps, first_order: As in ``descend``.
-            part: Rows of the support that step t takes.
+            part: Rows of the support that step t takes; all if None.
         """
         moving, fixed = self.parted(theta)
-        phi = descend(
-            lambda params, data, t: self.support_loss(data[1] | params, data[0].at(part(t))),
-            moving,
-            (support, fixed),
-            rule,
-            steps,
-            first_order=first_order,
-        )
-        return theta | phi
+
+        def loss(params: Params, data: tuple[Examples, Params], t: int) -> Tensor:
+            examples, fixed = data
+            return self.support_loss(fixed | params, examples if part is None else examples.at(part(t)))
+
+        return theta | descend(loss, moving, (support, fixed), rule, steps, first_order=first_order)
 
     def parted(self, params: Params) -> tuple[Params, Params]:
-        """Return the parameters that the inner loop changes, and those that it does not."""
-        frozen = {name for name, p in self.model.named_parameters() if not p.requires_grad}.difference(HEAD)
-        moving = {name: p for name, p in params.items() if name in self._chosen and name not in frozen}
-        return moving, {name: p for name, p in params.items() if name not in moving}
+        """Return the parameters that the inner loop changes, and those that it does not.
+
+        What is frozen is still the net's own parameter; what was adapted without gradients asks for none either.
+        """
+        moving: Params = {}
+        fixed: Params = {}
+        for name, p in params.items():
+            free = name in HEAD or p.requires_grad or not isinstance(p, nn.Parameter)
+            (moving if free and name in self._chosen else fixed)[name] = p
+        return moving, fixed
 
     def observe(self, x: Tree) -> None:
-        """Record the population's batch statistics, for those who use the net alone: a task is normalised by its own."""
+        """Record the population's batch statistics, for uses of the net alone: a task is normalised by its own."""
         record_population(self.net, x)
 
     def support_loss(self, params: Params, examples: Examples) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
 from quickstudy.learners.base import Adapted, Learner, Predictor, like, prototypes
-from quickstudy.nets import apply, check_net, has_foreign, normalised_by, record_population
+from quickstudy.nets import apply, has_foreign, normalised_by, record_population, usable
 from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tree import Tree, concatenated
@@ -29,7 +29,7 @@ class MetricLearner(Learner):
 
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
         super().__init__()
-        self.net, self.transductive = in_own_layout(check_net(net)), transductive
+        self.net, self.transductive = in_own_layout(usable(net)), transductive
 
     def follow_net(self) -> None:
         """Bring what the learner adds to its net to the device and number type of the net's weights."""

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from quickstudy.inner import Params, Sgd, descend
 from quickstudy.learners.base import Adapted, Learner, Predictor, like
 from quickstudy.learners.metric import in_own_layout
-from quickstudy.nets import apply, check_net, record_population
+from quickstudy.nets import apply, record_population, usable
 from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tree import Tree, concatenated
@@ -34,7 +34,7 @@ class SupervisedLearner(Learner):
 
     def __init__(self, net: nn.Module, n_classes: int, head: nn.Module) -> None:
         super().__init__()
-        self.net = in_own_layout(check_net(net))
+        self.net = in_own_layout(usable(net))
         self.n_classes, self.head = n_classes, head.to(like(net))
 
     def features(self, x: Tree, statistics: Statistics = "population") -> Tensor:

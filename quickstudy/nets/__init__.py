@@ -1,6 +1,6 @@
 """What is meta-learned: nets, and batch normalisation that says whose statistics it uses."""
 
-from quickstudy.nets.call import apply, check_net, has_foreign, is_ours
+from quickstudy.nets.call import apply, has_foreign, is_ours, places, usable, weight_type
 from quickstudy.nets.conv4 import Conv4
 from quickstudy.nets.conv4_maps import Conv4Maps
 from quickstudy.nets.encoder import Encoder
@@ -37,11 +37,13 @@ __all__ = [
     "Residual",
     "Views",
     "apply",
-    "check_net",
     "convert_norms",
     "has_foreign",
     "input_shape",
     "is_ours",
     "normalised_by",
+    "places",
     "record_population",
+    "usable",
+    "weight_type",
 ]

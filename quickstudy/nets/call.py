@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, cast
+from functools import cache
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from quickstudy.errors import SettingError
 from quickstudy.nets.statistics import Statistics, normalised_by
-from quickstudy.tree import Tree, tree_map
+from quickstudy.tree import Tree, mapped
 
-_PLAIN = (
+_PLAIN = {
     nn.Linear,
     nn.Conv2d,
     nn.Sequential,
@@ -24,7 +25,7 @@ _PLAIN = (
     nn.GELU,
     nn.Flatten,
     nn.LSTMCell,
-)
+}
 """Torch's modules that the nets of this package are made of, all exact under ``vmap``."""
 
 
@@ -48,41 +49,87 @@ def apply(net: nn.Module, x: Tree, params: dict[str, Tensor] | None = None, *, s
         return _call(net, x, params)
 
 
-def _call(net: nn.Module, x: Tree, params: dict[str, Tensor] | None) -> Tensor:
-    given = params or {}
-    replaced: dict[str, Tensor] = {}
-    buffers: dict[str, Tensor] = {}
-    names: dict[int, str] = {}
-    dtype: torch.dtype | None = None
-    normed = False
-    for prefix, module in net.named_modules():
-        dot = f"{prefix}." if prefix else ""
+class Places(NamedTuple):
+    """Where the parts of a net lie.
+
+    Attributes:
+        parameters: Every parameter once, as ``named_parameters`` names it.
+        names: That name, of every place that holds a parameter: tied weights are one parameter in several places.
+        foreign: Every module that is not a class of this package, once.
+    """
+
+    parameters: dict[str, nn.Parameter]
+    names: dict[str, str]
+    foreign: dict[str, nn.Module]
+
+
+def places(net: nn.Module) -> Places:
+    """Return where the parts of a net lie; ``named_modules`` takes as long as a step of a small inner loop.
+
+    >>> list(places(nn.Sequential(nn.Linear(2, 2), nn.Tanh())).names)
+    ['0.weight', '0.bias']
+    """
+    found, seen, first = Places({}, {}, {}), set[int](), dict[int, str]()
+
+    def visit(module: nn.Module, prefix: str) -> None:
+        seen.add(id(module))
         for name, p in module._parameters.items():
             if p is not None:
-                # Tied weights are one parameter in several places; it is named after the first.
-                tensor = given.get(names.setdefault(id(p), dot + name))
-                if tensor is not None:
-                    replaced[dot + name] = tensor
-                if dtype is None and (p if tensor is None else tensor).is_floating_point():
-                    dtype = (p if tensor is None else tensor).dtype
-        normed = normed or _has_weight_norm(module)
-        if module._buffers and not is_ours(module):
-            _check_running_statistics(prefix, module)
-            buffers |= {dot + name: b.clone() for name, b in module._buffers.items() if b is not None}
+                place = prefix + name
+                known = found.names[place] = first.setdefault(id(p), place)
+                if known == place:
+                    found.parameters[place] = p
+        if type(module) not in _PLAIN and not is_ours(module):
+            found.foreign[prefix[:-1]] = module
+        for name, child in module._modules.items():
+            if child is not None and id(child) not in seen:
+                visit(child, f"{prefix}{name}.")
+
+    visit(net, "")
+    return found
+
+
+def weight_type(module: nn.Module) -> torch.dtype | None:
+    """Return the number type of a module's first real weight, None without any.
+
+    >>> weight_type(nn.Sequential(nn.Tanh(), nn.Linear(2, 2).double()))
+    torch.float64
+    """
+    for p in module._parameters.values():
+        if p is not None and p.is_floating_point():
+            return p.dtype
+    for child in module._modules.values():
+        dtype = None if child is None else weight_type(child)
+        if dtype is not None:
+            return dtype
+    return None
+
+
+def _call(net: nn.Module, x: Tree, params: dict[str, Tensor] | None) -> Tensor:
+    at = places(net)
+    given = params or {}
+    replaced = {place: given[name] for place, name in at.names.items() if name in given} if given else {}
+    weights = (given.get(name, p) for name, p in at.parameters.items())
+    dtype = next((p.dtype for p in weights if p.is_floating_point()), None)
     if dtype is not None:
-        x = tree_map(lambda t: t.to(dtype) if t.is_floating_point() else t, x)
-    with _ExactWeightNorm() if normed else nullcontext():
-        return _replaced(net, x, replaced, buffers)
+        x = mapped(lambda t: t.to(dtype) if t.dtype != dtype and t.is_floating_point() else t, x)
+    if not at.foreign:
+        return cast(Tensor, functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x))
+    return _called_with_copies(net, x, replaced, at.foreign)
 
 
-def _replaced(net: nn.Module, x: Tree, replaced: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-    """``net(x)`` with other tensors under some names."""
-    if not replaced and not buffers:
-        return cast(Tensor, net(x))
+def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], foreign: dict[str, nn.Module]) -> Tensor:
+    """``net(x)`` with copies of its buffers, which must come out as they went in."""
+    buffers: dict[str, Tensor] = {}
+    for prefix, module in foreign.items():
+        _check_running_statistics(prefix, module)
+        dot = f"{prefix}." if prefix else ""
+        buffers |= {dot + name: b.clone() for name, b in module._buffers.items() if b is not None}
     before = {name: (b, b._version) for name, b in buffers.items()}
-    # Not tie_weights: torch would then leave replacements in a module that has two names.
     replaced |= buffers
-    out = functional_call(net, replaced, (x,), tie_weights=False)
+    with _ExactWeightNorm() if any(map(_has_weight_norm, foreign.values())) else nullcontext():
+        # Not tie_weights: torch would then leave replacements in a module that has two names.
+        out = functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x)
     for name, (b, version) in before.items():
         if replaced[name] is not b or b._version != version:
             raise SettingError(
@@ -103,7 +150,7 @@ class _ExactWeightNorm(TorchFunctionMode):
 
 
 def _has_weight_norm(module: nn.Module) -> bool:
-    hooks = module._forward_pre_hooks.values()
+    hooks = module._forward_pre_hooks.values()  # of nn.utils.weight_norm, the older of two
     return type(module).__name__ == "_WeightNorm" or any(type(hook).__name__ == "WeightNorm" for hook in hooks)
 
 
@@ -118,7 +165,12 @@ def _check_running_statistics(name: str, module: nn.Module) -> None:
 
 def is_ours(module: nn.Module) -> bool:
     """Return whether a module, without those inside it, is a class of this package."""
-    return type(module).__module__.partition(".")[0] == __name__.partition(".")[0]
+    return _is_ours(type(module))  # type: ignore[arg-type]  # a class is hashable, which mypy does not see
+
+
+@cache
+def _is_ours(cls: type[nn.Module]) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def has_foreign(module: nn.Module) -> bool:
@@ -128,10 +180,10 @@ def has_foreign(module: nn.Module) -> bool:
     >>> has_foreign(MLP()), has_foreign(nn.LayerNorm(3))
     (False, True)
     """
-    return not all(type(part) in _PLAIN or is_ours(part) for part in module.modules())
+    return bool(places(module).foreign)
 
 
-def check_net(net: nn.Module) -> nn.Module:
+def usable(net: nn.Module) -> nn.Module:
     """Return the net, or refuse one that no learner can take.
 
     Raises:

@@ -18,7 +18,7 @@ from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.items import Items, Labelled, labels_of, numbered
 from quickstudy.tasks.task import Examples, Task, one_hot
 from quickstudy.tasks.warp import warped
-from quickstudy.tree import tree_map
+from quickstudy.tree import mapped
 
 
 def generator(seed: int, split: str, step: int, task: int) -> np.random.Generator:
@@ -187,7 +187,7 @@ class Episodes:
             turn = torch.from_numpy(np.take_along_axis(turns, position, axis=1)).to(x.device)
             for k in (1, 2, 3):
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
-        x = tree_map(as_float, x)
+        x = mapped(as_float, x)
         if self.warp and x.numel():  # affine_grid refuses zero images, and Reptile's tasks have no query
             x = _warped(x, warps)
         return Examples(x, one_hot(torch.from_numpy(position).to(device), self.n_way))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError
-from quickstudy.tree import Tree, rows, tree_leaves
+from quickstudy.tree import Tree, leaves, rows
 
 
 class Examples(NamedTuple):
@@ -99,12 +99,10 @@ def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
             [1., 0.]])
     """
     for x, y in parts:
-        lengths = {tuple(t.shape[:axes]) for t in tree_leaves(x) if isinstance(t, Tensor)}
-        if lengths != {tuple(y.shape[:axes])}:
-            raise DataError(
-                f"inputs of {sorted(map(list, lengths))} and targets of {list(y.shape[:axes])} examples; give one "
-                f"target an input"
-            )
+        shape = y.shape[:axes]
+        for t in leaves(x):
+            if t.shape[:axes] != shape:
+                raise DataError(f"{list(t.shape[:axes])} inputs and {list(shape)} targets; give one target an input")
         if y.is_floating_point() and y.ndim == axes:
             raise DataError(f"targets of shape {list(y.shape)}: real targets are (n, d), so give y.unsqueeze(-1)")
     if all(y.is_floating_point() for _, y in parts):

@@ -131,3 +131,22 @@ def test_a_loop_that_goes_on_anneals_as_one_that_never_stopped():
 def test_no_inner_step_is_refused():
     with pytest.raises(SettingError, match=r"inner_steps=0 .* take at least 1"):
         MAMLPlusPlus(MLP(2, (8,)), inner_steps=0)
+
+
+def test_in_a_loop_of_ones_own_its_gradient_is_exact():
+    torch.manual_seed(0)
+    learner = MAMLPlusPlus(MLP(3, (5,), "tanh"), 3, inner_lr=0.1, inner_steps=2, learned_head=True).double().train()
+    task = noise_tasks(learner).at(0)
+    assert learner.step_weights() == [0.0, 1.0]
+    parameters = [p for p in learner.parameters() if p.numel()]
+    gradients = torch.autograd.grad(learner.meta_loss(task), parameters, materialize_grads=True)
+    for p, g in zip(parameters, gradients, strict=True):
+        way = torch.randn(p.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        losses = []
+        for step in (1e-5, -2e-5):
+            with torch.no_grad():
+                p += step * way
+            losses.append(learner.meta_loss(task).item())
+        with torch.no_grad():
+            p += 1e-5 * way
+        assert (losses[0] - losses[1]) / 2e-5 == pytest.approx((g * way).sum().item(), rel=1e-5, abs=1e-9)

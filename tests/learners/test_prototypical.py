@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from quickstudy.errors import SettingError
 from quickstudy.learners import Prototypical
 from quickstudy.learners.base import prototypes
+from quickstudy.learners.metric import nearest_mean, squared_distances
 from quickstudy.nets import MLP, Conv4, apply, record_population
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.testing import noise_tasks
@@ -84,3 +85,24 @@ def test_relabelling_classes_permutes_logits(learner):
     order = torch.tensor([3, 0, 4, 1, 2])
     logits = learner.adapt(Examples(support.x, support.y[:, order]))(query.x)
     torch.testing.assert_close(logits, learner.adapt(support)(query.x)[:, order])
+
+
+def test_distances_far_from_zero_are_those_of_float64():
+    draw = torch.Generator().manual_seed(0)
+    classes = 30 + 0.05 * torch.randn(5, 512, generator=draw)
+    query = classes.repeat(100, 1) + 0.05 * torch.randn(500, 512, generator=draw)
+    exact = torch.cdist(query.double(), classes.double()) ** 2
+    found = squared_distances(query, classes)
+    assert torch.equal(found.argmin(1), exact.argmin(1))
+    torch.testing.assert_close(found.double(), exact, rtol=1e-3, atol=1e-4)
+    logits = nearest_mean(Examples(classes, torch.eye(5)))(query)
+    assert bool((logits <= 0).all())
+
+
+def test_distances_of_half_precision_are_computed_in_float32():
+    a, b = torch.randn(4, 64).bfloat16(), torch.randn(3, 64).bfloat16()
+    exact = torch.cdist(a.double(), b.double()) ** 2
+    with torch.autocast("cpu", torch.bfloat16):
+        found = squared_distances(a, b)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-4)

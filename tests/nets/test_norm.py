@@ -1,12 +1,16 @@
+import copy
 import threading
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn import functional as F
 
-from quickstudy.nets import BatchNorm, Conv4, apply, record_population
+from quickstudy.errors import SettingError
+from quickstudy.learners import MAML, Prototypical, Reptile
+from quickstudy.nets import BatchNorm, Conv4, apply, convert_norms, record_population
+from quickstudy.tasks.task import Examples, Task
 
 SHAPES = [(6, 3), (6, 3, 5), (6, 3, 4, 4)]
 SOURCES = ["batch", "population", 4]
@@ -149,3 +153,77 @@ def test_threads_choose_their_own_statistics():
         thread.join()
     for statistics, out in seen.items():
         close(out, apply(norm, x, statistics=statistics))
+
+
+def test_a_plain_call_normalises_by_the_batch_in_training_and_by_the_population_after():
+    norm, x = norm_and_input((6, 3))
+    close(norm.train()(x), apply(norm, x, statistics="batch"))
+    close(norm.eval()(x), apply(norm, x, statistics="population"))
+
+
+@pytest.mark.parametrize("call", [lambda n, x: n.eval()(x), lambda n, x: apply(n, x, statistics="population")])
+def test_a_population_that_nobody_recorded_is_asked_for_in_a_line(call):
+    norm = BatchNorm(3)
+    with pytest.raises(SettingError, match="no population statistics yet; train the learner, or show it inputs"):
+        call(norm, torch.rand(6, 3))
+    record_population(norm, torch.rand(6, 3))
+    call(norm, torch.rand(6, 3))
+    again = BatchNorm(3)
+    again.load_state_dict(norm.state_dict())
+    x = torch.rand(6, 3)
+    close(call(again, x), call(norm, x))
+
+
+NORMED = {
+    "1d": (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), (6, 3)),
+    "2d": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, eps=0.1), nn.Flatten()), (6, 3, 5, 5)),
+    "no statistics": (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False)), (6, 3)),
+    "not affine": (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, affine=False)), (6, 3)),
+    "alone": (lambda: nn.BatchNorm1d(3), (6, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", NORMED)
+def test_a_converted_net_is_the_net_by_its_batch_and_by_its_population(kind):
+    make, shape = NORMED[kind]
+    net = make().double()
+    with torch.no_grad():
+        for p in net.parameters():
+            p += torch.rand_like(p)
+    net.train()(torch.randn(shape, dtype=torch.float64))  # running statistics of some batch
+    weights = {name: value.clone() for name, value in net.state_dict().items()}
+    converted, x = convert_norms(net), torch.randn(shape, dtype=torch.float64)
+    assert not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in converted.modules())
+    if kind != "no statistics":
+        close(converted.eval()(x), net.eval()(x))
+    close(converted.train()(x), copy.deepcopy(net).train()(x))
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in weights.items())
+
+
+def test_a_norm_with_two_names_is_converted_once():
+    norm = nn.BatchNorm1d(3)
+    converted = convert_norms(nn.Sequential(nn.Linear(3, 3), norm, nn.Linear(3, 3), norm))
+    assert converted[1] is converted[3]
+
+
+def test_a_norm_that_may_do_more_is_refused_in_a_line():
+    class WithActivation(nn.BatchNorm2d):
+        def forward(self, x):
+            return super().forward(x).relu()
+
+    with pytest.raises(SettingError, match="'0' is a WithActivation, which may do more"):
+        convert_norms(nn.Sequential(WithActivation(3)))
+
+
+@pytest.mark.parametrize("learner", [Reptile, MAML, Prototypical])
+def test_running_statistics_are_never_trained_on(learner):
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    net.out_features = 4
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    support = Examples(torch.randn(6, 3), torch.eye(3).repeat(2, 1))
+    with pytest.raises(SettingError, match=r"BatchNorm1d .* use qs.convert_norms\(net\)"):
+        learner(net).meta_loss(Task(support, support))
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
+    converted = convert_norms(net)
+    converted.out_features = 4
+    assert learner(converted).meta_loss(Task(support, support)).isfinite()

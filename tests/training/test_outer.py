@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from quickstudy.draws import seeded
 from quickstudy.errors import QuickstudyError
 from quickstudy.evaluation import evaluate
 from quickstudy.learners import (
@@ -307,3 +308,68 @@ def test_mixed_precision_trains_and_leaves_the_weights_in_float32():
 def test_time_goes_on():
     _, progress = walk(steps=3)
     assert 0 < progress[0].seconds <= progress[1].seconds <= progress[2].seconds
+
+
+class DropsOut(MAML):
+    def __init__(self) -> None:
+        net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 5))
+        super().__init__(net, 4, inner_lr=0.1, inner_steps=2, learned_head=True)
+
+
+@pytest.mark.parametrize("inner_steps", [2, 7])  # with all graphs, and through the scan, which draws a step again
+def test_a_run_with_dropout_that_went_on_ends_with_the_same_weights(inner_steps):
+    def start() -> tuple[MAML, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        learner = DropsOut()
+        learner.inner_steps = inner_steps
+        return learner, torch.optim.SGD(learner.parameters(), 0.1)
+
+    tasks = Episodes(clouds(), n_way=4, n_query=2)
+    whole, optimizer = start()
+    list(outer_loop(whole, tasks, optimizer, steps=4, tasks_per_step=3))
+    parts, optimizer = start()
+    state = State()
+    loop = outer_loop(parts, tasks, optimizer, steps=4, tasks_per_step=3, state=state)
+    next(loop), next(loop)
+    assert (state.engine, state.draws) == ("loop", True)
+    torch.manual_seed(77)  # whatever else draws in between
+    again = State(**vars(state))
+    list(outer_loop(parts, tasks, optimizer, steps=4, tasks_per_step=3, state=again))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters(), strict=True))
+
+
+def test_dropout_in_the_inner_loop_drops_the_same_on_the_way_back():
+    torch.manual_seed(0)
+    learner = DropsOut().double()
+    learner.inner_steps = 7
+    task = Episodes(clouds(), n_way=4, n_query=2).sample(0, 1).at(0)
+    weight = learner.net[0].weight
+    way = torch.randn_like(weight)
+
+    def loss() -> Tensor:
+        with seeded(3):
+            return learner.meta_loss(task)
+
+    (g,) = torch.autograd.grad(loss(), weight)
+    values = []
+    for step in (1e-5, -2e-5):
+        with torch.no_grad():
+            weight += step * way
+        values.append(loss().item())
+    assert (values[0] - values[1]) / 2e-5 == pytest.approx((g * way).sum().item(), rel=1e-5)
+
+
+def test_an_engine_is_asked_for_or_settled_once():
+    tasks = Episodes(clouds(), n_way=4, n_query=2)
+    for asked, settled in (("auto", "auto"), ("vmap", "vmap"), ("loop", "loop")):
+        state = State()
+        learner = MAML(MLP(6, (8,)), 4)
+        list(outer_loop(learner, tasks, torch.optim.SGD(learner.parameters(), 0.1), steps=1, engine=asked, state=state))
+        assert state.engine == settled
+
+
+def test_where_nothing_can_be_learned_the_loss_is_told_all_the_same():
+    learner = Prototypical(MLP(6, (8,)).requires_grad_(False))
+    optimizer = torch.optim.SGD(learner.parameters(), 0.1)
+    [progress] = outer_loop(learner, Episodes(clouds(), n_way=4, n_query=2), optimizer, steps=1)
+    assert math.isfinite(progress.loss)

@@ -1,0 +1,70 @@
+"""Calls of any net as functions of weights and inputs."""
+
+import pytest
+import torch
+from torch import nn
+
+from quickstudy.errors import SettingError
+from quickstudy.nets import MLP, Conv4, Encoder, apply, usable, has_foreign
+from tests.own_nets import Tied, TwiceNamed
+
+
+@pytest.mark.parametrize("make", [Tied, TwiceNamed, lambda: MLP(4), lambda: nn.LSTM(4, 3)])
+def test_replaced_weights_are_used_wherever_they_are_and_put_back(make):
+    torch.manual_seed(0)
+    net, other = make(), make()
+    x = torch.randn(5, 4)
+
+    def answer(out):
+        return out[0] if isinstance(out, tuple) else out
+
+    before = dict(net.named_parameters())
+    given = {name: p.detach().clone() for name, p in other.named_parameters()}
+    torch.testing.assert_close(answer(apply(net, x, given, statistics="batch")), answer(other(x)))
+    assert all(p is before[name] for name, p in net.named_parameters())
+
+
+@pytest.mark.parametrize("normalise", [nn.utils.parametrizations.weight_norm, nn.utils.weight_norm])
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*deprecated")
+def test_the_second_derivative_of_weight_norm_is_exact(normalise):
+    torch.manual_seed(0)
+    net = normalise(nn.Linear(4, 3)).double()
+    names, x = [name for name, _ in net.named_parameters()], torch.randn(5, 4, dtype=torch.float64)
+    values = [p.detach().clone().requires_grad_() for p in net.parameters()]
+
+    def call(*values):
+        return apply(net, x, dict(zip(names, values, strict=True)), statistics="batch").tanh().sum()
+
+    assert torch.autograd.gradgradcheck(call, values)
+
+
+def test_whole_numbers_stay_and_real_ones_follow_the_weights():
+    seen = []
+
+    class Looks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+
+        def forward(self, x):
+            seen.append({name: t.dtype for name, t in x.items()})
+            return x["real"]
+
+    apply(
+        Looks(), {"ids": torch.tensor([303]), "real": torch.ones(1), "mask": torch.tensor([True])}, statistics="batch"
+    )
+    assert seen == [{"ids": torch.int64, "real": torch.bfloat16, "mask": torch.bool}]
+
+
+def test_what_this_package_knows_and_what_it_tries():
+    assert not has_foreign(Conv4())
+    assert not has_foreign(nn.Sequential(MLP(3), nn.Linear(3, 2)))
+    assert has_foreign(Encoder(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), (3,)))
+    assert has_foreign(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
+
+
+def test_weights_that_no_learner_can_take_are_refused_in_a_line():
+    with pytest.raises(SettingError, match=r"'weight' of the net is lazy .* call the net once"):
+        usable(nn.LazyLinear(3))
+    with pytest.raises(SettingError, match="'weight' of the net is complex"):
+        usable(nn.Linear(2, 2, dtype=torch.complex64))

@@ -46,7 +46,7 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
 
     def run(t: int, leaves: Any, constants: Any) -> tuple[Tensor, ...]:
         out = step(tree_unflatten(list(leaves), carry_spec), tree_unflatten(list(constants), data_spec), t)
-        return tuple(tree_flatten(out)[0])
+        return tuple(carry_spec.flatten_up_to(out))  # a dictionary may come out in another order
 
     class Scan(torch.autograd.Function):
         generate_vmap_rule = True

@@ -1,16 +1,17 @@
 import json
 import math
 import statistics
+import warnings
 from itertools import permutations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
 from quickstudy.evaluation import Evaluation, assigned, evaluate, metric
 from quickstudy.learners import MAML, Learner, Predictor, Prototypical
-from quickstudy.nets import MLP, Conv4
+from quickstudy.nets import MLP, Conv4, convert_norms
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.sinusoid import Sinusoid
@@ -250,7 +251,9 @@ def test_no_figure_is_called_inductive_where_queries_normalise_each_other(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not evaluate(converted, Ways(), n_tasks=4).transductive
-        assert not evaluate(make(by_batch(nn.InstanceNorm2d, affine=True)), Ways(), n_tasks=4, engine="loop").transductive
+        assert not evaluate(
+            make(by_batch(nn.InstanceNorm2d, affine=True)), Ways(), n_tasks=4, engine="loop"
+        ).transductive
 
 
 def test_an_engine_is_a_choice_and_changes_no_figure():

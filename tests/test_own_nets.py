@@ -7,11 +7,10 @@ import pytest
 from tests.own_nets import CASES, LEARNERS, tried
 
 PAGE = (Path(__file__).parents[1] / "docs" / "own-net.md").read_text("utf-8")
-HEAVY = {"Hugging Face BERT, with its dropout"}
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
-@pytest.mark.parametrize("net", [pytest.param(net, marks=[pytest.mark.slow] if net in HEAVY else []) for net in CASES])
+@pytest.mark.parametrize("net", CASES)
 def test_a_net_and_a_learner_do_what_the_page_says(net, learner):
     [row] = [line for line in PAGE.splitlines() if line.startswith(f"| {net} |")]
     said = dict(zip(LEARNERS, [cell.strip() for cell in row.split("|")[2:-1]], strict=True))

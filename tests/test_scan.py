@@ -111,3 +111,12 @@ def test_a_part_of_the_carry_that_stays_as_it_is_has_its_gradient():
     x, rate = torch.tensor([2.0, 0.1]).double().requires_grad_().unbind()
     slopes = torch.autograd.grad(end(x, rate), (x, rate))
     torch.testing.assert_close(torch.stack(slopes), torch.stack([(1 - rate) ** 6, -6 * x * (1 - rate) ** 5]).detach())
+
+
+def test_a_dictionary_may_come_out_in_another_order():
+    start = {"a": torch.tensor(2.0, requires_grad=True), "b": torch.ones(3)}
+    end = scan(lambda c, _, t: {"b": c["b"] * c["a"], "a": 2 * c["a"]}, start, (), 3)
+    assert end["a"].item() == 16
+    assert end["b"].tolist() == [2 * 4 * 8] * 3
+    end["b"].sum().backward()
+    assert start["a"].grad.item() == 3 * 3 * 64 / 2

@@ -55,7 +55,7 @@ class Places(NamedTuple):
     Attributes:
         parameters: Every parameter once, as ``named_parameters`` names it.
         names: That name, of every place that holds a parameter: tied weights are one parameter in several places.
-        foreign: Every module that is not a class of this package, once.
+        foreign: Every module that is not of this package or has hooks, which may do anything, once.
     """
 
     parameters: dict[str, nn.Parameter]
@@ -69,17 +69,20 @@ def places(net: nn.Module) -> Places:
     >>> list(places(nn.Sequential(nn.Linear(2, 2), nn.Tanh())).names)
     ['0.weight', '0.bias']
     """
-    found, seen, first = Places({}, {}, {}), set[int](), dict[int, str]()
+    found = Places({}, {}, {})
+    seen: set[int] = set()
+    first: dict[int, str] = {}
 
     def visit(module: nn.Module, prefix: str) -> None:
         seen.add(id(module))
         for name, p in module._parameters.items():
             if p is not None:
                 place = prefix + name
-                known = found.names[place] = first.setdefault(id(p), place)
-                if known == place:
+                found.names[place] = first.setdefault(id(p), place)
+                if found.names[place] == place:
                     found.parameters[place] = p
-        if type(module) not in _PLAIN and not is_ours(module):
+        known = type(module) in _PLAIN or is_ours(module)
+        if not known or module._forward_pre_hooks or module._forward_hooks:
             found.foreign[prefix[:-1]] = module
         for name, child in module._modules.items():
             if child is not None and id(child) not in seen:

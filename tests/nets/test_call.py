@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from quickstudy.errors import SettingError
-from quickstudy.nets import MLP, Conv4, Encoder, apply, usable, has_foreign
+from quickstudy.nets import MLP, Conv4, Encoder, apply, has_foreign, usable
 from tests.own_nets import Tied, TwiceNamed
 
 
@@ -68,3 +68,14 @@ def test_weights_that_no_learner_can_take_are_refused_in_a_line():
         usable(nn.LazyLinear(3))
     with pytest.raises(SettingError, match="'weight' of the net is complex"):
         usable(nn.Linear(2, 2, dtype=torch.complex64))
+
+
+@pytest.mark.filterwarnings("ignore:.*spectral_norm.*deprecated")
+@pytest.mark.parametrize("normalise", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_a_buffer_that_a_hook_or_a_parametrization_writes_is_refused(normalise):
+    net = normalise(nn.Linear(4, 3))
+    before = {name: b.clone() for name, b in net.named_buffers()}
+    with pytest.raises(SettingError, match="forward pass changes its buffer"):
+        apply(net, torch.randn(5, 4), statistics="batch")
+    assert all(torch.equal(b, before[name]) for name, b in net.named_buffers())
+    assert apply(net.eval(), torch.randn(5, 4), statistics="batch").shape == (5, 3)

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from quickstudy.confidence import Confidence, percent_of, promised
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
+from quickstudy.evaluation import depends_on_others
 from quickstudy.files import replace
 from quickstudy.learners import Learner
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.model import construct, load, locate, read_config, save
-from quickstudy.nets import apply, input_shape
+from quickstudy.nets import apply, has_foreign, input_shape
 from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import as_float
 from quickstudy.tasks.images import ImageFormat
@@ -75,6 +76,8 @@ class Classifier:
         self.support = Examples(self.inputs(self.data.x), y)
         with torch.no_grad():
             self._predictor = self.learner.adapt(self.support)
+            if has_foreign(self.learner) and not self.learner.transductive:
+                depends_on_others(self._predictor, self.support.x)  # says so: no promise would hold
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("_predictor", "support", "judged")}

@@ -19,10 +19,10 @@ from quickstudy.console import shown
 from quickstudy.draws import seeded
 from quickstudy.engine import Engine, Settled, distance, map_tasks, settle
 from quickstudy.errors import SettingError
-from quickstudy.learners import Learner
+from quickstudy.learners import Learner, Predictor
 from quickstudy.tasks.episodes import seeds_of
 from quickstudy.tasks.task import Task, TaskSource
-from quickstudy.tree import rows
+from quickstudy.tree import Tree, rows
 from quickstudy.workers import ALONE, Workers
 
 BATCH = 10
@@ -117,7 +117,7 @@ def evaluate(
             answers = torch.stack([assigned(scores) for scores in answers]) if one_to_one else answers
             values += workers.gather(metric(answers, mine.query.y, learner.loss).tolist())
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
-        used = learner.transductive or one_to_one or _depends_on_others(learner, tasks)
+        used = learner.transductive or one_to_one or _transductive(learner, tasks)
     name = "accuracy" if learner.loss == "cross_entropy" else "mse"
     # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
     ci95 = 1.96 * torch.tensor(values, dtype=torch.float64).std().item() / math.sqrt(n_tasks)
@@ -167,27 +167,35 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
         learner.transductive = before
 
 
-def _depends_on_others(learner: Learner, tasks: TaskSource) -> bool:
-    """Whether the first task's queries get other answers alone than among each other; says so."""
+def _transductive(learner: Learner, tasks: TaskSource) -> bool:
+    """Whether the queries of the first task normalise each other."""
     support, query = tasks.sample(0, 1).at(0)
-    predict = learner.adapt(support)
+    return depends_on_others(learner.adapt(support), query.x)
+
+
+def depends_on_others(predict: Predictor, x: Tree) -> bool:
+    """Return whether the first of some queries gets another answer alone than among the others, and warn if so.
+
+    >>> depends_on_others(lambda x: x - x.mean(0), torch.tensor([[1.0], [3.0]]))
+    True
+    """
     with seeded(0):
-        among = predict(query.x)
+        among = predict(x)
     with seeded(0):
         try:
-            alone = predict(rows(query.x, slice(1)))
+            alone = predict(rows(x, slice(1)))
         except ValueError:  # a batch norm of torch's, of one number
             off = math.inf
         else:
             off = distance([among[:1]], [alone])
-    if off > math.sqrt(torch.finfo(among.dtype).eps):
-        warnings.warn(
-            "a query's answer depends on the other queries, so the figure is transductive; qs.convert_norms(net) makes "
-            "a net with torch's batch norms inductive",
-            stacklevel=3,
-        )
-        return True
-    return False
+    if off <= math.sqrt(torch.finfo(among.dtype).eps):
+        return False
+    warnings.warn(
+        "a query's answer depends on the other queries, so it is transductive; qs.convert_norms(net) makes a net with "
+        "torch's batch norms inductive",
+        stacklevel=3,
+    )
+    return True
 
 
 def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int) -> Iterator[float]:

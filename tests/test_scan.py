@@ -91,6 +91,7 @@ print(peak() - before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's peak memory")
+@pytest.mark.slow
 def test_fifty_steps_of_second_order_maml_take_less_than_twice_the_memory_of_five():
     # What is freed goes back to the system at once, so that the peak is of what is alive.
     settings = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}

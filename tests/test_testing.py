@@ -31,7 +31,7 @@ from quickstudy.learners import (
 )
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples, Task
-from quickstudy.testing import check_learner, noise_tasks
+from quickstudy.testing import check_learner, check_net, noise_tasks
 
 
 def conv() -> Conv4:
@@ -290,3 +290,78 @@ def test_a_registered_learner_must_be_written_down_and_built_again(monkeypatch):
     monkeypatch.setitem(LEARNERS, "keeps-no-arguments", KeepsNoArguments)
     with pytest.raises(AssertionError, match=r"built from its description.*no attribute 'width'"):
         check_learner(KeepsNoArguments())
+
+
+OWN = nn.Sequential(nn.Linear(3, 6), nn.LayerNorm(6), nn.Tanh(), nn.Dropout(0.3), nn.Linear(6, 4))
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [MAML(MLP(3, (4,)), 3, inner_steps=2), Reptile(MLP(3, (4,)), 3, test_steps=2), Prototypical(MLP(3, (4,)))],
+)
+def test_a_learner_keeps_the_laws_on_a_net_of_ones_own(learner):
+    check_learner(learner, noise_tasks(learner), net=OWN)
+    assert not isinstance(learner.net, nn.Sequential)
+
+
+def test_what_will_work_with_a_net_is_told_line_by_line():
+    before = {name: value.clone() for name, value in OWN.state_dict().items()}
+    told = check_net(OWN, torch.randn(8, 3)).splitlines()
+    assert told == [
+        "takes it: yes, (n, 3) -> (n, 4)",
+        "many tasks at once: no, tasks go one after another",
+        "second order: exact",
+        "inductive: yes",
+        "random numbers: drawn in training, from a seed for each task",
+        "number type: float32",
+    ]
+    assert all(torch.equal(value, OWN.state_dict()[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("net", "line"),
+    [
+        (nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 4)), "many tasks at once: vmap gives"),
+        (
+            nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.Linear(4, 4)),
+            "inductive: no",
+        ),
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 4)), "takes it: no, BatchNorm1d"),
+        (nn.LazyLinear(4), "takes it: no, "),
+        (nn.Linear(3, 4).bfloat16(), "number type: bfloat16"),
+    ],
+)
+def test_what_will_not_is_told_too(net, line):
+    assert line in check_net(net, torch.randn(8, 3))
+
+
+def test_a_wrong_second_derivative_is_found():
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return 2 * x.detach() * g  # as if it were constant
+
+    class Net(nn.Module):
+        out_features = 4
+
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 4)
+
+        def forward(self, x):
+            return Square.apply(self.layer(x))
+
+    assert "second order: wrong by" in check_net(Net(), torch.randn(8, 3))
+
+
+def test_a_net_that_says_nothing_of_its_inputs_is_asked_for_some():
+    with pytest.raises(SettingError, match="give x, at least four inputs"):
+        check_net(nn.Tanh())
+    with pytest.raises(SettingError, match="x has 2 inputs; give at least four"):
+        check_net(OWN, torch.randn(2, 3))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, grad_and_value, vjp
 
-from quickstudy.inner import Params, Sgd, descend
+from quickstudy.inner import Params, Sgd, descend, twice_differentiable
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.tasks.task import Examples, Task
@@ -93,13 +93,14 @@ class IMAML(GradientLearner):
             return self.support_loss(fixed | params, support)
 
         phi = {name: p.detach() for name, p in self._descend(support).items() if name in moving}
-        v, loss = grad_and_value(query_loss)(phi)
-        hessian: Any = vjp(grad(support_loss), phi)[1]
+        with twice_differentiable():
+            v, loss = grad_and_value(query_loss)(phi)
+            hessian: Any = vjp(grad(support_loss), phi)[1]
 
-        def matrix(d: Params) -> Params:
-            return {name: d[name] + h / (self.penalty + self.damping) for name, h in hessian(d)[0].items()}
+            def matrix(d: Params) -> Params:
+                return {name: d[name] + h / (self.penalty + self.damping) for name, h in hessian(d)[0].items()}
 
-        g = conjugate_gradient(matrix, v, self.cg_steps)
+            g = conjugate_gradient(matrix, v, self.cg_steps)
         return cast(Tensor, loss) + _dot(g, {name: p - p.detach() for name, p in moving.items()})
 
     def _descend(self, support: Examples) -> Params:

@@ -84,7 +84,7 @@ class FinetunedHead(SupervisedLearner):
 
     def logits(self, head: Params, z: Tensor) -> Tensor:
         """Return what a head says of features, (n, d) -> (n, n_way)."""
-        out: Tensor = functional_call(self.head, head, (z,))
+        out: Tensor = functional_call(self.head, head, (z,), tie_weights=False)
         return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from collections.abc import Callable
 
@@ -23,12 +24,13 @@ TOLERANCE = 1e-7
 """Largest difference that counts as equal, in float64, beside the largest number compared."""
 
 
-def check_learner(learner: Learner, tasks: Task | None = None) -> None:
+def check_learner(learner: Learner, tasks: Task | None = None, *, net: nn.Module | None = None) -> None:
     """Hold a learner to the contract: what training, evaluation and model files take for granted.
 
     Args:
         learner: Left as it is; a copy in float64 is examined.
         tasks: A batch of at least two tasks; ``noise_tasks`` if None.
+        net: Examine the same learner on this net; ``check_net`` says more of the net itself.
 
     Raises:
         AssertionError: A law is broken; one line says which, and by how much.
@@ -38,6 +40,9 @@ def check_learner(learner: Learner, tasks: Task | None = None) -> None:
     >>> from quickstudy.nets import MLP
     >>> check_learner(Prototypical(MLP(2, (8,))))
     """
+    if net is not None:
+        arguments = [name for name in inspect.signature(type(learner).__init__).parameters if name != "self"]
+        learner = type(learner)(**{name: getattr(learner, name) for name in arguments} | {"net": copy.deepcopy(net)})
     tasks = as_exact(noise_tasks(learner) if tasks is None else tasks, next(learner.parameters()).device)
     for law in LAWS:
         examined = copy.deepcopy(learner).double().eval()

@@ -41,7 +41,7 @@ def logit(learner: InContext, support: Examples, query: Tensor, k: int) -> Tenso
 
 
 def test_logits_are_those_of_a_transformer_that_reads_token_by_token(learner):
-    support, query = noise_tasks(learner).at(0)
+    support, query = noise_tasks(learner, n_query=1).at(0)
     z, q = Examples(learner.net(support.x), support.y), learner.net(query.x)
     by_hand = torch.stack([torch.stack([logit(learner, z, row, k) for k in range(5)]) for row in q])
     torch.testing.assert_close(learner.adapt(support)(query.x), by_hand, rtol=1e-10, atol=1e-10)

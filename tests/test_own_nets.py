@@ -7,9 +7,13 @@ import pytest
 from tests.own_nets import CASES, LEARNERS, tried
 
 PAGE = (Path(__file__).parents[1] / "docs" / "own-net.md").read_text("utf-8")
+AGAIN = {"first order", "ANIL", "Matching"}
+"""Learners that differ little from the others in what they ask of a net."""
 
 
-@pytest.mark.parametrize("learner", LEARNERS)
+@pytest.mark.parametrize(
+    "learner", [pytest.param(name, marks=[pytest.mark.slow] if name in AGAIN else []) for name in LEARNERS]
+)
 @pytest.mark.parametrize("net", CASES)
 def test_a_net_and_a_learner_do_what_the_page_says(net, learner):
     [row] = [line for line in PAGE.splitlines() if line.startswith(f"| {net} |")]

@@ -25,6 +25,7 @@ def held(*rows: torture.Row) -> None:
         assert held == tried > 0, what
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_unaided(tmp_path):
     held(*torture.killed(2, tmp_path))
 

@@ -13,8 +13,10 @@ from .features import features as features
 from .hub import from_pretrained as from_pretrained
 from .hub import push_to_hub as push_to_hub
 from .hub import save_pretrained as save_pretrained
+from .inner import INNER_RULES as INNER_RULES
 from .inner import Adam as Adam
 from .inner import LearnedRates as LearnedRates
+from .inner import RmsProp as RmsProp
 from .inner import Sgd as Sgd
 from .inner import descend as descend
 from .learners import ANIL as ANIL

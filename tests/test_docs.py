@@ -12,7 +12,7 @@ from quickstudy.tasks.glyphs import draw_glyphs
 
 DOCS = Path(__file__).parents[1] / "docs"
 MORE = ("please", "now", "today", "at once", "my friend", "if you can", "again", "tomorrow")
-PAGES = ["photos", "text", "tables", "new-learner"]
+PAGES = ["photos", "text", "tables", "new-learner", "own-net"]
 
 
 def blocks(page: str, kind: str) -> list[str]:

@@ -25,7 +25,7 @@ test: setup  ## Lint, types, doctests and tests
 	$(BIN)/pytest -n auto
 
 test-slow: setup  ## The tests that need more than 20 s each
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n auto -m slow
 
 torture: setup  ## Kill, interrupt and damage runs hundreds of times; half an hour
 	$(BIN)/python -m tests.torture --json results/reliability/torture.json

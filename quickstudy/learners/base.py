@@ -57,7 +57,8 @@ class Learner(nn.Module, ABC):
 
     def meta_loss(self, task: Task) -> Tensor:
         """Return the loss of one task, a scalar: by default that of the queries after adapting."""
-        support, query = task if task.query.y.is_floating_point() else self.with_rows(*task)
+        as_rows = task.query.y.is_floating_point() and task.query.y.ndim == 2
+        support, query = task if as_rows else self.with_rows(*task)
         return self.prediction_loss(self.adapt(support)(query.x), query.y)
 
     def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:

@@ -230,6 +230,8 @@ class TestTargets:
         for y in (torch.tensor([0, 1, 2]), torch.zeros(3)):
             with pytest.raises(DataError, match="real targets are"):
                 learner.adapt(Examples(torch.zeros(3, 4), y))
+            with pytest.raises(DataError, match="real targets are"):
+                learner.meta_loss(Task(Examples(torch.zeros(3, 4), torch.zeros(3, 1)), Examples(torch.zeros(3, 4), y)))
 
 
 class TestNumberTypes:

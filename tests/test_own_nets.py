@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.own_nets import CASES, LEARNERS, tried
+from tests.own_nets import CASES
+from tests.trials import LEARNERS, tried
 
 PAGE = (Path(__file__).parents[1] / "docs" / "own-net.md").read_text("utf-8")
 AGAIN = {"first order", "ANIL", "Matching"}

@@ -16,7 +16,7 @@ import torch
 
 import quickstudy as qs
 from quickstudy.learners import LEARNERS
-from quickstudy.provenance import provenance
+from quickstudy.runs.provenance import provenance
 
 WARM = 10
 

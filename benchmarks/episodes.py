@@ -21,9 +21,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from quickstudy import Episodes, read_folder
-from quickstudy.provenance import provenance
+from quickstudy.inputs.images import ImageFormat
+from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.glyphs import draw_glyphs
-from quickstudy.tasks.images import ImageFormat
 
 N_WAY, N_SHOT, N_QUERY, PER_CLASS = 20, 5, 5, 20
 

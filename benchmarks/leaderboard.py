@@ -20,11 +20,11 @@ from pathlib import Path
 import torch
 
 from quickstudy import Episodes, evaluate
-from quickstudy.confidence import answers, calibrate, calibration_error
-from quickstudy.experiment import Experiment
-from quickstudy.model import load
-from quickstudy.provenance import provenance
-from quickstudy.settings import complete
+from quickstudy.classify.confidence import answers, calibrate, calibration_error
+from quickstudy.models.build import load
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.provenance import provenance
+from quickstudy.runs.settings import complete
 from quickstudy.tasks import sources
 from quickstudy.tasks.splits import Splits
 

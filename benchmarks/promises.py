@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from quickstudy import ClassDataset, Classifier, Episodes, load
-from quickstudy.classifier import confidence
-from quickstudy.provenance import provenance
+from quickstudy.classify.classifier import confidence
+from quickstudy.runs.provenance import provenance
 from quickstudy.tasks import sources
 
 NAME, COVERAGE, FALSE_ALARMS = "glyphs-proto", 0.9, 0.1

@@ -15,8 +15,8 @@ import torch
 from leaderboard import REFERENCE, experiment, settings_of, step_seconds
 
 from quickstudy import Episodes, evaluate
-from quickstudy.model import load
-from quickstudy.provenance import provenance
+from quickstudy.models.build import load
+from quickstudy.runs.provenance import provenance
 
 FIRST = dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "imaml", "proto-maml", "reptile"), 0.002)
 FIRST["cosine-baseline"] = 0.012

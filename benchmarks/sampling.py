@@ -16,7 +16,7 @@ import torch
 
 import quickstudy as qs
 from quickstudy.bench.work import WORKS
-from quickstudy.provenance import provenance
+from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.task import Task, TaskSource
 
 SECONDS = 3.0

@@ -14,11 +14,11 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from quickstudy import ClassDataset, Classifier, Episodes, glyphs, load, omniglot
-from quickstudy.advice import next_to_label, suspects
-from quickstudy.classifier import confidence
-from quickstudy.confidence import calibration_error
-from quickstudy.explanation import pixels
-from quickstudy.provenance import provenance
+from quickstudy.classify.advice import next_to_label, suspects
+from quickstudy.classify.classifier import confidence
+from quickstudy.classify.confidence import calibration_error
+from quickstudy.classify.explanation import pixels
+from quickstudy.runs.provenance import provenance
 
 NAME = "glyphs-proto"
 

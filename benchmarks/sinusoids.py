@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 
 from quickstudy import evaluate
-from quickstudy.experiment import Experiment
-from quickstudy.provenance import provenance
-from quickstudy.settings import complete
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.provenance import provenance
+from quickstudy.runs.settings import complete
 from quickstudy.tasks.sinusoid import Sinusoid
 
 MAML = {"algorithm": "maml", "steps": 70_000}

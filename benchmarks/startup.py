@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from quickstudy.provenance import provenance
+from quickstudy.runs.provenance import provenance
 
 COMMANDS = {
     "python -c pass": ["-c", "pass"],

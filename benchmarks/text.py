@@ -13,9 +13,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from quickstudy.experiment import Experiment
-from quickstudy.provenance import provenance
-from quickstudy.settings import complete
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.provenance import provenance
+from quickstudy.runs.settings import complete
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.text import out_of_scope
 

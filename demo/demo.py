@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 import quickstudy as qs
-from quickstudy.files import replace
-from quickstudy.provenance import provenance
+from quickstudy.io.files import replace
+from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import show
 

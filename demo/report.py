@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import quickstudy as qs
-from quickstudy.files import replace
+from quickstudy.io.files import replace
 
 if TYPE_CHECKING:
     from demo import Outcome

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck
 from PIL import Image
 
 from quickstudy.cli import main
-from quickstudy.experiment import Experiment
-from quickstudy.settings import complete
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.settings import complete
 from quickstudy.tasks.glyphs import draw_glyphs
 
 # Tensors here are small: a second thread waits more than it works, and much more on a machine with other work.

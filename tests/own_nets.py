@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import quickstudy as qs
-from quickstudy.tree import Tree
+from quickstudy.tasks.tree import Tree
 
 WIDTH = 6
 

@@ -12,15 +12,15 @@ from typing import NamedTuple
 import torch
 from PIL import Image
 
-from quickstudy.classifier import Classifier
+from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import QuickstudyError
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import ImageFormat, read_image
 from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP
-from quickstudy.runs import read_settings
-from quickstudy.settings import complete, load_settings
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.runs.run import read_settings
+from quickstudy.runs.settings import complete, load_settings
 from quickstudy.tasks.folders import read_folder
-from quickstudy.tasks.images import ImageFormat, read_image
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.tables import TableFormat, table
 from quickstudy.tasks.text import read_sentences

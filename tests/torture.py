@@ -258,7 +258,7 @@ def main() -> int:
     finally:
         shutil.rmtree(place)
     if args.json:
-        from quickstudy.provenance import provenance
+        from quickstudy.runs.provenance import provenance
 
         record = {"rows": [dict(zip(("what", "held", "tried"), row, strict=True)) for row in rows], **provenance()}
         args.json.parent.mkdir(parents=True, exist_ok=True)

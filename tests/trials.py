@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import quickstudy as qs
-from quickstudy.draws import seeded
 from quickstudy.errors import QuickstudyError
+from quickstudy.learners.draws import seeded
 from quickstudy.tasks.episodes import seeds_of
 from quickstudy.tasks.task import Examples, Task
+from quickstudy.tasks.tree import concatenated, tree_map
 from quickstudy.training import outer_loop
 from quickstudy.training.outer import State
-from quickstudy.tree import concatenated, tree_map
 from tests.own_nets import CASES, Inputs
 
 N_WAY, N_SHOT, N_QUERY = 3, 2, 2

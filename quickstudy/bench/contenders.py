@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from quickstudy.bench.work import INNER_LR, Work
-from quickstudy.engine import backward, keep_memory
 from quickstudy.learners.base import embedding_width
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples
-from quickstudy.workers import ALONE, Workers
+from quickstudy.training.engine import backward, keep_memory
+from quickstudy.training.workers import ALONE, Workers
 
 Step = Callable[[], tuple[Tensor, list[Tensor]]]
 """One outer step: the loss, and the gradient of every parameter."""

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from quickstudy.bench.contenders import CONTENDERS, Step, ours, plain_loop, takes
 from quickstudy.bench.work import Work
-from quickstudy.workers import ENVIRONMENT, join
+from quickstudy.training.workers import ENVIRONMENT, join
 
 AGREEMENT = 1e-4
 """Largest relative difference of losses and gradients between contenders that do the same."""

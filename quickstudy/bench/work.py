@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import MAML, Reptile
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
-from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.glyphs import glyphs
 from quickstudy.tasks.sinusoid import Sinusoid

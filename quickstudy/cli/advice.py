@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from quickstudy.advice import confusable, duplicates, next_to_label, suspects, unbalanced
-from quickstudy.classifier import Classifier, confidence, image_format
+from quickstudy.classify.advice import confusable, duplicates, next_to_label, suspects, unbalanced
+from quickstudy.classify.classifier import Classifier, confidence, image_format
 from quickstudy.errors import DataError, ModelError
-from quickstudy.model import load
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import ImageFormat, read_image
+from quickstudy.models.build import load
 from quickstudy.tasks.folders import find_classes, image_files
-from quickstudy.tasks.images import ImageFormat, read_image
 
 
 def check(folder: Path, model: Path, unlabelled: Path | None, n: int, as_json: bool) -> None:

@@ -343,7 +343,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    from quickstudy.console import messages
+    from quickstudy.io.console import messages
 
     if not messages.quiet:
         print(f"quickstudy: warning: {message}", file=sys.stderr)

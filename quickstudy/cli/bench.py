@@ -12,11 +12,11 @@ from rich.table import Table
 
 from quickstudy.bench.measure import Row, contenders, measure
 from quickstudy.bench.work import TOY, WORKS, Work
-from quickstudy.console import shown
 from quickstudy.errors import SettingError
-from quickstudy.experiment import find_device
-from quickstudy.files import replace
-from quickstudy.provenance import provenance
+from quickstudy.io.console import shown
+from quickstudy.io.files import replace
+from quickstudy.runs.experiment import find_device
+from quickstudy.runs.provenance import provenance
 
 MAIN_AXIS = Work()
 """The row whose cost is drawn against the number of tasks."""

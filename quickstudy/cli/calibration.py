@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from quickstudy.confidence import calibrate as calibrate_learner
+from quickstudy.classify.confidence import calibrate as calibrate_learner
 from quickstudy.errors import SettingError
-from quickstudy.experiment import Experiment
-from quickstudy.model import amend
-from quickstudy.runs import open_run
-from quickstudy.seal import seal
-from quickstudy.settings import complete
+from quickstudy.models.build import amend
+from quickstudy.models.seal import seal
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.run import open_run
+from quickstudy.runs.settings import complete
 
 
 def calibrate(run: Path, changes: dict[str, Any], n_tasks: int, as_json: bool) -> None:

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.classifier import Classifier, confidence, encoder_name, image_format, table_format
+from quickstudy.classify.classifier import Classifier, confidence, encoder_name, image_format, table_format
 from quickstudy.errors import DataError, ModelError, SettingError
-from quickstudy.files import whole_folder
-from quickstudy.model import load, read_config
-from quickstudy.seal import seal
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import read_image
+from quickstudy.inputs.rows import read_rows
+from quickstudy.io.files import whole_folder
+from quickstudy.models.build import load, read_config
+from quickstudy.models.seal import seal
 from quickstudy.tasks.folders import read_folder
-from quickstudy.tasks.images import read_image
-from quickstudy.tasks.rows import read_rows
 from quickstudy.tasks.text import embedded, read_sentences, sentence_encoder
 
 NONE = "none of these"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quickstudy.errors import ModelError, QuickstudyError
-from quickstudy.runs import read_settings
-from quickstudy.seal import broken
+from quickstudy.models.seal import broken
+from quickstudy.runs.run import read_settings
 from quickstudy.training.checkpoint import read
 
 

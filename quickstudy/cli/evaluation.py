@@ -6,23 +6,23 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from quickstudy.classifier import image_format
+from quickstudy.classify.classifier import image_format
 from quickstudy.errors import DataError, SettingError, unknown
-from quickstudy.evaluation import evaluate as evaluate_learner
-from quickstudy.experiment import Experiment, check_applies
-from quickstudy.files import replace
+from quickstudy.inputs.cache import data_folder
+from quickstudy.inputs.images import ImageFormat
+from quickstudy.io.files import replace
 from quickstudy.learners import Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
-from quickstudy.model import locate, read_config
+from quickstudy.models.build import locate, read_config
 from quickstudy.nets import Views
-from quickstudy.provenance import provenance
-from quickstudy.runs import open_run
-from quickstudy.settings import VECTORS, Settings, complete
-from quickstudy.tasks.cache import data_folder
-from quickstudy.tasks.images import ImageFormat
+from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.provenance import provenance
+from quickstudy.runs.run import open_run
+from quickstudy.runs.settings import VECTORS, Settings, complete
 from quickstudy.tasks.lake import LakeTrials
 from quickstudy.tasks.splits import Split
+from quickstudy.training.evaluation import evaluate as evaluate_learner
 
 
 def evaluate(

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from quickstudy.classifier import Classifier
+from quickstudy.classify.classifier import Classifier
+from quickstudy.classify.explanation import PixelMethod, columns, pixels, words
+from quickstudy.classify.explanation import explain as explain_answer
+from quickstudy.classify.page import page
 from quickstudy.cli.classification import read
-from quickstudy.explanation import PixelMethod, columns, pixels, words
-from quickstudy.explanation import explain as explain_answer
-from quickstudy.files import replace
-from quickstudy.page import page
+from quickstudy.io.files import replace
 
 
 def explain(folder: Path, asked: str, out: Path | None, method: PixelMethod | None, as_json: bool) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from quickstudy.classifier import Classifier
-from quickstudy.export import export as export_model
-from quickstudy.model import load, read_config
+from quickstudy.classify.classifier import Classifier
+from quickstudy.models.build import load, read_config
+from quickstudy.sharing.onnx import export as export_model
 
 
 def export(model: Path, out: Path, as_json: bool) -> None:

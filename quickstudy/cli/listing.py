@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from quickstudy.cli.drawing import draw_tasks
-from quickstudy.engine import describe
 from quickstudy.errors import SettingError, unknown
+from quickstudy.inputs.cache import data_folder
 from quickstudy.learners import LEARNERS
-from quickstudy.settings import HYPERPARAMETERS, Data
+from quickstudy.runs.settings import HYPERPARAMETERS, Data
 from quickstudy.tasks import sources
-from quickstudy.tasks.cache import data_folder
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.training.engine import describe
 
 _ABOUT = {
     "glyphs": "invented characters, embedded and without end",

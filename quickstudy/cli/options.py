@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from quickstudy.settings import FIELDS, choices, kinds
+from quickstudy.runs.settings import FIELDS, choices, kinds
 
 _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner loop", "steps": "Outer loop"}
 """Headings of ``--help`` by the first setting under each."""
@@ -45,7 +45,7 @@ def manners(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True).parameters
 
     def run(quiet: bool, debug: bool, **arguments: Any) -> None:
-        from quickstudy.console import messages
+        from quickstudy.io.console import messages
 
         messages.quiet = quiet
         command(**arguments)

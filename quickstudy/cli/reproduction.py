@@ -11,9 +11,9 @@ from rich.table import Table
 
 from quickstudy.cli.training import between_steps, watch
 from quickstudy.errors import SettingError
-from quickstudy.files import replace
-from quickstudy.papers import PROTOCOLS, Cell, Protocol
-from quickstudy.reproduce import Reproduction
+from quickstudy.io.files import replace
+from quickstudy.runs.papers import PROTOCOLS, Cell, Protocol
+from quickstudy.runs.reproduce import Reproduction
 
 
 def reproduce(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from quickstudy.hub import push_to_hub
+from quickstudy.sharing.hub import push_to_hub
 
 
 def push(model: Path, repository: str, private: bool, as_json: bool) -> None:

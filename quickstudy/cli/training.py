@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from quickstudy.cli.launch import launch
 from quickstudy.errors import Interrupted, SettingError
-from quickstudy.settings import Settings, complete, load_settings
+from quickstudy.runs.launch import launch
+from quickstudy.runs.settings import Settings, complete, load_settings
 
 if TYPE_CHECKING:
     from quickstudy.training import Progress
@@ -31,9 +31,9 @@ def train(
     if print_settings:
         print(json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False))
         return
-    from quickstudy.console import messages
-    from quickstudy.experiment import Experiment
-    from quickstudy.workers import ENVIRONMENT, join
+    from quickstudy.io.console import messages
+    from quickstudy.runs.experiment import Experiment
+    from quickstudy.training.workers import ENVIRONMENT, join
 
     folder = resume or out or Path("runs") / default_name(settings)
     if settings.workers > 1 and "WORLD_SIZE" not in os.environ:
@@ -64,7 +64,7 @@ def watch(progress: Iterator[Progress], settings: Settings) -> None:
 
 def _resumed(run: Path, flags: dict[str, Any], out: Path | None, config: Path | None) -> Settings:
     """The settings of a run, with this machine's."""
-    from quickstudy.runs import read_settings
+    from quickstudy.runs.run import read_settings
 
     other = sorted(flags.keys() - set(HERE)) + ["out"] * (out is not None) + ["config"] * (config is not None)
     if other:

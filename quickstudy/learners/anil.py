@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.inner import Params, Sgd, descend
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import HEAD, GradientLearner
+from quickstudy.learners.inner import Params, Sgd, descend
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from quickstudy.errors import DataError, SettingError
 from quickstudy.nets import usable, weight_type
 from quickstudy.tasks.task import Examples, Task, with_rows
-from quickstudy.tree import Tree, leaves, tree_map
+from quickstudy.tasks.tree import Tree, leaves, tree_map
 
 Predictor = Callable[[Tree], Tensor]
 """Inputs (m, *input) to logits (m, n_way), or to real numbers (m, d)."""

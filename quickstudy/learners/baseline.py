@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from quickstudy.inner import Params
 from quickstudy.learners.base import embedding_width
+from quickstudy.learners.inner import Params
 from quickstudy.learners.supervised import FinetunedHead
 from quickstudy.tasks.task import Examples
 

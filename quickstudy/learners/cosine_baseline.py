@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.inner import Params
 from quickstudy.learners.base import embedding_width, prototypes
+from quickstudy.learners.inner import Params
 from quickstudy.learners.supervised import FinetunedHead
 from quickstudy.tasks.task import Examples
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
-from quickstudy.inner import InnerRule, Params, descend
 from quickstudy.learners.base import Adapted, Learner, Loss, Predictor, embedding_width
+from quickstudy.learners.inner import InnerRule, Params, descend
 from quickstudy.nets import apply, record_population
 from quickstudy.tasks.task import Examples
-from quickstudy.tree import Tree, concatenated
+from quickstudy.tasks.tree import Tree, concatenated
 
 HEAD = ("1.weight", "1.bias")
 """Names of the head's parameters."""

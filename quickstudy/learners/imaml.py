@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, grad_and_value, vjp
 
-from quickstudy.inner import Params, Sgd, descend, twice_differentiable
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
+from quickstudy.learners.inner import Params, Sgd, descend, twice_differentiable
 from quickstudy.tasks.task import Examples, Task
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from quickstudy.inner import check_rule, rule_named
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
+from quickstudy.learners.inner import check_rule, rule_named
 from quickstudy.tasks.task import Examples
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
-from quickstudy.inner import LearnedRates, Params
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
+from quickstudy.learners.inner import LearnedRates, Params
 from quickstudy.nets import BatchNorm
 from quickstudy.tasks.task import Examples, Task
 

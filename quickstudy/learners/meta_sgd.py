@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from quickstudy.inner import LearnedRates
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
+from quickstudy.learners.inner import LearnedRates
 from quickstudy.tasks.task import Examples
 
 

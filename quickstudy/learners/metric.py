@@ -13,7 +13,7 @@ from quickstudy.learners.base import Adapted, Learner, Predictor, like, prototyp
 from quickstudy.nets import apply, has_foreign, normalised_by, record_population, usable
 from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
-from quickstudy.tree import Tree, concatenated
+from quickstudy.tasks.tree import Tree, concatenated
 
 
 class MetricLearner(Learner):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from quickstudy.inner import Sgd
 from quickstudy.learners.base import Predictor, prototypes
 from quickstudy.learners.gradient import HEAD, GradientLearner
+from quickstudy.learners.inner import Sgd
 from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from quickstudy.learners.base import Adapted, Predictor, embedding_width, prototypes
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.nets import BatchNorm, normalised_by
-from quickstudy.nets.conv import conv3x3
+from quickstudy.nets.fast.conv import conv3x3
 from quickstudy.tasks.task import Examples
 
 _PAIRED = 20

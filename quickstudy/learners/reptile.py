@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from quickstudy.inner import Params, check_rule, rule_named
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
+from quickstudy.learners.inner import Params, check_rule, rule_named
 from quickstudy.tasks.task import Examples, Task
 
 

@@ -12,7 +12,7 @@ from quickstudy.learners.base import Adapted, Predictor, embedding_width, like
 from quickstudy.learners.metric import nearest_mean
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.tasks.task import Examples
-from quickstudy.tree import Tree
+from quickstudy.tasks.tree import Tree
 
 
 class SimpleShot(SupervisedLearner):

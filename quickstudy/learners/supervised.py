@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from quickstudy.inner import Params, Sgd, descend
 from quickstudy.learners.base import Adapted, Learner, Predictor, like
+from quickstudy.learners.inner import Params, Sgd, descend
 from quickstudy.learners.metric import in_own_layout
 from quickstudy.nets import apply, record_population, usable
 from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
-from quickstudy.tree import Tree, concatenated
+from quickstudy.tasks.tree import Tree, concatenated
 
 
 class SupervisedLearner(Learner):

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from quickstudy.errors import SettingError
 from quickstudy.nets.statistics import Statistics, normalised_by
-from quickstudy.tree import Tree, mapped
+from quickstudy.tasks.tree import Tree, mapped
 
 _PLAIN = {
     nn.Linear,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
-from quickstudy.tree import Tree
+from quickstudy.tasks.tree import Tree
 
 
 class Encoder(nn.Module):
@@ -22,7 +22,7 @@ class Encoder(nn.Module):
         input_shape: Of one input, without n; None where an input is not one tensor of real numbers (token ids, a
             dictionary), and ``module.out_features`` says how wide an embedding is.
         frozen: Keep its weights. Learners then change what they put on top alone; for many tasks of the same inputs
-            ``quickstudy.features`` is faster, which embeds each once.
+            ``quickstudy.inputs.features`` is faster, which embeds each once.
 
     Raises:
         SettingError: The module does not make one vector of an input, or does not say how wide it is.

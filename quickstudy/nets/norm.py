@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.errors import SettingError
-from quickstudy.nets.block import conv_moments_and_pool
 from quickstudy.nets.call import apply
+from quickstudy.nets.fast.block import conv_moments_and_pool
 from quickstudy.nets.statistics import Statistics, chosen
-from quickstudy.tree import Tree
+from quickstudy.tasks.tree import Tree
 
 
 class BatchNorm(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.errors import SettingError
-from quickstudy.nets.conv import conv3x3
+from quickstudy.nets.fast.conv import conv3x3
 from quickstudy.nets.norm import BatchNorm
 
 

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from quickstudy.tasks.warp import warped
+from quickstudy.inputs.warp import warped
 
 _SEED = 0
 

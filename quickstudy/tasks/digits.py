@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset
 
 
 def digits() -> ClassDataset:

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset, as_float
+from quickstudy.inputs.warp import warped
 from quickstudy.tasks.items import Items, Labelled, labels_of, numbered
 from quickstudy.tasks.task import Examples, Task, one_hot
-from quickstudy.tasks.warp import warped
-from quickstudy.tree import mapped
+from quickstudy.tasks.tree import mapped
 
 
 def generator(seed: int, split: str, step: int, task: int) -> np.random.Generator:
@@ -240,15 +240,6 @@ def _warps(rng: np.random.Generator, n: int) -> np.ndarray:
 def _warped(x: Tensor, warps: np.ndarray) -> Tensor:
     """Images of several tasks, (tasks, n, channels, height, width), each warped as told, (tasks, n, 7)."""
     return warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
-
-
-def as_float(x: Tensor) -> Tensor:
-    """Uint8 images scaled to [0, 1]; anything else as it is.
-
-    >>> as_float(torch.tensor([0, 255], dtype=torch.uint8))
-    tensor([0., 1.])
-    """
-    return x.to(torch.get_default_dtype()).div_(255) if x.dtype == torch.uint8 else x
 
 
 def take(x: Tensor, rows: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
-from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.images import ImageFormat, read_image
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import ImageFormat, read_image
 from quickstudy.tasks.splits import Splits, split_classes
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from quickstudy.errors import SettingError
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.tasks.splits import Splits
 
 Piece = tuple[complex, complex, complex, complex]

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from quickstudy.errors import DataError
-from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tree import Tree, tree_map
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.tasks.tree import Tree, tree_map
 
 
 class Labelled(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from quickstudy.errors import DataError
-from quickstudy.tasks.episodes import as_float
+from quickstudy.inputs.dataset import as_float
 from quickstudy.tasks.omniglot import drawing
 from quickstudy.tasks.task import Examples, Task, one_hot
 

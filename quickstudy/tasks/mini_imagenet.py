@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from quickstudy.errors import DataError
-from quickstudy.tasks.cache import data_folder, prepared
+from quickstudy.inputs.cache import data_folder, prepared
+from quickstudy.inputs.images import ImageFormat
 from quickstudy.tasks.folders import read_classes
-from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.splits import Splits
 
 _SPLITS = ("train", "val", "test")
@@ -30,7 +30,7 @@ def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
     pickle is read: a pickle is code.
 
     Args:
-        root: Folder of the files; None is ``quickstudy.tasks.cache.data_folder() / "mini_imagenet"``.
+        root: Folder of the files; None is ``quickstudy.inputs.cache.data_folder() / "mini_imagenet"``.
         size: Pixels a side.
 
     Raises:

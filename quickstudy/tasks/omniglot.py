@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from quickstudy.errors import DataError, SettingError, unknown
-from quickstudy.tasks.cache import data_folder, prepared
-from quickstudy.tasks.dataset import ClassDataset, joined
-from quickstudy.tasks.download import fetch
+from quickstudy.inputs.cache import data_folder, prepared
+from quickstudy.inputs.dataset import ClassDataset, joined
+from quickstudy.io.download import fetch
 from quickstudy.tasks.splits import Splits, split_classes
 
 OmniglotSplit = Literal["background", "vinyals", "random", "small1", "small2"]
@@ -54,7 +54,7 @@ def omniglot(
     kept in the cache, where the next call finds it.
 
     Args:
-        root: Folder of the archives; None is ``quickstudy.tasks.cache.data_folder() / "omniglot"``.
+        root: Folder of the archives; None is ``quickstudy.inputs.cache.data_folder() / "omniglot"``.
         split: ``"background"``: trains on the 30 background alphabets, of which every tenth in the order of names is
             validation (828/136 characters), and tests on the 20 evaluation alphabets (659), as the data set's authors
             meant it. ``"vinyals"``: 1028/172/423 characters, fixed, as Snell et al. 2017 after Vinyals et al. 2016: of

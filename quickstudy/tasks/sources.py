@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quickstudy.errors import DataError
+from quickstudy.inputs.images import ImageFormat
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.folders import folders
 from quickstudy.tasks.glyphs import glyphs
-from quickstudy.tasks.images import ImageFormat
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.omniglot import OmniglotSplit, omniglot
 from quickstudy.tasks.splits import Splits

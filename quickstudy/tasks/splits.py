@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from quickstudy.errors import NotEnoughClasses
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset
 
 Split = Literal["train", "validation", "test"]
 

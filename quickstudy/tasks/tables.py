@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
-from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.rows import read_rows
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.rows import read_rows
 from quickstudy.tasks.splits import Splits, split_in_fifths
 
 LABEL = "label"

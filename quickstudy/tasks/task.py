@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError
-from quickstudy.tree import Tree, leaves, rows
+from quickstudy.tasks.tree import Tree, leaves, rows
 
 
 class Examples(NamedTuple):

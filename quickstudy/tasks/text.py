@@ -13,10 +13,10 @@ from typing import Any
 from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
-from quickstudy.tasks.cache import data_folder, prepared
-from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.download import fetch
-from quickstudy.tasks.rows import read_rows
+from quickstudy.inputs.cache import data_folder, prepared
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.rows import read_rows
+from quickstudy.io.download import fetch
 from quickstudy.tasks.splits import Splits, split_in_fifths
 
 Encoder = Callable[[Sequence[str]], Tensor]

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.engine import Engine, distance, map_tasks
 from quickstudy.errors import ModelError, QuickstudyError, SettingError
 from quickstudy.learners import Learner
-from quickstudy.model import build, describe
+from quickstudy.models.build import build, describe
 from quickstudy.nets import has_foreign, input_shape
 from quickstudy.tasks.task import Examples, Task
-from quickstudy.tree import Tree, concatenated, flat, rows, tree_map
+from quickstudy.tasks.tree import Tree, concatenated, flat, rows, tree_map
+from quickstudy.training.engine import Engine, distance, map_tasks
 
 TOLERANCE = 1e-7
 """Largest difference that counts as equal, in float64, beside the largest number compared."""

@@ -9,16 +9,16 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from quickstudy.draws import seeded
-from quickstudy.engine import distance, settle
 from quickstudy.errors import QuickstudyError, SettingError
-from quickstudy.inner import twice_differentiable
 from quickstudy.learners import MAML
+from quickstudy.learners.draws import seeded
+from quickstudy.learners.inner import twice_differentiable
 from quickstudy.nets import apply, input_shape
 from quickstudy.tasks.task import Examples, Task
+from quickstudy.tasks.tree import Tree, rows, tree_leaves, tree_map
 from quickstudy.testing.learner import TOLERANCE, as_exact, queries_are_independent
+from quickstudy.training.engine import distance, settle
 from quickstudy.training.outer import losses_and_gradients
-from quickstudy.tree import Tree, rows, tree_leaves, tree_map
 
 
 def check_net(net: nn.Module, x: Tree | None = None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from quickstudy.console import drawn, messages
+from quickstudy.io.console import drawn, messages
 from quickstudy.training.outer import Progress
 
 

@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import CheckpointError
-from quickstudy.files import whole_folder
+from quickstudy.io.files import whole_folder
 from quickstudy.learners import Learner
 from quickstudy.training.outer import State
 

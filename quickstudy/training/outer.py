@@ -15,15 +15,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.engine import Engine, backward, keep_memory, map_tasks, settle
 from quickstudy.errors import QuickstudyError
-from quickstudy.evaluation import Evaluation, evaluate
-from quickstudy.inner import twice_differentiable
 from quickstudy.learners import Learner
+from quickstudy.learners.inner import twice_differentiable
 from quickstudy.tasks.episodes import seeds_of
 from quickstudy.tasks.task import Task, TaskSource
-from quickstudy.tree import concatenated, flat
-from quickstudy.workers import ALONE, Workers, check_shares
+from quickstudy.tasks.tree import concatenated, flat
+from quickstudy.training.engine import Engine, backward, keep_memory, map_tasks, settle
+from quickstudy.training.evaluation import Evaluation, evaluate
+from quickstudy.training.workers import ALONE, Workers, check_shares
 
 OBSERVED = 1024
 """Training inputs that population statistics are measured on."""
@@ -122,7 +122,7 @@ def outer_loop(
         skip_bad_tasks: Leave out tasks whose loss is NaN or infinite, and count them, in place of an error.
         engine: "auto" takes tasks together (vmap) where that is exact, and else one after another; "vmap" and "loop"
             do as they say. A net that is not of this package is tried at the first step, on two tasks.
-        workers: Processes that share each step's tasks, from ``quickstudy.workers.join``. All walk the same path.
+        workers: Processes that share each step's tasks, from ``quickstudy.training.workers.join``.
         state: Where to go on from, and what is kept up to date; the beginning if None.
 
     Raises:

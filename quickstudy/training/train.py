@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.optim import Optimizer
 
-from quickstudy.engine import Engine
 from quickstudy.learners import Learner
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training.bar import show
+from quickstudy.training.engine import Engine
 from quickstudy.training.outer import Progress, outer_loop
 
 

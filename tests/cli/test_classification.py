@@ -12,7 +12,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from quickstudy.tasks.images import ImageFormat, read_image
+from quickstudy.inputs.images import ImageFormat, read_image
 
 
 def quickstudy(*arguments, cwd):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from quickstudy.tensors import pack
+from quickstudy.io.tensors import pack
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from quickstudy.learners import LEARNERS
-from quickstudy.settings import choices
+from quickstudy.runs.settings import choices
 
 
 def test_every_source_is_listed(cli):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quickstudy.cli.app import train
-from quickstudy.settings import FIELDS, choices, complete, kinds
+from quickstudy.runs.settings import FIELDS, choices, complete, kinds
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quickstudy.cli.training import default_name
-from quickstudy.settings import FIELDS, complete
+from quickstudy.runs.settings import FIELDS, complete
 
 
 @pytest.fixture

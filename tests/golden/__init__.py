@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
-from quickstudy.classifier import Classifier
+from quickstudy.classify.classifier import Classifier
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import ImageFormat
 from quickstudy.learners import LEARNERS, Learner, NearestPixels
 from quickstudy.learners.gradient import GradientLearner
-from quickstudy.model import FORMAT
+from quickstudy.models.build import FORMAT
+from quickstudy.models.seal import seal
 from quickstudy.nets import Conv4
-from quickstudy.seal import seal
-from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.images import ImageFormat
 
 HERE = Path(__file__).parent
 

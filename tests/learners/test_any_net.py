@@ -13,8 +13,8 @@ from quickstudy.errors import DataError, SettingError
 from quickstudy.learners import LEARNERS
 from quickstudy.learners.base import embedding_width
 from quickstudy.tasks.task import Examples, Task, one_hot
+from quickstudy.tasks.tree import tree_map
 from quickstudy.testing import noise_tasks
-from quickstudy.tree import tree_map
 from tests.own_nets import Counting, Recurrent, TwiceNamed, TwoInputs
 
 GRADIENT = ["maml", "reptile", "meta-sgd", "maml++", "imaml", "proto-maml"]

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from quickstudy.engine import map_tasks
-from quickstudy.inner import Sgd, descend
 from quickstudy.learners import MAML
+from quickstudy.learners.inner import Sgd, descend
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples
 from quickstudy.testing import noise_tasks
+from quickstudy.training.engine import map_tasks
 from tests.learners.by_hand import (
     Params,
     assert_central_differences,

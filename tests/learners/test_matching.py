@@ -3,11 +3,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.engine import map_tasks
 from quickstudy.learners import Matching
 from quickstudy.nets import MLP
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import noise_tasks
+from quickstudy.training.engine import map_tasks
 
 
 def matching(**options: object) -> Matching:

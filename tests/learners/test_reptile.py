@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.engine import map_tasks
 from quickstudy.learners import Reptile
 from quickstudy.nets import MLP, Conv4, apply
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import noise_tasks
+from quickstudy.training.engine import map_tasks
 
 
 def reptile(net: nn.Module | None = None, **options: object) -> Reptile:

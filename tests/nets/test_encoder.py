@@ -5,14 +5,14 @@ import torch
 from torch import nn
 
 from quickstudy.errors import DataError, SettingError
-from quickstudy.evaluation import evaluate
-from quickstudy.features import features
+from quickstudy.inputs.features import features
 from quickstudy.learners import MAML, Prototypical
 from quickstudy.nets import Encoder, Identity
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.testing import check_learner
 from quickstudy.training import train
+from quickstudy.training.evaluation import evaluate
 
 
 def foreign(**norm):

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from quickstudy.inputs.warp import warped
 from quickstudy.learners import CosineBaseline, Prototypical
 from quickstudy.nets import Conv4, Views
 from quickstudy.tasks.glyphs import draw_glyphs
-from quickstudy.tasks.warp import warped
 from quickstudy.testing import check_learner
 
 

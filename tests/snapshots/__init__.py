@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -44,11 +45,18 @@ def material(folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(255 - data.x[row, 0].numpy()).resize((40, 40)).save(path)
     said = [(words.format(thing), label) for label, things in THINGS.items() for thing in things for words in SAID]
-    for name, rows in {"talk.csv": said[:120], "tickets.csv": [r for i, r in enumerate(said[120:]) if i % 12 < 7]}.items():
+    for name, rows in {
+        "talk.csv": said[:120],
+        "tickets.csv": [r for i, r in enumerate(said[120:]) if i % 12 < 7],
+    }.items():
         _table(folder / name, [dict(zip(("text", "label"), row, strict=True)) for row in rows])
     found = load_digits()
     rows = [
-        {**{f"ink{k}": f"{x[k].sum():.0f}" for k in range(8)}, "top": "dark" if x[0].sum() > 20 else "light", "label": y}
+        {
+            **{f"ink{k}": f"{x[k].sum():.0f}" for k in range(8)},
+            "top": "dark" if x[0].sum() > 20 else "light",
+            "label": y,
+        }
         for x, y in zip(found.images, found.target, strict=True)
     ]
     of = [[row for row in rows if row["label"] == y] for y in range(10)]
@@ -112,12 +120,11 @@ def _call(arguments: list[object]) -> str:
     argv, sys.argv = sys.argv, ["quickstudy", *map(str, arguments)]
     out = StringIO()
     try:
-        with redirect_stdout(out):
+        with redirect_stdout(out), pytest.raises(SystemExit) as ended:
             main()
-    except SystemExit as ended:
-        assert not ended.code, arguments
     finally:
         sys.argv = argv
+    assert not ended.value.code, arguments
     return out.getvalue()
 
 

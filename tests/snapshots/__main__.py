@@ -1,6 +1,6 @@
 import json
-from tempfile import TemporaryDirectory
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.snapshots import KEPT, taken
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from quickstudy.tasks.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.tasks.digits import digits
 
 

@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
-from quickstudy.evaluation import evaluate
+from quickstudy.inputs.dataset import ClassDataset, as_float
 from quickstudy.learners import Learner, Predictor
-from quickstudy.tasks.dataset import ClassDataset
-from quickstudy.tasks.episodes import Batches, Episodes, as_float
+from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.task import Examples, Task
+from quickstudy.training.evaluation import evaluate
 
 LAW = settings(max_examples=60, deadline=None)
 

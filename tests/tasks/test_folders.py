@@ -5,9 +5,9 @@ import torch
 from PIL import Image
 
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
+from quickstudy.inputs.images import ImageFormat, read_image
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.folders import folders, read_folder
-from quickstudy.tasks.images import ImageFormat, read_image
 
 FORMAT = ImageFormat(size=8, ink=False)
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from quickstudy.errors import DataError
-from quickstudy.settings import choices
-from quickstudy.tasks.images import ImageFormat
+from quickstudy.inputs.images import ImageFormat
+from quickstudy.runs.settings import choices
 from quickstudy.tasks.sources import load
 
 IMAGES = [name for name in choices("data") if name not in ("sinusoid", "clinc150", "text", "table")]

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.errors import NotEnoughClasses
-from quickstudy.tasks.dataset import ClassDataset, rotated_classes
+from quickstudy.inputs.dataset import ClassDataset, rotated_classes
 from quickstudy.tasks.splits import split_classes
 
 

@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from quickstudy.draws import seeded
 from quickstudy.errors import QuickstudyError
-from quickstudy.evaluation import evaluate
+from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import (
     ANIL,
     IMAML,
@@ -29,10 +28,11 @@ from quickstudy.learners import (
     Siamese,
     SimpleShot,
 )
+from quickstudy.learners.draws import seeded
 from quickstudy.nets import MLP, BatchNorm, Conv4
-from quickstudy.tasks.dataset import ClassDataset
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.task import Examples, Task, TaskSource
+from quickstudy.training.evaluation import evaluate
 from quickstudy.training.outer import DivergedError, Progress, State, outer_loop
 
 

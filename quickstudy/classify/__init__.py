@@ -1,0 +1,1 @@
+"""A learner that has learned one task: its answers, how sure they are, and why."""

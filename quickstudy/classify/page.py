@@ -1,0 +1,233 @@
+"""An explanation as one page for people: everything in the file, nothing fetched."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from quickstudy.classify.classifier import Classifier
+from quickstudy.classify.explanation import Explanation
+
+_SHOWN = 24
+"""Examples drawn on the page at most: the most alike."""
+
+_MATTERS = 0.005
+"""Probability below which an example is not worth a sentence."""
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #667085; --page: #fbfaf7; --card: #fff; --line: #e3e0d8;
+  --for: #1b7f5c; --against: #b4442c; --accent: #2f5fb3; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --soft: #9aa3b2; --page: #15181d; --card: #1e2229;
+  --line: #333944; --for: #4fc396; --against: #ee8166; --accent: #84aaf2; } }
+body { margin: 0; background: var(--page); color: var(--ink); font: 17px/1.55 system-ui, sans-serif; }
+main { max-width: 60rem; margin: auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; } h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; }
+p { margin: .4rem 0; } .soft { color: var(--soft); font-size: .92rem; }
+img { image-rendering: pixelated; background: #000; border-radius: 6px; display: block; }
+.top { display: flex; gap: 1.5rem; flex-wrap: wrap; align-items: flex-start; }
+.asked { font-size: 1.25rem; margin: 0; max-width: 22rem; } .asked span { border-radius: 4px; padding: 0 .15em; }
+.top > div { flex: 1 1 20rem; } .pictures { display: flex; gap: 1rem; flex: 0 0 auto !important; }
+.pictures img { width: 9rem; height: 9rem; } figure { margin: 0; max-width: 9rem; }
+figcaption { overflow-wrap: anywhere; font-size: .85rem; color: var(--soft); }
+.bar { display: grid; grid-template-columns: minmax(5rem, 14rem) 1fr 6.5rem; gap: .7rem; align-items: center;
+  margin: .25rem 0; }
+.bar span:first-child { overflow-wrap: anywhere; } .bar i { display: block; height: .8rem; border-radius: 4px;
+  background: var(--accent); min-width: 2px; } .bar b { text-align: right; font-weight: 600; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .9rem; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .7rem;
+  font-size: .88rem; }
+.card img { width: 100%; aspect-ratio: 1; height: auto; } .card b { overflow-wrap: anywhere; }
+.for { color: var(--for); } .against { color: var(--against); }
+svg { width: 100%; height: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
+svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .edge { stroke: var(--line); }
+"""
+
+
+def page(
+    why: Explanation,
+    classifier: Classifier,
+    x: np.ndarray,
+    name: str,
+    heat: np.ndarray | None = None,
+    spoken: list[tuple[str, float]] | None = None,
+) -> str:
+    """The page, HTML.
+
+    Args:
+        why: Of the answer to ``x``.
+        classifier: That answered.
+        x: The input, (*input).
+        name: Of the input, as people know it.
+        heat: How much each pixel speaks for the answer, (height, width).
+        spoken: The words of a sentence, and how much each speaks for the answer.
+    """
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Why {escape(why.label)}?</title><style>{_STYLE}</style></head><body><main>
+<div class="top"><div>
+<h1>{_headline(why)}</h1>
+{"".join(f"<p>{line}</p>" for line in _story(why))}
+</div><div class="pictures">{_pictures(why, x, name, heat, spoken)}</div></div>
+<h2>How sure it is</h2>{_bars(why)}
+<h2>What it learned from</h2>
+<p class="soft">{_shares(why)}</p>
+<div class="grid">{_examples(why, classifier)}</div>
+<h2>How alike they are</h2>
+<p class="soft">Each dot is an example, the ring is this {"image" if x.ndim == 3 else "input"}. What looks alike to the
+classifier lies close together. A flat map cannot show everything: distances on it are approximate.</p>
+{_map(why)}
+{_descent(why)}
+</main></body></html>
+"""
+
+
+def _headline(why: Explanation) -> str:
+    sure = why.probabilities.max()
+    words = "This is" if sure >= 0.95 else "This looks like" if sure >= 0.7 else "This may be"
+    return f"{words} <em>{escape(why.label)}</em> ({_percent(sure)} sure)"
+
+
+def _story(why: Explanation) -> list[str]:
+    order = (-why.probabilities).argsort(kind="stable")
+    lines = []
+    if len(order) > 1:
+        second = order[1]
+        lines.append(f"The next best guess is {escape(why.labels[second])} ({_percent(why.probabilities[second])}).")
+    helpful = [i for i in why.supporting if why.label_of[i] == why.label and why.influence[i] > _MATTERS]
+    if not helpful:
+        lines.append("No example decides alone: without any one of them, the answer would be the same.")
+    else:
+        i = int(helpful[0])
+        if why.without[i] == why.label:
+            less = _percent(why.probabilities.max() - why.influence[i])
+            lines.append(
+                f"It rests most on example {i + 1} of {escape(why.label)}: without it, it would be {less} sure."
+            )
+        else:
+            lines.append(
+                f"It rests on example {i + 1}: without it, the answer would have been {escape(why.without[i])}."
+            )
+    if len(why.misleading) and -why.influence[why.misleading[0]] > _MATTERS:
+        i = int(why.misleading[0])
+        more = _percent(why.probabilities.max() - why.influence[i])
+        lines.append(
+            f"Example {i + 1}, of {escape(why.label_of[i])}, speaks against it most: without it, the answer would be "
+            f"{more} sure."
+        )
+    i = int(why.nearest[0])
+    lines.append(f"The example most like it is number {i + 1}, of {escape(why.label_of[i])}.")
+    return lines
+
+
+def _shares(why: Explanation) -> str:
+    told = "“Lends” is how much less sure the answer would be without that example; below zero, it speaks against."
+    if why.contributions is None:
+        return told
+    return told + " “Adds” is its part of the score of its own label, exactly; the label with the highest score wins."
+
+
+def _spoken(sentence: str, spoken: list[tuple[str, float]] | None) -> str:
+    """A sentence, its words the more coloured the more they matter."""
+    if not spoken:
+        return escape(sentence)
+    most = max(abs(lent) for _, lent in spoken) or 1
+    return " ".join(
+        f'<span style="background:color-mix(in srgb, var(--{"for" if lent > 0 else "against"}) '
+        f'{45 * abs(lent) / most:.0f}%, transparent)" title="{100 * lent:+.1f} %">{escape(word)}</span>'
+        for word, lent in spoken
+    )
+
+
+def _pictures(
+    why: Explanation, x: np.ndarray, name: str, heat: np.ndarray | None, spoken: list[tuple[str, float]] | None
+) -> str:
+    if x.ndim != 3:
+        return f"<p class=asked>{_spoken(name, spoken)}</p>"
+    shown = f'<figure><img src="{_png(_grey(x))}" alt=""><figcaption>{escape(name)}</figcaption></figure>'
+    if heat is None:
+        return shown
+    caption = f"green speaks for {escape(why.label)}, red against"
+    return f'{shown}<figure><img src="{_png(_heated(x, heat))}" alt=""><figcaption>{caption}</figcaption></figure>'
+
+
+def _bars(why: Explanation) -> str:
+    rows = []
+    for i in (-why.probabilities).argsort(kind="stable")[:10]:
+        p = float(why.probabilities[i])
+        bar = f'<i style="width:{100 * p:.1f}%"></i>'
+        rows.append(f'<div class="bar"><span>{escape(why.labels[i])}</span>{bar}<b>{_percent(p)}</b></div>')
+    return "".join(rows)
+
+
+def _examples(why: Explanation, classifier: Classifier) -> str:
+    cards = []
+    for i in why.nearest[:_SHOWN]:
+        x = classifier.data.x[int(i)].numpy()
+        picture = f'<img src="{_png(_grey(x))}" alt="">' if x.ndim == 3 else ""
+        lent = 100 * float(why.influence[i])
+        kind = "for" if lent >= 0 else "against"
+        adds = "" if why.contributions is None else f"<br>adds {why.contributions[i]:.2f}"
+        changed = "" if why.without[i] == why.label else f"<br>without it: {escape(why.without[i])}"
+        cards.append(
+            f'<div class="card">{picture}<b>{i + 1}. {escape(why.label_of[i])}</b>'
+            f'<br><span class="{kind}">lends {lent:+.1f} %</span>{adds}{changed}</div>'
+        )
+    left = len(why.influence) - len(cards)
+    return "".join(cards) + (f'<p class="soft">and {left} less alike</p>' if left > 0 else "")
+
+
+def _map(why: Explanation) -> str:
+    at = why.places - why.places.mean(0)
+    at = 300 + 250 * at / max(float(np.abs(at).max()), 1e-12) * np.array([1.0, -1.0])
+    hue = {label: 360 * i / len(why.labels) for i, label in enumerate(why.labels)}
+    dots = [
+        f'<circle cx="{px:.1f}" cy="{py:.1f}" r="7" fill="hsl({hue[label]:.0f} 60% 50%)">'
+        f"<title>{i + 1}. {escape(label)}</title></circle>"
+        for i, ((px, py), label) in enumerate(zip(at[:-1], why.label_of, strict=True))
+    ]
+    seen: set[str] = set()
+    for (px, py), label in zip(at[:-1], why.label_of, strict=True):
+        if label not in seen:
+            seen.add(label)
+            dots.append(f'<text x="{px + 10:.1f}" y="{py + 4:.1f}">{escape(label[:24])}</text>')
+    px, py = at[-1]
+    ring = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="11" fill="none" stroke="var(--ink)" stroke-width="3"/>'
+    return f'<svg viewBox="0 0 680 600" role="img" aria-label="map of the examples">{"".join(dots)}{ring}</svg>'
+
+
+def _descent(why: Explanation) -> str:
+    if why.descent is None:
+        return ""
+    steps = "".join(
+        f'<div class="bar"><span>step {step}: error {loss:.2f}</span><i style="width:{100 * p:.1f}%"></i>'
+        f"<b>{_percent(p)}</b></div>"
+        for step, (loss, p) in enumerate(why.descent)
+    )
+    return f"<h2>How it learned</h2><p class=soft>How sure of the answer it was after each step.</p>{steps}"
+
+
+def _percent(p: float) -> str:
+    return f"{100 * p:.0f} %" if 0.01 <= p <= 0.99 else "under 1 %" if p < 0.01 else "over 99 %"
+
+
+def _grey(x: np.ndarray) -> np.ndarray:
+    """(channels, height, width) as bytes (height, width, 3)."""
+    levels = x if x.dtype == np.uint8 else np.clip(255 * x, 0, 255).astype(np.uint8)
+    return np.broadcast_to(levels, (3, *levels.shape[1:])).transpose(1, 2, 0)
+
+
+def _heated(x: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    strength = np.abs(heat[..., None]) / max(float(np.abs(heat).max()), 1e-12)
+    colour = np.where(heat[..., None] > 0, [40, 200, 130], [235, 90, 60])
+    mixed: np.ndarray = (0.55 * _grey(x) * (1 - strength) + colour * strength).astype(np.uint8)
+    return mixed
+
+
+def _png(image: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

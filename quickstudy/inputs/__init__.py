@@ -1,0 +1,1 @@
+"""What people bring, and how it becomes what a net takes."""

@@ -1,0 +1,131 @@
+"""Examples in memory, grouped by class: what episodes are cut from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.errors import DataError
+
+
+@dataclass(frozen=True)
+class ClassDataset:
+    """Labelled examples, sorted by class.
+
+    Attributes:
+        x: Inputs, (n, *input): uint8 images (n, channels, height, width), or float features. Row ``i`` belongs to
+            class ``y[i]``; rows of a class are contiguous.
+        y: Class of each row, (n,) int64, ascending in [0, n_classes), every class present.
+        names: Name of each class, unique.
+
+    Raises:
+        DataError: Lengths that differ, an empty class, labels that do not ascend, NaN or infinite inputs.
+    """
+
+    x: Tensor
+    y: Tensor
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise DataError(f"{len(self.x)} inputs but {len(self.y)} labels; give one label an input")
+        if len(set(self.names)) != len(self.names):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise DataError(f"two classes are named {twice!r}; give every class a name of its own")
+        least, most = (int(self.y.min()), int(self.y.max())) if len(self.y) else (0, -1)
+        counted = least >= 0 and most == len(self.names) - 1  # or a count of them would take memory without end
+        if not counted or not bool((torch.bincount(self.y, minlength=len(self.names)) > 0).all()):
+            raise DataError(f"{len(self.names)} class names for labels {least}..{most}; every class needs examples")
+        if not bool((self.y.diff() >= 0).all()):
+            raise DataError("labels do not ascend; build the data set with ClassDataset.from_labels")
+        if self.x.is_floating_point() and not bool(torch.isfinite(self.x).all()):
+            row = int((~torch.isfinite(self.x.flatten(1)).all(1)).nonzero()[0, 0])
+            raise DataError(
+                f"row {row} (class {self.names[int(self.y[row])]!r}) holds NaN or infinity; clean it or drop it"
+            )
+
+    @classmethod
+    def from_labels(cls, x: Tensor | np.ndarray, labels: Sequence[object] | np.ndarray | Tensor) -> ClassDataset:
+        """Group inputs by any labels: strings, or numbers that need not run from 0.
+
+        >>> ClassDataset.from_labels(torch.zeros(3, 2), ["b", "a", "b"]).names
+        ('a', 'b')
+        """
+        names, y = np.unique(np.asarray(labels), return_inverse=True)
+        order = np.argsort(y, kind="stable")
+        x = torch.as_tensor(x)
+        if len(x) != len(y):
+            raise DataError(f"{len(x)} inputs but {len(y)} labels; give one label an input")
+        return cls(x[torch.from_numpy(order)], torch.from_numpy(y[order]), tuple(str(name) for name in names))
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.names)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Examples of each class, (n_classes,)."""
+        return np.bincount(self.y.cpu().numpy(), minlength=self.n_classes)
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """First row of each class, (n_classes,)."""
+        return np.concatenate([[0], self.counts.cumsum()[:-1]])
+
+    def select(self, classes: Sequence[int] | np.ndarray) -> ClassDataset:
+        """The data set of some classes, in the order given.
+
+        >>> data = ClassDataset.from_labels(torch.arange(4.).view(4, 1), list("aabc"))
+        >>> data.select([2, 0]).names
+        ('c', 'a')
+        """
+        rows = [np.arange(self.starts[c], self.starts[c] + self.counts[c]) for c in classes]
+        index = torch.from_numpy(np.concatenate(rows)) if rows else torch.empty(0, dtype=torch.int64)
+        counts = torch.from_numpy(self.counts[np.asarray(classes, dtype=np.int64)])
+        y = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        return ClassDataset(self.x[index], y, tuple(self.names[c] for c in classes))
+
+    def to(self, device: str | torch.device) -> ClassDataset:
+        """The same data with its inputs on a device."""
+        return ClassDataset(self.x.to(device), self.y, self.names)
+
+
+def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:
+    """The classes of both, of inputs alike.
+
+    >>> a, b = (ClassDataset.from_labels(torch.zeros(1, 2), [name]) for name in "ab")
+    >>> joined(a, b).names
+    ('a', 'b')
+    """
+    y = torch.cat([first.y, second.y + first.n_classes])
+    return ClassDataset(torch.cat([first.x, second.x]), y, first.names + second.names)
+
+
+def rotated_classes(data: ClassDataset) -> ClassDataset:
+    """Each class four times, turned by 0, 90, 180 and 270 degrees: rotations as new classes.
+
+    Apply it after splitting, so that a character and its rotations stay on one side.
+
+    >>> data = ClassDataset.from_labels(torch.zeros(2, 1, 3, 3), ["a", "b"])
+    >>> rotated_classes(data).names[:3]
+    ('a', 'b', 'a@90')
+    """
+    turned = [torch.rot90(data.x, k, (-2, -1)) for k in range(4)]
+    names = [name if k == 0 else f"{name}@{90 * k}" for k in range(4) for name in data.names]
+    y = torch.cat([data.y + k * data.n_classes for k in range(4)])
+    return ClassDataset(torch.cat(turned), y, tuple(names))
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Uint8 images scaled to [0, 1]; anything else as it is.
+
+    >>> as_float(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([0., 1.])
+    """
+    return x.to(torch.get_default_dtype()).div_(255) if x.dtype == torch.uint8 else x

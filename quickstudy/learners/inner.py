@@ -1,0 +1,289 @@
+"""The inner loop: gradient descent on one task, as a pure function that an outer gradient can pass through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
+
+import torch
+from torch import Tensor
+from torch.func import grad
+
+from quickstudy.errors import SettingError, unknown
+from quickstudy.learners.scan import scan
+from quickstudy.tasks.tree import tree_iter
+
+Params = dict[str, Tensor]
+Data = TypeVar("Data")
+
+
+class InnerRule(Protocol):
+    """How a gradient becomes a step. Its state is passed along, never kept."""
+
+    def init(self, params: Params) -> Params:
+        """State before the first step."""
+        ...
+
+    def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
+        """Parameters and state after step ``t`` = 0, 1, ..."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Gradient descent: params - lr * velocity, where velocity = momentum * velocity + grad.
+
+    Args:
+        lr: Step size.
+        momentum: Share of the velocity that the next step keeps.
+
+    The update is that of ``torch.optim.SGD``.
+    """
+
+    lr: float
+    momentum: float = 0.0
+
+    def init(self, params: Params) -> Params:
+        """Return velocities of zero, or no state without momentum."""
+        return {name: torch.zeros_like(p) for name, p in params.items()} if self.momentum else {}
+
+    def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
+        """Take one step against the gradient."""
+        if self.momentum:
+            grads = state = {name: torch.add(grads[name], v, alpha=self.momentum) for name, v in state.items()}
+        return {name: torch.sub(p, grads[name], alpha=self.lr) for name, p in params.items()}, state
+
+
+@dataclass(frozen=True)
+class LearnedRates:
+    """Gradient descent with rates that are tensors, of a parameter or of each of its entries: params - rates * grad.
+
+    Source: Li et al. 2017, eq. 2, arXiv:1707.09835.
+    """
+
+    rates: Params
+
+    def init(self, params: Params) -> Params:
+        """The rates, so that the outer gradient reaches them through the state."""
+        return self.rates
+
+    def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
+        """One step against the gradient."""
+        # In the type of the parameter: rates of a net in half precision are not.
+        return {name: p - (state[name] * grads[name]).to(p.dtype) for name, p in params.items()}, state
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam; by default without momentum (beta1 = 0), the inner rule of Reptile's experiments.
+
+    Args:
+        lr: Step size.
+        beta1: Decay of the first moment.
+        beta2: Decay of the second moment.
+        eps: Keeps the root finite.
+        weight_decay: Share of a parameter that a step of size 1 takes away, apart from the gradient (AdamW).
+
+    Source: Kingma and Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov and Hutter 2019, algorithm 2,
+    arXiv:1711.05101; Nichol et al. 2018, section 6.1, arXiv:1803.02999. Moments start afresh in every task: carried
+    from task to task, as in Reptile's published code, adapting would change the learner.
+    """
+
+    lr: float
+    beta1: float = 0.0
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def init(self, params: Params) -> Params:
+        """Return moments of zero."""
+        first = {f"first.{name}": torch.zeros_like(p) for name, p in params.items()} if self.beta1 else {}
+        return first | _second_moments(params)
+
+    def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
+        """Take one step along the first moment, scaled by the root of the second, both bias-corrected."""
+        after, stepped = {}, {}
+        for name, p in params.items():
+            g = grads[name]
+            after[name] = v = self.beta2 * state[name] + (1 - self.beta2) * g**2
+            if self.beta1:
+                m = self.beta1 * state[f"first.{name}"] + (1 - self.beta1) * g
+                after[f"first.{name}"] = m
+                g = m / (1 - self.beta1 ** (t + 1))
+            # eps sits inside the root: d sqrt(v)/dv is infinite at v = 0, and the outer gradient passes here.
+            root = torch.sqrt(v / (1 - self.beta2 ** (t + 1)) + self.eps**2)
+            kept = p * (1 - self.lr * self.weight_decay) if self.weight_decay else p
+            stepped[name] = kept - (self.lr * g / root).to(p.dtype)
+        return stepped, after
+
+
+@dataclass(frozen=True)
+class RmsProp:
+    """Steps divided by the root of a running mean of squared gradients.
+
+    Args:
+        lr: Step size.
+        alpha: Decay of the running mean.
+        eps: Keeps the root finite.
+
+    The update is that of ``torch.optim.RMSprop``, but for eps, which sits inside the root.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
+    """
+
+    lr: float
+    alpha: float = 0.99
+    eps: float = 1e-8
+
+    def init(self, params: Params) -> Params:
+        """Return second moments of zero."""
+        return _second_moments(params)
+
+    def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
+        """Take one step, scaled by the root of the second moment."""
+        state = {name: self.alpha * v + (1 - self.alpha) * grads[name] ** 2 for name, v in state.items()}
+        return {
+            name: p - (self.lr * grads[name] / torch.sqrt(state[name] + self.eps**2)).to(p.dtype)
+            for name, p in params.items()
+        }, state
+
+
+def _second_moments(params: Params) -> Params:
+    """Zero, at least in float32: squares of gradients vanish in half precision."""
+    return {name: torch.zeros_like(p, dtype=torch.promote_types(p.dtype, torch.float32)) for name, p in params.items()}
+
+
+INNER_RULES: dict[str, Callable[[float], InnerRule]] = {
+    "sgd": Sgd,
+    "momentum": lambda lr: Sgd(lr, momentum=0.9),
+    "adam": Adam,
+    "adamw": lambda lr: Adam(lr, beta1=0.9, weight_decay=0.01),
+    "rmsprop": RmsProp,
+}
+"""By name, given the inner rate. Add your own to have learners that use it saved and trained."""
+
+
+def rule_named(name: str, lr: float) -> InnerRule:
+    """Return the inner rule of a name, with a rate.
+
+    >>> rule_named("momentum", 0.1)
+    Sgd(lr=0.1, momentum=0.9)
+    """
+    return INNER_RULES[check_rule(name)](lr)
+
+
+def check_rule(name: str) -> str:
+    """Return the name of an inner rule, or refuse another.
+
+    Raises:
+        SettingError: No rule has the name.
+    """
+    if name not in INNER_RULES:
+        raise SettingError(unknown("inner_rule", name, INNER_RULES))
+    return name
+
+
+UNROLLED = 5
+"""Most second-order steps whose graphs are all kept. Beyond, ``scan`` computes each step twice: a third slower, in
+constant memory."""
+
+
+def descend(
+    loss: Callable[[Params, Data, int], Tensor],
+    params: Params,
+    data: Data,
+    rule: InnerRule,
+    steps: int,
+    *,
+    first_order: bool = False,
+) -> Params:
+    """Parameters after some steps of descent.
+
+    Args:
+        loss: Scalar loss of parameters and data at step t. What is differentiated or mapped over must reach it through
+            the two, not through its closure.
+        params: Where to start.
+        data: What the loss reads: examples, or any tuple or dict of tensors.
+        rule: ``Sgd``, ``Adam``, ``RmsProp``, ``LearnedRates`` or your own.
+        steps: Number of steps.
+        first_order: Hold the inner gradients constant for the outer gradient, which then is first-order MAML's; if
+            not, the outer gradient is exact.
+
+    Returns:
+        Adapted parameters, a differentiable function of ``params`` and ``data``.
+
+    Source: Finn et al. 2017, eq. 1, arXiv:1703.03400.
+
+    >>> def loss(params, x, t):
+    ...     return ((params["w"] - x) ** 2).sum()
+    >>> descend(loss, {"w": torch.ones(1)}, torch.zeros(1), Sgd(0.25), steps=2)["w"]
+    tensor([0.2500])
+    """
+
+    def step(state: tuple[Params, Params], data: Data, t: int) -> tuple[Params, Params]:
+        now, moments = state
+        return rule.step(now, _gradient(loss, now, data, t, constant=first_order), moments, t)
+
+    state = params, rule.init(params)
+    if not params:
+        return params
+    if steps > UNROLLED and not first_order and torch.is_grad_enabled():
+        return scan(step, state, data, steps)[0]
+    for t in range(steps):
+        state = step(state, data, t)
+    return state[0]
+
+
+class twice_differentiable:
+    """Have attention inside computed by torch's plain operations: the gradient of flash attention has no gradient.
+
+    ``torch.nn.attention.sdpa_kernel`` does the same and takes ten times as long.
+
+    >>> with twice_differentiable():
+    ...     torch.backends.cuda.flash_sdp_enabled()
+    False
+    """
+
+    def __enter__(self) -> None:
+        kernels: Any = torch.backends.cuda
+        self._before = kernels.flash_sdp_enabled(), kernels.mem_efficient_sdp_enabled(), kernels.cudnn_sdp_enabled()
+        if any(self._before):
+            self._set(False, False, False)
+
+    def __exit__(self, *_: object) -> None:
+        if any(self._before):
+            self._set(*self._before)
+
+    @staticmethod
+    def _set(flash: bool, mem_efficient: bool, cudnn: bool) -> None:
+        kernels: Any = torch.backends.cuda
+        kernels.enable_flash_sdp(flash)
+        kernels.enable_mem_efficient_sdp(mem_efficient)
+        kernels.enable_cudnn_sdp(cudnn)
+
+
+def _gradient(
+    loss: Callable[[Params, Data, int], Tensor], params: Params, data: Data, t: int, *, constant: bool
+) -> Params:
+    """Gradient of the loss; ``constant``: without a graph of its own."""
+    constant = constant or not torch.is_grad_enabled()
+    if torch._C._are_functorch_transforms_active():
+        if not constant:
+            with twice_differentiable():
+                return cast(Params, grad(loss)(params, data, t))
+        with torch.no_grad():
+            return cast(Params, grad(loss)({name: p.detach() for name, p in params.items()}, data, t))
+    # Outside of vmap the same by autograd alone, up to a third faster where each operation is small.
+    constant = constant or not any(x.requires_grad for part in (params.values(), tree_iter(data)) for x in part)
+    with torch.enable_grad(), nullcontext() if constant else twice_differentiable():
+        # Views, for one parameter may be made of another (Proto-MAML's head is), whose gradient passes it by.
+        leaves = {
+            name: p.view_as(p) if p.requires_grad and not constant else p.detach().requires_grad_()
+            for name, p in params.items()
+        }
+        grads = torch.autograd.grad(
+            loss(leaves, data, t), list(leaves.values()), create_graph=not constant, materialize_grads=True
+        )
+    return dict(zip(leaves, grads, strict=True))

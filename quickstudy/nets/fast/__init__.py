@@ -1,0 +1,1 @@
+"""The kernels: blocks as fast as the device allows."""

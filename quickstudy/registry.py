@@ -1,0 +1,114 @@
+"""Registries: learners, nets, sources and inputs by name, those of this package and those of other packages."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from quickstudy.errors import SettingError, unknown
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Entries by name, each imported when it is first asked for, so that names alone need no torch.
+
+    Another package adds an entry by ``register``, or by an entry point in its ``pyproject.toml``, which needs no
+    import::
+
+        [project.entry-points."quickstudy.learners"]
+        mine = "my_package:Mine"
+
+    Args:
+        noun: What an entry is called in messages.
+        own: "module:Name" of each entry of this package.
+        base: "module:Name" of the class that every entry must extend.
+        group: Name of the entry points' group.
+
+    >>> shapes = Registry("shape", {"dict": "builtins:dict"}, base="builtins:object", group="no.such.group")
+    >>> shapes["dict"], list(shapes)
+    (<class 'dict'>, ['dict'])
+    >>> shapes["dikt"]
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.SettingError: unknown shape 'dikt': did you mean 'dict'? (known: dict)
+    """
+
+    def __init__(self, noun: str, own: Mapping[str, str], *, base: str, group: str) -> None:
+        self.noun, self.base, self.group = noun, base, group
+        self._own: dict[str, str | T] = dict(own)
+
+    def register(self, name: str, entry: T) -> T:
+        """Add an entry under a new name.
+
+        Raises:
+            SettingError: The name is taken by another entry or is not one word, or the entry does not extend the base.
+
+        >>> shapes = Registry("shape", {"dict": "builtins:dict"}, base="builtins:dict", group="no.such.group")
+        >>> shapes.register("list", list)
+        Traceback (most recent call last):
+            ...
+        quickstudy.errors.SettingError: shape 'list': <class 'list'> does not extend dict
+        """
+        if not isinstance(name, str) or not name or name != "".join(name.split()):
+            raise SettingError(f"{name!r} is not a name for a {self.noun}; give one word")
+        if name in self and self[name] is not entry:
+            raise SettingError(f"there is a {self.noun} {name!r} already; choose another name")
+        self._own[name] = self._checked(name, entry)
+        return entry
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self:
+            raise SettingError(unknown(self.noun, str(name)[:80], self))
+        entry = self._own.get(name)
+        if entry is None:
+            entry = self._checked(name, self._theirs[name].load())
+        elif isinstance(entry, str):
+            entry = _imported(entry)
+        self._own[name] = entry
+        return entry
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._theirs
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        yield from (name for name in self._theirs if name not in self._own)
+
+    def __len__(self) -> int:
+        return len(self._own.keys() | self._theirs.keys())
+
+    def name_of(self, entry: T) -> str | None:
+        """Return the name of an entry; None where it is not registered.
+
+        >>> Registry("shape", {"dict": "builtins:dict"}, base="builtins:object", group="no.such.group").name_of(dict)
+        'dict'
+        """
+        return next((name for name in self if self[name] is entry), None)
+
+    @cached_property
+    def _theirs(self) -> dict[str, EntryPoint]:
+        """Entry points of other packages; a name of this package stays this package's."""
+        points: dict[str, EntryPoint] = {}
+        for point in entry_points(group=self.group):
+            if point.name in self._own or point.name in points:
+                warnings.warn(f"{point.value} is left out: there is a {self.noun} {point.name!r} already", stacklevel=2)
+            else:
+                points[point.name] = point
+        return points
+
+    def _checked(self, name: str, entry: Any) -> T:
+        base = _imported(self.base)
+        if not (isinstance(entry, type) and issubclass(entry, base)):
+            raise SettingError(f"{self.noun} {name!r}: {entry!r} does not extend {base.__name__}")
+        checked: T = entry  # type: ignore[assignment]
+        return checked
+
+
+def _imported(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

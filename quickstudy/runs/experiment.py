@@ -1,0 +1,289 @@
+"""From settings to a run: the data, the learner and the outer loop."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError
+from quickstudy.learners import LEARNERS, Learner
+from quickstudy.models.build import build, load
+from quickstudy.runs.run import Record, recorded
+from quickstudy.runs.settings import HYPERPARAMETERS, VECTORS, Settings
+from quickstudy.tasks import sources
+from quickstudy.inputs.dataset import joined, rotated_classes
+from quickstudy.tasks.episodes import Batches, Episodes
+from quickstudy.tasks.glyphs import draw_glyphs
+from quickstudy.inputs.images import ImageFormat
+from quickstudy.tasks.omniglot import alphabet
+from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.tasks.splits import Split, Splits
+from quickstudy.tasks.task import TaskSource
+from quickstudy.training import Progress, State, outer_loop
+from quickstudy.training.checkpoint import Checkpoints
+from quickstudy.training.workers import ALONE, Workers, check_shares
+
+
+class Experiment:
+    """A run that is ready to go.
+
+    Args:
+        settings: As ``load_settings`` or ``complete`` gives them.
+        workers: Processes that share the training; the first of them writes the run folder.
+
+    >>> from quickstudy.runs.settings import complete
+    >>> run = Experiment(complete({"data": "sinusoid", "algorithm": "maml", "steps": 2}))
+    >>> [progress.step for progress in run.train()]
+    [1, 2]
+    """
+
+    def __init__(self, settings: Settings, workers: Workers = ALONE) -> None:
+        self.settings, self.workers = settings, workers
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.device = find_device(settings.device)
+        self.source = None if settings.data == "sinusoid" else _load(settings)
+
+    def check(self, folder: Path, *, resume: bool = False) -> None:
+        """Refuse what cannot run, before anything is started or written."""
+        if not resume and not self.workers.rank and (folder / "run.json").exists():
+            raise SettingError(
+                f"there is a run in {str(folder)!r} already; go on with it by `quickstudy train --resume {folder}`, or "
+                f"choose another folder with --out"
+            )
+        check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
+        _ = self.tasks, self.learner
+
+    def train(
+        self, folder: Path | None = None, *, resume: bool = False, stop: Callable[[], int] = lambda: 0
+    ) -> Iterator[Progress]:
+        """Run the outer loop.
+
+        Args:
+            folder: Keeps settings, metrics, checkpoints and the best weights as it goes.
+            resume: Go on from the newest whole checkpoint in the folder.
+            stop: Asked after every step: the number of a signal that is to end the run, which is then saved; or 0.
+
+        Raises:
+            Interrupted: ``stop`` said so.
+            CheckpointError: No checkpoint to resume from is whole.
+        """
+        settings = self.settings
+        optimizer = _optimizer(settings, self.learner)
+        schedule, state = _schedule(settings, optimizer), State()
+        begun = 0
+        if folder is not None:
+            self.check(folder, resume=resume)
+            checkpoints = Checkpoints(folder / "checkpoints", self.learner, optimizer, schedule, state)
+            if resume and checkpoints.steps():
+                begun = checkpoints.restore()["metrics_bytes"]
+        progress = outer_loop(
+            self.learner,
+            self.tasks,
+            optimizer,
+            steps=settings.steps,
+            tasks_per_step=settings.tasks_per_step or 1,
+            schedule=schedule,
+            clip=settings.clip,
+            precision=settings.precision,
+            validation=self.test_tasks("validation") if self._has("validation") else None,
+            validate_every=settings.validate_every,
+            validation_tasks=settings.validation_tasks,
+            patience=settings.patience,
+            skip_bad_tasks=settings.skip_bad_tasks,
+            engine=settings.engine,
+            workers=self.workers,
+            state=state,
+        )
+        if folder is None:
+            yield from progress
+            return
+        with self._recorded(folder, state, begun) as record:
+            for p in progress:
+                record(p)
+                yield p
+                signal = self.workers.agree(stop())
+                every = settings.save_every or settings.validate_every
+                if self.workers.rank == 0 and (signal or p.step % every == 0 or p.step == settings.steps):
+                    checkpoints.save(metrics_bytes=record(None))
+                if signal:
+                    raise Interrupted(
+                        f"stopped at step {p.step} and saved; go on with `quickstudy train --resume {folder}`",
+                        128 + signal,
+                    )
+
+    def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
+        """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
+        s = self.settings
+        if s.data == "sinusoid":
+            return Sinusoid(s.n_shot, s.n_query, seed=s.seed, split=split)
+        data = self._data()._asdict()[split].to(self.device)
+        return Episodes(data, s.n_way, s.n_shot, s.n_query, seed=s.seed, split=split, rotate=rotate)
+
+    @cached_property
+    def tasks(self) -> TaskSource:
+        """Training tasks."""
+        s = self.settings
+        episodic = LEARNERS[s.algorithm].episodic
+        if s.batch_size is not None and episodic:
+            apt = ", ".join(name for name, learner in LEARNERS.items() if not learner.episodic)
+            raise SettingError(f"batch_size does not apply to {s.algorithm}, only to {apt}; leave it out")
+        if s.rotations == "tasks" and not episodic:
+            raise SettingError(
+                f"rotations = 'tasks' turns the classes of a task, and {s.algorithm} trains on none; use classes"
+            )
+        if s.rotations != "none" and s.data in VECTORS:
+            raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
+        if s.warp and s.data in VECTORS:
+            raise SettingError(f"warp distorts images, and {s.data} has none; leave it out")
+        if s.within_alphabets and (s.data != "omniglot" or not episodic):
+            raise SettingError(
+                f"within_alphabets is for learners that train on tasks from omniglot, not for {s.algorithm} on "
+                f"{s.data}; leave it out"
+            )
+        if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
+            raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
+        if s.data == "sinusoid":
+            return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
+        data = self._data().train
+        if not data.n_classes:
+            raise NotEnoughClasses(f"{s.data} has no classes to train on, only to test; choose other data")
+        if s.rotations == "classes":
+            data = rotated_classes(data)
+        if s.glyph_classes and s.data != "glyphs":
+            data = joined(data, draw_glyphs(range(s.glyph_classes), seed=s.seed))
+        data = data.to(self.device)
+        if not episodic:
+            return Batches(data, s.batch_size or 128, seed=s.seed, warp=s.warp)
+        way, shot, query = min(s.train_way or s.n_way, data.n_classes), s.train_shot or s.n_shot, s.train_query
+        query = s.n_query if query is None else query
+        if query == 0 and s.algorithm != "reptile":
+            raise SettingError(
+                f"train_query = 0 leaves {s.algorithm} no queries to learn from; only reptile needs none"
+            )
+        within = [alphabet(name) for name in data.names] if s.within_alphabets else None
+        turn = s.rotations == "tasks"
+        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=turn, warp=s.warp, within=within)
+
+    @cached_property
+    def learner(self) -> Learner:
+        """The learner that is trained, at first with weights drawn from the seed."""
+        s = self.settings
+        cls = LEARNERS[s.algorithm]
+        chosen = {name: getattr(s, name) for name in HYPERPARAMETERS if getattr(s, name) is not None}
+        for name in chosen:
+            check_applies(name, s.algorithm)
+        if s.data == "sinusoid":
+            chosen["loss"] = "mse"
+        if _takes(cls, "n_way"):
+            chosen["n_way"] = 1 if s.data == "sinusoid" else s.train_way
+        if isinstance(self.tasks, Batches):
+            chosen["n_classes"] = self.tasks.data.n_classes
+        chosen |= {"net": self._net()} if _takes(cls, "net") else self._images()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(s.seed)
+            learner = build({"name": s.algorithm, **chosen})
+        if s.init is not None:
+            _start_from(s.init, learner)
+        return learner.to(self.device)
+
+    def _net(self) -> dict[str, Any]:
+        s = self.settings
+        if s.data == "sinusoid":
+            return {"name": "mlp", "in_features": 1}
+        if s.data in VECTORS:
+            width = self._data().train.x.shape[1]
+            return {"name": s.net, "in_features": width} | ({"hidden": [s.width]} if s.net == "mlp" else {})
+        net = {"name": s.net, **self._images(), "width": s.width}
+        return {**net, "pool": s.pool is not False} if s.net == "conv4" else net
+
+    def _images(self) -> dict[str, Any]:
+        channels, size = self._data().train.x.shape[1:3]
+        return {"channels": channels, "size": size}
+
+    def _data(self) -> Splits:
+        assert self.source is not None
+        return self.source.splits
+
+    def _has(self, split: Split) -> bool:
+        return self.source is None or self._data()._asdict()[split].n_classes > 0
+
+    def _recorded(self, folder: Path, state: State, begun: int) -> AbstractContextManager[Record]:
+        """What writes the run's progress down, in the first worker; the others write nothing."""
+        if self.workers.rank:
+            return nullcontext(lambda p: 0)
+        return recorded(folder, self.settings, self.learner, self.source, state, begun)
+
+
+def check_applies(name: str, algorithm: str) -> None:
+    """Refuse a hyperparameter that an algorithm does not have.
+
+    >>> check_applies("inner_lr", "maml")
+    """
+    if not _takes(LEARNERS[algorithm], name):
+        apt = ", ".join(key for key, learner in LEARNERS.items() if _takes(learner, name))
+        raise SettingError(f"{name} does not apply to {algorithm}, only to {apt}; leave it out")
+
+
+def _takes(learner: type[Learner], name: str) -> bool:
+    return name in inspect.signature(learner.__init__).parameters
+
+
+def _start_from(folder: Path, learner: Learner) -> None:
+    """Give a learner the net of a model.
+
+    Raises:
+        SettingError: One of them has no net, or their nets differ.
+    """
+    theirs, ours = (getattr(one, "net", nn.Module()) for one in (load(folder), learner))
+    try:
+        ours.load_state_dict(theirs.state_dict())
+    except RuntimeError:
+        raise SettingError(
+            f"init = {str(folder)!r} has another net than the one to train; set net, width and pool as there"
+        ) from None
+
+
+def _load(settings: Settings) -> sources.Source:
+    images = ImageFormat(settings.channels, settings.image_size, settings.ink)
+    return sources.load(
+        settings.data,
+        settings.data_root,
+        split=settings.split,
+        images=images,
+        glyph_classes=settings.glyph_classes or 600,
+        seed=settings.seed,
+    )
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name, a GPU for "auto" where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(f"device = {name!r} is not to be had here: {str(error).splitlines()[0]}") from None
+
+
+def _optimizer(settings: Settings, learner: Learner) -> torch.optim.Optimizer:
+    cls = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.Adam
+    return cls(learner.parameters(), lr=settings.outer_lr or 1e-3)
+
+
+def _schedule(settings: Settings, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    lr_scheduler = torch.optim.lr_scheduler
+    if settings.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    if settings.schedule == "linear":
+        return lr_scheduler.LinearLR(optimizer, 1.0, 0.0, settings.steps)
+    if settings.schedule == "halving":
+        return lr_scheduler.StepLR(optimizer, settings.halve_every, 0.5)
+    return lr_scheduler.ConstantLR(optimizer, 1.0)

@@ -1,0 +1,142 @@
+"""A trained net, or a classifier with what it has learned, as one ONNX file for other programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from quickstudy.classify.classifier import Classifier
+from quickstudy.errors import ModelError, SettingError
+from quickstudy.io.files import replace
+from quickstudy.learners import Learner
+from quickstudy.nets import apply, input_shape
+
+TOLERANCE = 1e-5
+"""Relative to the largest answer: what the exported file may differ by."""
+
+
+class _Encoder(nn.Module):
+    """Inputs (n, *input) to embeddings (n, d)."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apply(self.net, x, statistics="population")
+
+
+class _Answers(nn.Module):
+    """Inputs (n, *input) to probabilities (n, n_labels), of a learner that has seen its support."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.learner = classifier.learner  # whose weights the predictor uses
+        self.predict = classifier.learner.adapt(classifier.support)
+        counts = classifier.support.y.sum(0).double()
+        shots = 1 / float((1 / counts).mean())
+        self.scale = classifier.confidence.scale(shots) if classifier.confidence else 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.predict(x) / self.scale).softmax(-1)
+
+
+def _answers(classifier: Classifier) -> tuple[nn.Module, str, dict[str, Any]]:
+    """What is exported of a classifier: a module, the name of its output, metadata."""
+    if classifier.learner.transductive:
+        kind = type(classifier.learner).__name__
+        raise ModelError(
+            f"this {kind} is transductive, so an answer depends on the whole batch; export an inductive one"
+        )
+    with torch.no_grad():
+        module = _Answers(classifier)
+    return module, "probability", {"input": list(classifier.support.x.shape[1:]), "labels": list(classifier.labels)}
+
+
+def _embeddings(learner: Learner) -> tuple[nn.Module, str, dict[str, Any]]:
+    """The same of a learner."""
+    shape, net = input_shape(learner), getattr(learner, "net", None)
+    if shape is None or not isinstance(net, nn.Module):
+        raise ModelError(f"{type(learner).__name__} has no net of known input, so there is nothing to export")
+    return _Encoder(net), "embedding", {"input": list(shape)}
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without torch's own warnings, of what an exporter may lack that no model here needs."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def export(model: Learner | Classifier, path: Path | str) -> float:
+    """Write the encoder of a learner, or a classifier's probabilities, as ONNX; checked with onnxruntime.
+
+    The file takes any number of inputs, "x" (n, *input) float32 in [0, 1], and gives "embedding" (n, d) or
+    "probability" (n, n_labels). A classifier's labels are in the metadata, as JSON under "labels".
+
+    Args:
+        model: A learner with a net, or a classifier.
+        path: Of the file.
+
+    Returns:
+        The largest difference from what the model answers here, relative to the largest answer.
+
+    Raises:
+        SettingError: onnx, onnxscript or onnxruntime is not installed.
+        ModelError: The model cannot be written as ONNX, or the file does not answer as the model does.
+    """
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise SettingError("onnx is not installed; pip install 'quickstudy[onnx]'") from None
+    learner = model.learner if isinstance(model, Classifier) else model
+    module, name, metadata = _answers(model) if isinstance(model, Classifier) else _embeddings(model)
+    seed = torch.Generator().manual_seed(0)
+    # Traced with three inputs and checked with five: any number must do.
+    three, five = (torch.rand(n, *metadata["input"], generator=seed).to(next(learner.parameters())) for n in (3, 5))
+    buffer = io.BytesIO()
+    with torch.no_grad(), _silent():
+        expected = module.eval()(five).numpy()
+        try:
+            program = torch.onnx.export(
+                module,
+                (three,),
+                input_names=["x"],
+                output_names=[name],
+                dynamic_shapes={"x": {0: torch.export.Dim.DYNAMIC}},
+                verbose=False,
+            )
+            assert program is not None
+            proto = program.model_proto
+        except Exception as error:  # of many kinds: what torch cannot trace
+            kind = type(learner).__name__
+            raise ModelError(f"torch cannot write {kind} as ONNX, --debug shows why; export the encoder") from error
+    for key, value in metadata.items():
+        proto.metadata_props.append(onnx.StringStringEntryProto(key=key, value=json.dumps(value)))
+    buffer.write(proto.SerializeToString())
+    session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": five.numpy()})
+    off = float(np.abs(found - expected).max() / np.abs(expected).max())
+    if not off <= TOLERANCE:
+        raise ModelError(f"the exported file answers otherwise than the model, by {off:.1e} relative; nothing written")
+    replace(Path(path), buffer.getvalue())
+    return off

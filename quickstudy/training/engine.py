@@ -1,0 +1,218 @@
+"""Many tasks at once on this device."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from quickstudy.errors import SettingError
+from quickstudy.learners.draws import same, seeded, states
+from quickstudy.learners.inner import twice_differentiable
+from quickstudy.nets import has_foreign
+from quickstudy.tasks.task import Examples, Task
+from quickstudy.tasks.tree import leaves
+
+Engine = Literal["auto", "vmap", "loop"]
+
+VMAP_NUMBERS = 1 << 20
+"""Input numbers that one vmap over tasks takes on a CPU: beyond, it gains no more and needs more memory."""
+
+FEWEST = 4
+"""Tasks that vmap is worth its overhead for, on a CPU."""
+
+EXACT = {torch.float32: 1e-4, torch.float64: 1e-8}
+"""Most that vmap's numbers may differ from the loop's, relative to their size; half precision is too coarse to tell."""
+
+
+def map_tasks(
+    fn: Callable[[Task], Tensor],
+    tasks: Task,
+    *,
+    engine: Engine = "auto",
+    chunk_size: int | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Tensor:
+    """Return ``fn`` of every task of a batch, stacked.
+
+    Args:
+        fn: Function of one task, pure.
+        tasks: A batch of tasks.
+        engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where it takes more than one. It
+            takes ``fn`` for exact under vmap, which ``settle`` finds out.
+        chunk_size: Tasks that one vmap takes; by default all on a GPU, and a million input numbers' worth on a CPU.
+        seeds: One a task, for what ``fn`` draws of torch's random numbers; tasks then go one after another.
+
+    >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
+    >>> map_tasks(lambda task: task.query.x.sum(), tasks)
+    tensor([2., 2., 2.])
+    """
+    chunk_size = chunk_size or _chunk_size(tasks, engine)
+    if engine == "loop" or seeds is not None or (engine == "auto" and min(chunk_size, len(tasks)) == 1):
+        return torch.stack([_one(fn, tasks, i, seeds) for i in range(len(tasks))])
+
+    def of_parts(support: Examples, query: Examples) -> Tensor:
+        return fn(Task(support, query))
+
+    mapped: Callable[..., Tensor] = torch.vmap(of_parts, chunk_size=chunk_size)
+    return mapped(*tasks)
+
+
+def backward(
+    fn: Callable[[Task], Tensor],
+    tasks: Task,
+    total: int | None = None,
+    *,
+    engine: Engine = "auto",
+    chunk_size: int | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Tensor:
+    """Add the gradient of the mean of ``fn`` over tasks to the parameters' ``.grad``, chunk by chunk.
+
+    Memory is that of one chunk's graph, whatever the number of tasks.
+
+    Args:
+        fn: Scalar function of one task, pure.
+        tasks: A batch of tasks.
+        total: What the sum is divided by; the number of tasks if None, more where others hold the rest of a batch.
+        engine: As in ``map_tasks``.
+        chunk_size: As in ``map_tasks``.
+        seeds: As in ``map_tasks``.
+
+    Returns:
+        The mean, a scalar without a graph.
+
+    >>> weight = torch.ones(1, requires_grad=True)
+    >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
+    >>> backward(lambda task: (weight * task.query.x).sum(), tasks), weight.grad
+    (tensor(2.), tensor([2.]))
+    """
+    total = total or len(tasks)
+    chunk_size = 1 if engine == "loop" or seeds is not None else chunk_size or _chunk_size(tasks, engine)
+    mean = tasks.query.y.new_zeros(())
+    with twice_differentiable():
+        for first in range(0, len(tasks), chunk_size):
+            if chunk_size == 1:
+                loss = _one(fn, tasks, first, seeds) / total
+            else:
+                part = tasks.at(slice(first, first + chunk_size))
+                loss = map_tasks(fn, part, engine=engine, chunk_size=chunk_size).sum() / total
+            if loss.requires_grad:  # where nothing can be learned, the loss is still of interest
+                loss.backward()  # type: ignore[no-untyped-call]
+            mean = mean + loss.detach()
+    return mean
+
+
+def _one(fn: Callable[[Task], Tensor], tasks: Task, i: int, seeds: Sequence[int] | None) -> Tensor:
+    if seeds is None:
+        return fn(tasks.at(i))
+    with seeded(seeds[i]):
+        return fn(tasks.at(i))
+
+
+class Settled(NamedTuple):
+    """How tasks of a learner are to be taken.
+
+    Attributes:
+        engine: "loop" where vmap would be wrong or fail.
+        draws: Whether the net draws random numbers, so that each task needs a seed.
+    """
+
+    engine: Engine
+    draws: bool = False
+
+
+def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], tasks: Task, engine: Engine) -> Settled:
+    """Find out how the tasks of a learner can be taken; says so once where "auto" has to give up vmap.
+
+    Some of torch's layers have second derivatives that are wrong under vmap by percents (LayerNorm, attention; pytorch/
+    functorch#534), others none at all. So a net that is not made of this package's layers is tried on two tasks.
+
+    Args:
+        net: Whose layers are looked at: a net, or a learner.
+        measure: What is to be computed, of a batch of tasks by an engine: losses and gradients, or answers.
+        tasks: A batch of tasks; the first two are tried.
+        engine: What was asked for.
+    """
+    if not has_foreign(net):
+        return Settled(engine)
+    few = tasks.at(slice(2))
+    with seeded(0):
+        before = states()
+        expected = measure(few, "loop")
+        drawn = not same(before, states())
+    if drawn and engine == "vmap":
+        raise SettingError("engine='vmap' cannot take a net that draws random numbers (dropout); use engine='auto'")
+    if drawn or engine == "loop" or _chunk_size(tasks, engine) == 1:
+        return Settled("loop", drawn)
+    if engine == "vmap":
+        return Settled("vmap")
+    most = min(EXACT.get(t.dtype, 0.0) for t in expected)
+    if not most:
+        warnings.warn("in half precision vmap cannot be checked, so tasks go one after another", stacklevel=3)
+        return Settled("loop")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of what vmap does slowly
+            off = distance(expected, measure(few, "vmap"))
+    except Exception as error:  # of any kind: what torch or the net makes of batched tensors
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        warnings.warn(f"vmap cannot take this net, so tasks go one after another ({reason})", stacklevel=3)
+        return Settled("loop")
+    if off > most:
+        warnings.warn(
+            f"vmap gives other numbers for this net than a loop over tasks (by {100 * off:.2g} %), so tasks go one "
+            f"after another",
+            stacklevel=3,
+        )
+        return Settled("loop")
+    return Settled(engine)
+
+
+def distance(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Return the largest difference of a tensor, relative to its own size and a tenth of the size of all.
+
+    Relative to itself alone, a gradient that is zero but for rounding would look wrong; relative to all, a small one
+    would look right. Infinite where a number is not a number in one of the two.
+
+    >>> distance([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 4.55])]).__round__(3)
+    0.1
+    """
+    pairs = [(a.detach().double().cpu(), b.detach().double().cpu()) for a, b in zip(expected, found, strict=True)]
+    norms = torch.stack([a.nan_to_num(0, 0, 0).norm() for a, _ in pairs])
+    equal = [(a == b) | (a.isnan() & b.isnan()) for a, b in pairs]
+    off = [(a - b).masked_fill(e, 0).nan_to_num(math.inf).norm() for (a, b), e in zip(pairs, equal, strict=True)]
+    scale = norms + 0.1 * norms.norm()
+    return float((torch.stack(off) / scale.clamp(min=1e-300)).max())
+
+
+def keep_memory() -> None:
+    """Have glibc keep what a step frees for the next one, which needs as much; else the system zeroes it all anew."""
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-4, 0)  # M_MMAP_MAX
+        libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD
+
+
+def describe() -> str:
+    """What "auto" does on this machine."""
+    if torch.cuda.is_available():
+        return "vmap over all tasks"
+    return f"vmap over as many tasks as have {VMAP_NUMBERS} input numbers, a loop where these are fewer than {FEWEST}"
+
+
+def _chunk_size(tasks: Task, engine: Engine) -> int:
+    if tasks.query.y.is_cuda or not len(tasks):
+        return max(1, len(tasks))
+    fewest = 1 if engine == "vmap" else FEWEST
+    if len(tasks) < fewest:
+        return 1
+    numbers = sum(t[0].numel() for part in tasks for t in leaves(part.x))
+    together = VMAP_NUMBERS // max(1, numbers)
+    return max(2, together) if engine == "vmap" else together if together >= fewest else 1

@@ -1,0 +1,226 @@
+"""A classifier answers from its examples alone, and the same after it was kept as data."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickstudy import (
+    LRD2,
+    MAML,
+    MLP,
+    R2D2,
+    Baseline,
+    ClassDataset,
+    Classifier,
+    Conv4,
+    CosineBaseline,
+    InContext,
+    Matching,
+    NearestPixels,
+    Prototypical,
+    Relation,
+    Reptile,
+    Siamese,
+    SimpleShot,
+)
+from quickstudy.errors import DataError, ModelError
+from quickstudy.inputs.images import ImageFormat
+from quickstudy.tasks.glyphs import draw_glyphs
+from tests.seen import seen
+
+LEARNERS = {
+    "maml": lambda net: MAML(net, 3, inner_lr=0.1, test_steps=2),
+    "maml-transductive": lambda net: MAML(net, 3, inner_lr=0.1, transductive=True),
+    "reptile": lambda net: Reptile(net, 3, inner_lr=0.01, test_steps=3),
+    "siamese": Siamese,
+    "matching": Matching,
+    "matching-context": lambda net: Matching(net, full_context=True, attention_steps=2),
+    "prototypical": Prototypical,
+    "relation": Relation,
+    "r2d2": R2D2,
+    "lrd2": LRD2,
+    "in-context": InContext,
+    "baseline": lambda net: Baseline(net, n_classes=64, head_steps=5),
+    "cosine-baseline": lambda net: CosineBaseline(net, n_classes=64, head_steps=5),
+    "simple-shot": lambda net: SimpleShot(net, n_classes=64),
+    "nearest-pixels": lambda net: NearestPixels(),
+}
+every_learner = pytest.mark.parametrize("learner", LEARNERS, indirect=True)
+ORDINARY = settings(max_examples=20, deadline=None)
+
+GLYPHS = draw_glyphs(range(6), 6)
+SHOTS = (1, 4, 2)
+NAMES = ("zebra", "äpfel", "β 2")
+FOR_SHOTS = [6 * c + i for c, n in enumerate(SHOTS) for i in range(n)]
+LABELS = [NAMES[c] for c, n in enumerate(SHOTS) for _ in range(n)]
+DATA = ClassDataset.from_labels(GLYPHS.x[FOR_SHOTS], LABELS)
+QUERIES = GLYPHS.x[[5, 11, 17, 16, 10, 4]]
+
+
+@pytest.fixture
+def learner(request):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = seen(Conv4(width=8))
+        net.norms[0].mean.fill_(0.1)
+        return LEARNERS[request.param](net)
+
+
+def vectors(seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Prototypical(MLP(2, (8,)))
+
+
+@every_learner
+def test_unequal_shots_and_words_for_labels(learner):
+    classifier = Classifier(learner, DATA)
+    probabilities = classifier.predict_proba(QUERIES)
+    assert classifier.labels == tuple(sorted(NAMES))
+    assert probabilities.shape == (6, 3)
+    assert (probabilities >= 0).all()
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-12)
+    assert classifier.predict(QUERIES) == [classifier.labels[i] for i in probabilities.argmax(1)]
+
+
+@every_learner
+def test_a_kept_classifier_answers_the_same(learner, tmp_path):
+    classifier = Classifier(learner, DATA, ImageFormat())
+    classifier.save(tmp_path / "kept")
+    again = Classifier.load(tmp_path / "kept")
+    assert np.array_equal(again.predict_proba(QUERIES), classifier.predict_proba(QUERIES))
+    assert (again.labels, again.images) == (classifier.labels, ImageFormat())
+    assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) == [".json", ".safetensors", ".safetensors"]
+
+
+@every_learner
+def test_the_order_of_examples_does_not_matter(learner):
+    order = np.random.default_rng(0).permutation(len(LABELS))
+    shuffled = ClassDataset.from_labels(GLYPHS.x[FOR_SHOTS][order], [LABELS[i] for i in order])
+    one, other = (Classifier(learner, data).predict_proba(QUERIES) for data in (DATA, shuffled))
+    assert np.allclose(one, other, atol=1e-4)
+
+
+@every_learner
+def test_an_answer_does_not_depend_on_the_other_queries_but_where_transductive(learner):
+    classifier = Classifier(learner, DATA)
+    alone = np.concatenate([classifier.predict_proba(QUERIES[i : i + 1]) for i in range(len(QUERIES))])
+    assert np.allclose(alone, classifier.predict_proba(QUERIES), atol=1e-5) != learner.transductive
+
+
+@every_learner
+@pytest.mark.parametrize("n", [2, 5])
+def test_fewer_and_more_classes_than_in_training(learner, n):
+    classifier = Classifier(learner, GLYPHS.select(range(n)))
+    probabilities = classifier.predict_proba(GLYPHS.x[: 6 * n])
+    assert probabilities.shape == (6 * n, n)
+    assert np.isfinite(probabilities).all()
+
+
+@pytest.mark.parametrize("learner", ["siamese", "matching", "prototypical"], indirect=True)
+def test_what_compares_knows_the_examples_it_was_shown(learner):
+    classifier = Classifier(learner, ClassDataset(GLYPHS.x[[0, 6]], torch.tensor([0, 1]), ("b", "a")))
+    assert classifier.predict(GLYPHS.x[[6, 0, 0]]) == ["a", "b", "b"]
+
+
+@every_learner
+def test_the_learner_is_left_as_it_is_and_may_go_on_learning(learner):
+    learner.train()
+    before = {name: tensor.clone() for name, tensor in learner.state_dict().items()}
+    classifier = Classifier(learner, DATA)
+    answers = classifier.predict_proba(QUERIES)
+    assert learner.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in learner.state_dict().items())
+    for parameter in learner.parameters():
+        parameter.data.add_(1)
+    assert np.array_equal(classifier.predict_proba(QUERIES), answers)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float16, np.float32, np.float64])
+def test_images_are_taken_in_any_kind_of_number(kind):
+    x = QUERIES.numpy() if kind is np.uint8 else (QUERIES.numpy() / 255).astype(kind)
+    classifier = Classifier(Prototypical(seen(Conv4(width=4))), DATA)
+    assert np.allclose(classifier.predict_proba(x), classifier.predict_proba(QUERIES), atol=1e-2)
+
+
+@given(st.data())
+@ORDINARY
+def test_any_labels_of_any_vectors(data):
+    labels = data.draw(st.lists(st.integers(-3, 3), min_size=2, max_size=9).filter(lambda some: len(set(some)) > 1))
+    x = np.random.default_rng(0).normal(size=(len(labels), 2))
+    classifier = Classifier(vectors(), ClassDataset.from_labels(x, labels))
+    assert set(classifier.predict(x)) <= {str(label) for label in labels}
+    assert np.allclose(classifier.predict_proba(x).sum(1), 1)
+
+
+def refusal(call) -> str:
+    with pytest.raises(DataError) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_one_class_is_no_choice():
+    assert "at least two classes" in refusal(lambda: Classifier(vectors(), DATA.select([0])))
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 20, 20), (3, 3, 28, 28), (3, 28, 28), (3, 784), (28, 28), ()])
+def test_images_of_another_shape_are_refused(shape):
+    classifier = Classifier(Prototypical(seen(Conv4(width=4))), DATA)
+    assert f"{shape[1:]}, but the learner takes (1, 28, 28)" in refusal(lambda: classifier.predict(np.zeros(shape)))
+    if len(shape) > 1:
+        data = ClassDataset.from_labels(np.zeros((4, *shape[1:])), list("aabb"))
+        assert "the learner takes (1, 28, 28)" in refusal(lambda: Classifier(Prototypical(seen(Conv4(width=4))), data))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_refused_by_row(bad):
+    classifier = Classifier(vectors(), ClassDataset.from_labels(np.eye(2), ["a", "b"]))
+    x = np.zeros((4, 2))
+    x[2, 1] = bad
+    assert "input 2 holds NaN or infinity" in refusal(lambda: classifier.predict(x))
+    assert "row 2 (class 'b') holds NaN" in refusal(lambda: ClassDataset.from_labels(x, list("aabb")))
+
+
+def config(**changes):
+    def damage(folder):
+        there = json.loads((folder / "config.json").read_text()) | changes
+        (folder / "config.json").write_text(json.dumps({k: v for k, v in there.items() if v is not None}))
+
+    return damage
+
+
+def support(change):
+    def damage(folder):
+        there = (folder / "support.safetensors").read_bytes()
+        (folder / "support.safetensors").write_bytes(change(there, (folder / "model.safetensors").read_bytes()))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        config(labels=None),
+        config(labels=["a", "a"]),
+        config(labels=["a", "b", "c"]),
+        config(labels=3),
+        config(images={"channels": 7}),
+        config(images={"side": 28}),
+        support(lambda own, weights: own[:-3]),
+        support(lambda own, weights: weights),
+        support(lambda own, weights: b""),
+        lambda folder: (folder / "support.safetensors").unlink(),
+    ],
+)
+def test_a_damaged_classifier_is_one_line(tmp_path, damage):
+    Classifier(vectors(), ClassDataset.from_labels(np.eye(2), ["a", "b"])).save(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(ModelError) as caught:
+        Classifier.load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,191 @@
+"""The scikit-learn face keeps scikit-learn's laws, and learns and forgets at any time."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from quickstudy import (
+    MAML,
+    MLP,
+    ClassDataset,
+    Conv4,
+    FewShotClassifier,
+    FewShotRegressor,
+    Matching,
+    Prototypical,
+    Siamese,
+    save,
+)
+from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.inputs.images import ImageFormat
+from quickstudy.learners import LEARNERS
+from quickstudy.tasks.glyphs import draw_glyphs
+from tests.seen import seen
+
+METRIC = [Prototypical, Matching, Siamese]
+
+
+@pytest.fixture(scope="module")
+def glyphs():
+    data = draw_glyphs(range(4), 6)
+    return data.x.numpy(), np.array(data.names)[data.y.numpy()]
+
+
+def drawn(learner=Prototypical):
+    torch.manual_seed(0)
+    return FewShotClassifier(learner(seen(Conv4(width=4), draw_glyphs(range(4), 6).x / 255)).eval())
+
+
+@pytest.mark.parametrize("estimator", [FewShotClassifier(), FewShotRegressor()], ids=lambda e: type(e).__name__)
+def test_scikit_learns_own_checks_pass(estimator):
+    check_estimator(estimator)
+
+
+@pytest.mark.parametrize("labels", [["b", "a", "c"], [7, 3, 10], np.array([True, False, True])])
+def test_labels_come_back_as_given(labels):
+    X = np.eye(3)
+    few = FewShotClassifier().fit(X, labels)
+    assert list(few.predict(X)) == list(labels)
+    assert few.predict(X).dtype == few.classes_.dtype == np.asarray(labels).dtype
+    assert list(few.classes_) == sorted(set(np.asarray(labels).tolist()))
+
+
+@pytest.mark.parametrize("learner", METRIC)
+def test_piece_by_piece_is_all_at_once_in_any_order(glyphs, learner):
+    X, y = glyphs
+    rows = np.random.default_rng(0).permutation(len(X))
+    whole = drawn(learner).fit(X, y)
+    pieces = drawn(learner)
+    for part in np.array_split(rows, 3):
+        pieces.partial_fit(X[part], y[part])
+    np.testing.assert_array_equal(whole.classes_, pieces.classes_)
+    np.testing.assert_allclose(whole.predict_proba(X), pieces.predict_proba(X), atol=1e-4)
+
+
+def test_new_classes_join_and_leave(glyphs):
+    X, y = glyphs
+    first = np.isin(y, np.unique(y)[:2])
+    few = drawn().fit(X[first], y[first])
+    before = few.predict_proba(X)
+    few.partial_fit(X[~first], y[~first])
+    assert len(few.classes_) == 4
+    for label in np.unique(y)[2:]:
+        few.forget(label)
+    np.testing.assert_allclose(few.predict_proba(X), before, atol=1e-6)
+    with pytest.raises(SettingError, match="no class 'cow' to forget"):
+        few.forget("cow")
+
+
+def test_the_nearest_example_shown_is_oneself(glyphs):
+    X, y = glyphs
+    few = drawn().fit(X, y)
+    distances, rows = few.kneighbors(X, 3)
+    assert distances.shape == rows.shape == (len(X), 3)
+    np.testing.assert_allclose(distances[:, 0], 0, atol=1e-3)
+    np.testing.assert_array_equal(few.X_[rows[:, 0]], X)
+    assert (np.diff(distances) >= 0).all()
+    with pytest.raises(SettingError, match="n_neighbors=25 of 24 examples"):
+        few.kneighbors(X, 25)
+
+
+def test_files_pictures_and_arrays_are_one(tmp_path, glyphs):
+    X, y = glyphs
+    few = drawn().fit(X, y)
+    pictures = [Image.fromarray(255 - x[0]) for x in X]
+    for i, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{i}.png")
+    files = [tmp_path / f"{i}.png" for i in range(len(X))]
+    expected = few.predict_proba(pictures)
+    np.testing.assert_array_equal(few.predict_proba(files), expected)
+    np.testing.assert_array_equal(few.predict_proba([str(file) for file in files]), expected)
+    np.testing.assert_array_equal(few.predict_proba(X[:, 0]), few.predict_proba(X))
+    large = np.stack([np.asarray(picture.resize((60, 60))) for picture in pictures])
+    assert few.predict(large).shape == (len(X),)
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        ("one.png", r"X is one str, but a list of them is needed; write \[X\]"),
+        ([], "X has no images"),
+        (["nowhere.png"], "'nowhere.png' cannot be read"),
+        (np.zeros((2, 5)), r"images of shape \(2, 5\)"),
+        (np.zeros((2, 1, 30, 30)), r"images of shape \(2, 1, 30, 30\) and type float64"),
+    ],
+)
+def test_what_are_no_images_is_told_in_one_line(glyphs, X, says):
+    few = drawn().fit(*glyphs)
+    with pytest.raises(DataError, match=says) as caught:
+        few.predict(X)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_and_examples_are_as_many(glyphs):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        drawn().fit(glyphs[0], glyphs[1][:-1])
+
+
+def test_in_a_pipeline_a_search_and_a_pickle(glyphs):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(c, 0.3, (12, 3)) for c in (0, 2, 4)])
+    y = np.repeat(["a", "b", "c"], 12)
+    pipeline = make_pipeline(StandardScaler(), FewShotClassifier())
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.9
+    nets = [Prototypical(MLP(3, (8,))).eval(), None]
+    search = GridSearchCV(FewShotClassifier(), {"learner": nets}, cv=3).fit(X, y)
+    assert search.best_score_ > 0.9
+    images = drawn().fit(*glyphs)
+    again = pickle.loads(pickle.dumps(images))
+    np.testing.assert_array_equal(again.predict_proba(glyphs[0]), images.predict_proba(glyphs[0]))
+    fresh = clone(images)
+    assert not hasattr(fresh, "classes_")
+    np.testing.assert_array_equal(fresh.fit(*glyphs).predict_proba(glyphs[0]), images.predict_proba(glyphs[0]))
+
+
+@pytest.mark.parametrize("name", ["maml", "reptile", "anil", "r2d2", "relation"])
+def test_learners_of_other_families_fit_too(glyphs, name):
+    torch.manual_seed(0)
+    learner = LEARNERS[name]
+    given = {"n_way": 5} if "n_way" in learner.__init__.__code__.co_varnames else {}
+    few = FewShotClassifier(learner(seen(Conv4(width=4, pool=False)), **given).eval()).fit(*glyphs)
+    np.testing.assert_allclose(few.predict_proba(glyphs[0]).sum(1), 1)
+
+
+def test_a_folder_is_a_learner(tmp_path, glyphs):
+    learner = drawn().learner
+    save(learner, tmp_path / "model", images=vars(ImageFormat()))
+    by_folder = FewShotClassifier(tmp_path / "model").fit(*glyphs)
+    np.testing.assert_array_equal(by_folder.predict_proba(glyphs[0]), drawn().fit(*glyphs).predict_proba(glyphs[0]))
+    with pytest.raises(ModelError, match=r"no model in 'nowhere'.*a name of: .*glyphs-proto"):
+        FewShotClassifier("nowhere").fit(*glyphs)
+
+
+def test_meta_fit_learns_to_learn(glyphs):
+    train, new = draw_glyphs(range(10, 60), 10), draw_glyphs(range(100, 105), 10)
+    x, y = new.x.numpy(), new.y.numpy()
+    shown = np.arange(len(x)) % 10 < 1
+    few = drawn()
+    before = few.fit(x[shown], y[shown]).score(x[~shown], y[~shown])
+    learner = few.learner
+    after = few.meta_fit(train, steps=60, n_way=10).fit(x[shown], y[shown]).score(x[~shown], y[~shown])
+    assert after > before
+    assert few.learner is not learner
+    with pytest.raises(SettingError, match="meta_fit trains a learner, and none was given"):
+        FewShotClassifier().meta_fit(ClassDataset.from_labels(torch.zeros(4, 2), list("aabb")))
+
+
+def test_a_meta_learned_regressor_fits_points():
+    learner = MAML(MLP(), 1, inner_lr=0.01, loss="mse").eval()
+    X = np.linspace(-5, 5, 10)[:, None]
+    few = FewShotRegressor(learner).fit(X, np.sin(X[:, 0]))
+    assert few.predict(X).shape == (10,)
+    with pytest.raises(SettingError, match="Prototypical classifies; give a learner with loss='mse'"):
+        FewShotRegressor(Prototypical(MLP(1))).fit(X, X[:, 0])

@@ -1,0 +1,191 @@
+"""An explanation is the classifier's own arithmetic: shares sum, and what is left out is really left out."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+
+from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
+from quickstudy.classify.explanation import pixels, words
+from quickstudy.classify.page import page
+from quickstudy.errors import DataError, SettingError
+from quickstudy.learners import LEARNERS, Matching, Siamese
+from quickstudy.models.build import build
+from quickstudy.tasks.glyphs import draw_glyphs
+from tests.seen import seen
+
+EXACT = {"prototypical", "matching", "siamese"}
+GLYPHS = draw_glyphs(range(3), 4, size=16)
+
+
+def classifier(name, data=GLYPHS):
+    torch.manual_seed(0)
+    learner = LEARNERS[name]
+    arguments = learner.__init__.__code__.co_varnames
+    config = {"name": name}
+    config |= {"net": {"name": "conv4", "size": 16, "width": 4}} if "net" in arguments else {"size": 16, "channels": 1}
+    config |= {"n_way": 3} if "n_way" in arguments else {}
+    config |= {"n_classes": 5} if "n_classes" in arguments else {}
+    config |= {"test_steps": 2} if "test_steps" in arguments else {}
+    return Classifier(seen(build(config)).double(), data)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_influence_is_learning_again_without_the_example(name):
+    few, x = classifier(name), draw_glyphs([1], 6, size=16).x[5]
+    why = explain(few, x)
+    whole = few.predict_proba(x[None])[0]
+    np.testing.assert_allclose(why.probabilities, whole)
+    for i in (0, 5, 11):
+        keep = torch.arange(12) != i
+        again = Classifier(few.learner, ClassDataset(GLYPHS.x[keep], GLYPHS.y[keep], GLYPHS.names))
+        less = again.predict_proba(x[None])[0]
+        assert why.influence[i] == pytest.approx(whole.max() - less[whole.argmax()], abs=1e-9)
+        assert why.without[i] == GLYPHS.names[less.argmax()]
+    assert (why.contributions is not None) == (name in EXACT)
+
+
+@pytest.mark.parametrize("name", sorted(EXACT))
+def test_contributions_sum_to_the_scores(name):
+    few, x = classifier(name), draw_glyphs([1], 6, size=16).x[5]
+    why = explain(few, x)
+    logits = few.learner.adapt(few.support)(few.inputs(x[None]))[0].detach().numpy()
+    scores = np.exp(logits) if name == "matching" else logits
+    summed = np.array([why.contributions[GLYPHS.y.numpy() == c].sum() for c in range(3)])
+    np.testing.assert_allclose(summed, scores, rtol=1e-9)
+    np.testing.assert_allclose(why.scores, scores, rtol=1e-9)
+
+
+@pytest.mark.parametrize("learner", [Prototypical, Matching, Siamese])
+def test_order_of_the_examples_does_not_matter(learner):
+    torch.manual_seed(0)
+    net, x = seen(Conv4(size=16, width=4)), draw_glyphs([2], 6, size=16).x[5]
+    order = torch.tensor([3, 1, 0, 2, 5, 4, 7, 6, 8, 11, 10, 9])
+    torch.manual_seed(0)
+    one = learner(net).double()
+    a = explain(Classifier(one, GLYPHS), x)
+    b = explain(Classifier(one, ClassDataset(GLYPHS.x[order], GLYPHS.y, GLYPHS.names)), x)
+    for name in ("influence", "contributions", "distances"):
+        np.testing.assert_allclose(getattr(b, name), getattr(a, name)[order.numpy()], atol=1e-9)
+
+
+def test_leaving_out_the_most_misleading_example_makes_the_answer_surer():
+    learner = load("glyphs-proto")
+    data = draw_glyphs(range(950_000, 950_004), 6)
+    y = data.y.clone()
+    shown = torch.arange(len(y)) % 6 < 5
+    names = [data.names[c] for c in y[shown].tolist()]
+    names[0] = data.names[1]  # a drawing of the first class, labelled as the second
+    few = Classifier(learner, ClassDataset.from_labels(data.x[shown], names))
+    why = explain(few, data.x[5])  # of the first class
+    assert why.label == data.names[0]
+    worst = int(why.misleading[0])
+    assert torch.equal(few.data.x[worst], data.x[0])
+    keep = torch.arange(len(few.data.x)) != worst
+    surer = Classifier(learner, ClassDataset(few.data.x[keep], few.data.y[keep], few.labels))
+    assert surer.predict_proba(data.x[5:6]).max() > why.probabilities.max()
+
+
+def test_gradient_learners_show_their_steps():
+    why = explain(classifier("maml"), GLYPHS.x[0])
+    assert why.descent.shape == (3, 2)
+    assert why.descent[-1, 1] == pytest.approx(why.probabilities.max())
+    assert why.descent[-1, 0] < why.descent[0, 0]
+    assert explain(classifier("prototypical"), GLYPHS.x[0]).descent is None
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated-gradients"])
+def test_pixels_that_mattered_hurt_more_than_others(method):
+    learner, losses = load("glyphs-proto"), []
+    tasks = Episodes(draw_glyphs(range(950_000, 950_040), 6), 5, 1, 1, split="test")
+    rng = np.random.default_rng(0)
+    for step in range(12):
+        task = tasks.sample(step, 1).at(0)
+        few = Classifier(learner, ClassDataset(task.support.x, torch.arange(5), tuple("abcde")))
+        x = task.query.x[0]
+        heat = pixels(few, x, method)
+        assert heat.shape == (28, 28)
+        ink = np.flatnonzero(x.numpy().ravel() > 0.1)
+        n = len(ink) // 4
+        top, some = ink[heat.ravel()[ink].argsort()[-n:]], rng.choice(ink, n, replace=False)
+        best = few.predict_proba(x[None])[0].argmax()
+        left = []
+        for rows in (top, some):
+            wiped = x.clone().view(-1)
+            wiped[rows] = 0
+            left.append(few.predict_proba(wiped.view(1, 1, 28, 28))[0][best])
+        losses.append(left[1] - left[0])
+    assert np.mean(losses) > 0
+
+
+def test_integrated_gradients_add_up_to_the_log_odds():
+    few, x = classifier("prototypical"), GLYPHS.x[0].double() / 255
+
+    def odds(image):
+        p = few.predict_proba(image[None])[0]
+        best = few.predict_proba(x[None])[0].argmax()
+        return np.log(p[best]) - np.log(1 - p[best])
+
+    heat = pixels(few, x, "integrated-gradients")
+    assert heat.sum() == pytest.approx(odds(x) - odds(torch.zeros_like(x)), rel=0.1)
+
+
+def test_words_are_left_out_one_by_one():
+    found = words(lambda several: [one.count("o") / 10 for one in several], "book  a\ttable two")
+    assert found == [("book", pytest.approx(0.2)), ("a", 0.0), ("table", 0.0), ("two", pytest.approx(0.1))]
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.sources = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "img", "br", "circle"):
+            self.open.append(tag)
+        self.sources += [value for name, value in attributes if name in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        if tag != "circle":
+            assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", ["prototypical", "maml"])
+def test_the_page_stands_alone_whatever_the_names(name):
+    evil = '<script>alert("x")</script>'
+    data = ClassDataset(GLYPHS.x, GLYPHS.y, (evil, "b & c", "d'\"e"))
+    few = classifier(name, data)
+    html = page(explain(few, GLYPHS.x[0]), few, GLYPHS.x[0].numpy(), evil, pixels(few, GLYPHS.x[0]))
+    parser = _Page()
+    parser.feed(html)
+    assert parser.open == []
+    assert "<script" not in html
+    assert "http" not in html
+    assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
+    assert len(parser.sources) == 2 + 12
+
+
+def test_what_cannot_be_explained_is_told():
+    few = classifier("prototypical")
+    with pytest.raises(DataError, match=r"inputs of shape \(1, 20, 20\)"):
+        explain(few, np.zeros((1, 20, 20)))
+    with pytest.raises(SettingError, match="unknown method 'occlusions': did you mean 'occlusion'"):
+        pixels(few, GLYPHS.x[0], "occlusions")
+    two = ClassDataset(torch.zeros(1001, 1, 16, 16), (torch.arange(1001) > 500).long(), ("a", "b"))
+    with pytest.raises(SettingError, match="1001 examples are too many"):
+        explain(Classifier(few.learner, two), GLYPHS.x[0])
+
+
+def test_the_command_explains_in_words_as_data_and_as_a_page(tmp_path, cli, pictures):
+    assert cli("adapt", "glyphs-proto", str(pictures), "-o", str(tmp_path / "few")).code == 0
+    image = min(pictures.rglob("*.png"))
+    done = cli("explain", str(tmp_path / "few"), str(image), "-o", str(tmp_path / "why.html"), "--pixels", "occlusion")
+    assert done.code == 0
+    assert done.out.startswith(f"{image}\t")
+    assert "<svg" in (tmp_path / "why.html").read_text()
+    said = json.loads(cli("explain", str(tmp_path / "few"), str(image), "--json").out)
+    assert sum(said["probabilities"]) == pytest.approx(1)
+    assert len(said["influence"]) == 15 * 8
+    assert cli("explain", str(tmp_path / "few"), str(image), "--pixels", "magic").code == 2

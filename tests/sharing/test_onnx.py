@@ -1,0 +1,97 @@
+"""What is exported answers as the model does, for any number of inputs, and knows its labels."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from quickstudy import Classifier, Conv4, Learner, Matching, NearestPixels, Prototypical, Relation, load
+from quickstudy.classify.classifier import confidence
+from quickstudy.errors import ModelError
+from quickstudy.learners import LEARNERS
+from quickstudy.nets import Conv4Maps
+from quickstudy.tasks.glyphs import draw_glyphs
+
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+from quickstudy.sharing.onnx import export  # noqa: E402
+from tests.seen import seen  # noqa: E402
+
+DATA = draw_glyphs(range(3), 4)
+
+
+def run(path, x):
+    session = onnxruntime.InferenceSession(path)
+    return session.run(None, {"x": x})[0], session.get_modelmeta().custom_metadata_map
+
+
+def small(name):
+    if name == "nearest-pixels":
+        return NearestPixels(1, 28)
+    return LEARNERS[name](seen(Conv4(width=8)), **({"n_classes": 9} if not LEARNERS[name].episodic else {}))
+
+
+OTHERS = {
+    "full context": lambda: Matching(seen(Conv4(width=8)), full_context=True),
+    "relation of maps": lambda: seen(Relation(Conv4Maps(width=8))),
+    "a pooled net": lambda: LEARNERS["maml"](seen(Conv4(width=8, pool=True))),
+}
+
+
+USUAL = {"maml", "prototypical", "r2d2", "relation of maps"}
+"""One of each base, and maps; all others together are slow."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in USUAL else pytest.mark.slow) for n in (*LEARNERS, *OTHERS)]
+)
+def test_a_classifier_answers_elsewhere_as_here(tmp_path, name):
+    torch.manual_seed(0)
+    few = Classifier(OTHERS[name]() if name in OTHERS else small(name), DATA, confidence=confidence("glyphs-proto"))
+    assert export(few, tmp_path / "few.onnx") <= 1e-5
+    for n in (1, 12):
+        x = DATA.x[:n].float() / 255
+        found, about = run(tmp_path / "few.onnx", x.numpy())
+        np.testing.assert_allclose(found, few.predict_proba(DATA.x[:n]), atol=1e-5)
+    assert json.loads(about["labels"]) == list(DATA.names)
+    assert json.loads(about["input"]) == [1, 28, 28]
+
+
+class Untraceable(Learner):
+    """Looks at a value to decide what to do."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+
+    def adapt(self, support):
+        return lambda x: (x if x.sum() > 0 else -x).flatten(1)[:, : support.y.shape[1]] + self.bias
+
+
+def test_an_encoder_embeds_elsewhere_as_here_and_the_exporter_has_nothing_to_say(tmp_path):
+    command = [sys.executable, "-m", "quickstudy", "export", "glyphs-proto", "-o", tmp_path / "net.onnx", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["difference"] <= 1e-5
+    few = Classifier(load("glyphs-proto"), DATA)
+    x = DATA.x.float() / 255
+    found, _ = run(tmp_path / "net.onnx", x.numpy())
+    np.testing.assert_allclose(found, few.embed(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        (Classifier(Untraceable(), DATA), "torch cannot write Untraceable as ONNX"),
+        (Classifier(Prototypical(seen(Conv4(width=4)), transductive=True), DATA), "is transductive"),
+        (NearestPixels(1, 28), "NearestPixels has no net"),
+    ],
+)
+def test_what_cannot_be_exported_is_told(tmp_path, model, says):
+    with pytest.raises(ModelError, match=says):
+        export(model, tmp_path / "no.onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,160 @@
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from quickstudy.errors import SettingError
+from quickstudy.learners import MAML, Prototypical
+from quickstudy.nets import MLP, Conv4
+from quickstudy.tasks.task import Examples, Task
+from quickstudy.testing import noise_tasks
+from quickstudy.training import engine
+from quickstudy.training.engine import distance, map_tasks, settle
+from quickstudy.training.outer import losses_and_gradients
+
+
+def tasks(n: int) -> Task:
+    draw = torch.Generator().manual_seed(n)
+    return Task(*(Examples(*(torch.randn(n, k, 2, generator=draw) for _ in "xy")) for k in (3, 4)))
+
+
+def score(task: Task) -> torch.Tensor:
+    (sx, sy), (qx, qy) = task
+    return torch.stack([(sx * sy).sum(), qx.max() + qy.min()])
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 7), chunk_size=st.integers(1, 9), how=st.sampled_from(["vmap", "auto", "loop"]))
+def test_every_engine_gives_the_tasks_results_in_their_order(n, chunk_size, how):
+    batch = tasks(n)
+    expected = torch.stack([score(batch.at(i)) for i in range(n)])
+    torch.testing.assert_close(map_tasks(score, batch, engine=how, chunk_size=chunk_size), expected)
+
+
+@pytest.mark.parametrize("chunk_size", [None, 1, 2])
+def test_the_second_order_meta_gradient_is_the_same_by_every_engine(chunk_size):
+    torch.manual_seed(0)
+    learner = MAML(Conv4(size=16, width=4), 3, inner_lr=0.4, inner_steps=2).double()
+    batch = noise_tasks(learner, n_shot=1, n_query=2)
+
+    def gradient(how: str, chunk_size: int | None = None) -> list[torch.Tensor]:
+        losses = map_tasks(learner.meta_loss, batch, engine=how, chunk_size=chunk_size)
+        return list(torch.autograd.grad(losses.mean(), list(learner.net.parameters())))
+
+    for a, b in zip(gradient("loop"), gradient("vmap", chunk_size), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_auto_takes_tasks_together_only_where_enough_are_small_enough(monkeypatch):
+    calls = 0
+
+    def count(task: Task) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return score(task)
+
+    each = tasks(1).support.x.numel() + tasks(1).query.x.numel()
+    for most, expected in ((12 * each, 1), (6 * each, 2), (3 * each, 12), (1, 12)):
+        monkeypatch.setattr(engine, "VMAP_NUMBERS", most)
+        calls = 0
+        map_tasks(count, tasks(12))
+        assert calls == expected
+    calls = 0
+    map_tasks(count, tasks(engine.FEWEST - 1))
+    assert calls == engine.FEWEST - 1
+
+
+def test_tasks_too_large_to_go_together_are_taken_as_they_are(monkeypatch):
+    monkeypatch.setattr(engine, "VMAP_NUMBERS", 1)
+    batch = tasks(3)
+    values = map_tasks(lambda task: torch.tensor(task.query.x.sum().item()), batch)  # under vmap, item() fails
+    torch.testing.assert_close(values, batch.query.x.sum((1, 2)))
+
+
+def normed() -> MAML:
+    """MAML on a net whose second derivatives torch's vmap gets wrong."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Tanh(), nn.Linear(8, 6))
+    learner = MAML(net, 5, inner_lr=0.3, inner_steps=2, learned_head=True)
+    learner.input_shape = (4,)
+    return learner
+
+
+def measured(learner: MAML, how: str = "auto", n_tasks: int = 8) -> engine.Settled:
+    batch = noise_tasks(learner, n_tasks=n_tasks)
+    return settle(learner.double(), partial(losses_and_gradients, learner), batch, how)
+
+
+def test_vmap_is_given_up_where_its_second_derivatives_are_wrong():
+    learner = normed()
+    with pytest.warns(UserWarning, match=r"vmap gives other numbers for this net .*by [\d.]+ %") as told:
+        assert measured(learner) == ("loop", False)
+    assert len(told) == 1
+    batch = noise_tasks(learner, n_tasks=8)
+    loop, vmap = (losses_and_gradients(learner, batch, how) for how in ("loop", "vmap"))
+    assert distance(loop, vmap) > 1e-3  # if torch mends it, this package need not look any more
+
+
+def test_it_is_kept_where_it_is_right():
+    first = normed()
+    first.first_order = True
+    assert measured(first) == ("auto", False)
+
+
+def test_nets_of_this_package_are_not_tried():
+    def measure(tasks, how):
+        raise AssertionError("tried")
+
+    for learner in (MAML(Conv4(size=16, width=4)), Prototypical(MLP(4))):
+        assert settle(learner, measure, noise_tasks(learner), "auto") == ("auto", False)
+
+
+def test_a_net_that_cannot_run_under_vmap_is_taken_by_a_loop():
+    learner = normed()
+    learner.net[2] = Branch()
+    with pytest.warns(UserWarning, match="vmap cannot take this net, so tasks go one after another"):
+        assert measured(learner).engine == "loop"
+    assert measured(learner, n_tasks=3) == ("loop", False)  # too few for vmap: nothing to try, nothing to say
+
+
+class Branch(nn.Module):
+    def forward(self, x):
+        return x.tanh() if x.sum() > 0 else x.sin()
+
+
+def test_random_numbers_are_noticed_and_left_as_they_were():
+    learner = normed()
+    learner.net[2] = nn.Dropout(0.5)
+    before = torch.get_rng_state()
+    assert measured(learner.train()) == ("loop", True)
+    assert torch.equal(before, torch.get_rng_state())
+    assert measured(learner.eval()).draws is False
+    with pytest.raises(SettingError, match="cannot take a net that draws random numbers"):
+        measured(learner.train(), "vmap")
+
+
+def test_each_task_draws_from_its_own_seed_whatever_the_others_do():
+    batch = tasks(3)
+    drawn = map_tasks(lambda task: torch.rand(2), batch, seeds=[5, 6, 7])
+    alone = map_tasks(lambda task: torch.rand(2), batch.at([1]), seeds=[6])
+    assert torch.equal(drawn[1:2], alone)
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "off"),
+    [
+        ([[3.0, 4.0]], [[3.0, 4.0]], 0.0),
+        ([[3.0, 4.0], [1e-9]], [[3.0, 4.0], [2e-9]], 2e-9),  # rounding of what is zero
+        ([[100.0], [0.5]], [[100.0], [0.6]], 0.1 / (0.5 + 10)),  # a small gradient that is wrong
+        ([[1.0, torch.inf]], [[1.0, torch.inf]], 0.0),
+        ([[1.0, torch.nan]], [[1.0, torch.nan]], 0.0),
+        ([[1.0, 2.0]], [[1.0, torch.nan]], torch.inf),
+    ],
+)
+def test_a_distance_is_relative_to_the_size_of_what_is_compared(expected, found, off):
+    a, b = ([torch.tensor(t, dtype=torch.float64) for t in each] for each in (expected, found))
+    assert distance(a, b) == pytest.approx(off, rel=0.01)

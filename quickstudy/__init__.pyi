@@ -1,15 +1,28 @@
 """What users import: the names of quickstudy, each with its home."""
 
+from .classify.check import check as check
+from .classify.classifier import Answer as Answer
 from .classify.classifier import Classifier as Classifier
 from .classify.estimators import FewShotClassifier as FewShotClassifier
 from .classify.estimators import FewShotRegressor as FewShotRegressor
 from .classify.explanation import Explanation as Explanation
 from .classify.explanation import explain as explain
+from .classify.learn import adapt as adapt
+from .classify.load import load as load
 from .errors import QuickstudyError as QuickstudyError
+from .inputs import INPUTS as INPUTS
+from .inputs.arrays import Arrays as Arrays
+from .inputs.base import Inputs as Inputs
+from .inputs.base import Item as Item
 from .inputs.dataset import ClassDataset as ClassDataset
 from .inputs.dataset import rotated_classes as rotated_classes
 from .inputs.features import features as features
-from .inputs.images import ImageFormat as ImageFormat
+from .inputs.images import Images as Images
+from .inputs.sentences import Sentences as Sentences
+from .inputs.sentences import embedded as embedded
+from .inputs.sentences import read_sentences as read_sentences
+from .inputs.sentences import sentence_encoder as sentence_encoder
+from .inputs.tables import Table as Table
 from .learners import ANIL as ANIL
 from .learners import IMAML as IMAML
 from .learners import LEARNERS as LEARNERS
@@ -36,8 +49,7 @@ from .learners.inner import LearnedRates as LearnedRates
 from .learners.inner import RmsProp as RmsProp
 from .learners.inner import Sgd as Sgd
 from .learners.inner import descend as descend
-from .models.build import load as load
-from .models.build import save as save
+from .models.folder import save as save
 from .nets import MLP as MLP
 from .nets import NETS as NETS
 from .nets import BatchNorm as BatchNorm
@@ -53,6 +65,8 @@ from .nets import record_population as record_population
 from .sharing.hub import from_pretrained as from_pretrained
 from .sharing.hub import push_to_hub as push_to_hub
 from .sharing.hub import save_pretrained as save_pretrained
+from .sharing.onnx import export as export
+from .tasks.clinc150 import clinc150 as clinc150
 from .tasks.digits import digits as digits
 from .tasks.episodes import Batches as Batches
 from .tasks.episodes import Episodes as Episodes
@@ -66,10 +80,6 @@ from .tasks.splits import Splits as Splits
 from .tasks.splits import split_classes as split_classes
 from .tasks.task import Examples as Examples
 from .tasks.task import Task as Task
-from .tasks.text import clinc150 as clinc150
-from .tasks.text import embedded as embedded
-from .tasks.text import read_sentences as read_sentences
-from .tasks.text import sentence_encoder as sentence_encoder
 from .training import outer_loop as outer_loop
 from .training import train as train
 from .training.engine import map_tasks as map_tasks

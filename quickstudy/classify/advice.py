@@ -57,11 +57,12 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import Identity
     >>> from quickstudy.inputs.dataset import ClassDataset
+    >>> from quickstudy.inputs.arrays import Arrays
     >>> data = ClassDataset.from_labels(torch.tensor([[0.0], [1.0], [5.0], [5.0]]), list("aabb"))
-    >>> duplicates(Classifier(Prototypical(Identity(1)), data))
+    >>> duplicates(Classifier(Prototypical(Identity(1)), Arrays((1,)), data))
     [Pair(first=2, second=3, exact=True)]
     """
-    z = classifier.embed(classifier.support.x).double()
+    z = classifier.embedded.double()
     apart = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist")
     y = classifier.data.y
     first, second = torch.triu_indices(len(z), len(z), offset=1)
@@ -139,7 +140,7 @@ def next_to_label(classifier: Classifier | None, pool: np.ndarray, n: int) -> li
     if not 1 <= n <= len(pool):
         raise SettingError(f"n={n} to label next of {len(pool)} without a label; give 1 to {len(pool)}")
     pool = np.asarray(pool, dtype=np.float64)
-    shown = pool[:0] if classifier is None else classifier.embed(classifier.support.x).double().cpu().numpy()
+    shown = pool[:0] if classifier is None else classifier.embedded.double().cpu().numpy()
     every = np.concatenate([shown, pool])
     n_clusters = min(len(shown) + n, len(every))
     cluster = KMeans(n_clusters, n_init=3, random_state=0).fit_predict(every)

@@ -1,13 +1,14 @@
-"""A learner that has learned one task: labels for inputs, with probabilities, and a folder that keeps it."""
+"""A learner that has learned one task: answers to what people bring, and a folder of data that keeps it."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,21 +16,45 @@ from torch import Tensor
 
 from quickstudy.classify.confidence import Confidence, percent_of, promised
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
+from quickstudy.inputs.arrays import Arrays
+from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset, as_float
-from quickstudy.inputs.images import ImageFormat
-from quickstudy.io.files import replace
-from quickstudy.io.tensors import pack, unpack
-from quickstudy.learners import Learner
+from quickstudy.io.tensors import joined_bytes, split_bytes
+from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.gradient import GradientLearner
-from quickstudy.learners.metric import MetricLearner
-from quickstudy.models.build import construct, load, locate, read_config, save
+from quickstudy.learners.metric import Apart, MetricLearner
+from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import apply, has_foreign, input_shape
-from quickstudy.tasks.tables import TableFormat
 from quickstudy.tasks.task import Examples, one_hot
-from quickstudy.tasks.text import MINILM
 from quickstudy.training.evaluation import depends_on_others
 
-_T = TypeVar("_T")
+BATCH = 64
+"""Inputs that are encoded and classified at once."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a classifier says of one input.
+
+    Attributes:
+        name: Name of the input.
+        label: The most probable label.
+        probabilities: Probability of each label.
+        members: The labels among which the right one is, with the coverage that was asked for, likeliest first; None
+            where none was.
+        none: Whether the input fits none of the labels; None where that was not asked.
+    """
+
+    name: str
+    label: str
+    probabilities: dict[str, float]
+    members: list[str] | None = None
+    none: bool | None = None
+
+    def summary(self, noun: str) -> dict[str, Any]:
+        """Return the answer as plain data; its label is None where none of the labels fits."""
+        plain = {noun: self.name, "label": None if self.none else self.label, "probabilities": self.probabilities}
+        return plain if self.members is None else {**plain, "set": self.members}
 
 
 class Classifier:
@@ -37,11 +62,9 @@ class Classifier:
 
     Args:
         learner: Meta-learned; left as it is.
-        data: The examples to learn from, any number of each class, at least two classes.
-        images: What images of files are brought to before they are classified.
-        confidence: What the learner's answers are worth; plain softmax if None.
-        encoder: Name of what embeds sentences before they are classified (see ``quickstudy.sentence_encoder``).
-        table: How rows of tables become vectors before they are classified.
+        inputs: How what people bring becomes what the learner takes.
+        examples: The examples to learn from, any number of each class, at least two classes.
+        confidence: How far to believe the learner's answers; plain softmax if None.
 
     Raises:
         DataError: Fewer than two classes, or inputs that the learner's net does not take.
@@ -49,121 +72,141 @@ class Classifier:
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import MLP
     >>> data = ClassDataset.from_labels(torch.tensor([[0.0, 1.0], [5.0, 0.0], [4.0, 1.0]]), ["cat", "dog", "dog"])
-    >>> Classifier(Prototypical(MLP(2, (8,))), data).predict(torch.tensor([[5.0, 0.0]]))
+    >>> Classifier(Prototypical(MLP(2, (8,))), Arrays((2,)), data).predict(torch.tensor([[5.0, 0.0]]))
     ['dog']
     """
 
     def __init__(
-        self,
-        learner: Learner,
-        data: ClassDataset,
-        images: ImageFormat | None = None,
-        confidence: Confidence | None = None,
-        encoder: str | None = None,
-        table: TableFormat | None = None,
+        self, learner: Learner, inputs: Inputs, examples: ClassDataset, confidence: Confidence | None = None
     ) -> None:
-        if data.n_classes < 2:
-            raise DataError(f"{data.n_classes} class is no choice; give examples of at least two classes")
+        if examples.n_classes < 2:
+            raise DataError(f"{examples.n_classes} class is not a choice; give examples of at least two classes")
         # A copy: whatever becomes of the learner, the answers stay.
-        self.learner, self.data, self.images = copy.deepcopy(learner).eval(), data, images
-        self.confidence, self.encoder, self.table = confidence, encoder, table
-        self.labels = data.names
+        self.learner, self.inputs, self.data = copy.deepcopy(learner).eval(), inputs, examples
+        self.confidence, self.labels = confidence, examples.names
+        self.items = examples.items or tuple(Item(f"example {i}", x) for i, x in enumerate(examples.x, 1))
         self._adapt()
 
     def _adapt(self) -> None:
         y = one_hot(self.data.y, self.data.n_classes).to(self._weight)
-        self.support = Examples(self.inputs(self.data.x), y)
+        self.support = Examples(self.taken(self.data.x, [item.name for item in self.items]), y)
+        metric = self._metric
         with torch.no_grad():
-            self._predictor = self.learner.adapt(self.support)
+            if metric and type(metric).adapt is MetricLearner.adapt:  # which would embed the support once more
+                self._predictor: Predictor = Apart(metric, metric.comparison(Examples(self.embedded, y)))
+            else:
+                self._predictor = self.learner.adapt(self.support)
             if has_foreign(self.learner) and not self.learner.transductive:
-                depends_on_others(self._predictor, self.support.x)  # says so: no promise would hold
+                depends_on_others(self._predictor, self.support.x)  # warns: no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_predictor", "support", "judged")}
+        derived = ("_predictor", "support", "embedded", "judged", "_misfits")
+        return {name: value for name, value in vars(self).items() if name not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._adapt()
 
-    def extend(self, data: ClassDataset) -> Classifier:
-        """A classifier that learned from more examples too, of classes known or new."""
-        both = np.concatenate([np.array(one.names)[one.y.numpy()] for one in (self.data, data)])
-        shown = ClassDataset.from_labels(torch.cat([self.data.x, data.x]), both)
-        return self._shown(shown)
+    def extend(self, examples: ClassDataset) -> Classifier:
+        """Return a classifier that learned from more examples too, of known classes or new ones."""
+        labels = [one.names[c] for one in (self.data, examples) for c in one.y.tolist()]
+        more = examples.items or [Item(f"example {i}", x) for i, x in enumerate(examples.x, len(self.items) + 1)]
+        both = ClassDataset.from_labels(torch.cat([self.data.x, examples.x]), labels, [*self.items, *more])
+        return Classifier(self.learner, self.inputs, both, self.confidence)
 
     def forget(self, label: str) -> Classifier:
-        """A classifier that never saw a class.
+        """Return a classifier that never saw a class.
 
         Raises:
-            SettingError: It does not know the class.
+            SettingError: The classifier does not know the class.
         """
         if label not in self.labels:
             raise SettingError(unknown("class", label, self.labels))
-        rest = [i for i, name in enumerate(self.labels) if name != label]
-        return self._shown(self.data.select(rest))
-
-    def _shown(self, data: ClassDataset) -> Classifier:
-        return Classifier(self.learner, data, self.images, self.confidence, self.encoder, self.table)
+        rest = self.data.select([i for i, name in enumerate(self.labels) if name != label])
+        return Classifier(self.learner, self.inputs, rest, self.confidence)
 
     @property
     def _weight(self) -> Tensor:
         """Any weight: its device and number type are the inputs' too. Double precision where there is none."""
         return next(self.learner.parameters(), torch.empty(0, dtype=torch.float64))
 
-    def predict_proba(self, x: Tensor | np.ndarray) -> np.ndarray:
-        """Probability of each label, in the order of ``labels``: inputs (n, *input) to (n, n_labels)."""
-        probabilities: np.ndarray = self.probabilities(self._logits(x), self.support).numpy()
-        return probabilities
+    def answer(
+        self, things: Any, *, coverage: float | None = None, false_alarms: float | None = None
+    ) -> Iterator[Answer]:
+        """Yield the answer to each input, by one forward pass a batch.
 
-    def predict(self, x: Tensor | np.ndarray) -> list[str]:
-        """The most probable label of each input."""
-        return [self.labels[i] for i in self.predict_proba(x).argmax(1)]
+        Both guarantees rest on the classifier's own examples where these suffice (two of each label, nine in all for a
+        coverage of 0.9, 19 for 0.05 of false alarms): each example is judged by the rest, and what holds for them holds
+        for inputs like them. Otherwise, and for learners by gradient, which would have to learn again for each example,
+        they hold for tasks like those of the calibration (see ``Confidence``).
 
-    def predict_sets(self, x: Tensor | np.ndarray, coverage: float = 0.9) -> list[list[str]]:
-        """For each input the labels among which the right one is, with a chance of ``coverage``; likeliest first.
-
-        Where the classifier's own examples are enough to promise it (two of each label, nine in all for 0.9), each is
-        judged by the rest, and the promise is for inputs like them. Otherwise, and for learners to which that would be
-        dear, those by gradient, it is for tasks like those of the calibration (see ``Confidence``).
+        Args:
+            things: A list of what the inputs open or encode (file names, sentences, rows, images, arrays), or an array
+                of encoded inputs, (n, *input).
+            coverage: Chance with which the right label is among the answer's ``members``, 0.01 to 0.99.
+            false_alarms: Share of inputs that do belong to a label and are yet said to fit none, 0.01 to 0.99.
 
         Raises:
-            ModelError: The examples are not enough, and the learner is not calibrated.
+            DataError: An input cannot be read; the message names it.
+            ModelError: The examples do not suffice for a guarantee, and the learner is not calibrated.
 
         Source: Vovk 2015, arXiv:1208.0806, and Barber et al. 2021, arXiv:1905.02928 (examples judged by the rest).
         """
-        probabilities = self.probabilities(self._logits(x), self.support)
-        most = promised(self._misfits(), percent_of("coverage", coverage))
-        inside = 1 - probabilities <= most if most < math.inf else self._calibrated.members(probabilities, coverage)
-        order = probabilities.argsort(descending=True)
-        return [[self.labels[i] for i in ranks if some[i]] for ranks, some in zip(order, inside, strict=True)]
+        for names, logits in self._logits(things):
+            probabilities = self.probabilities(logits, self.support)
+            inside = None if coverage is None else self._inside(probabilities, coverage)
+            outside = None if false_alarms is None else self._outside(logits, false_alarms)
+            for i, (name, row) in enumerate(zip(names, probabilities, strict=True)):
+                ranks = row.argsort(descending=True).tolist()
+                yield Answer(
+                    name,
+                    self.labels[ranks[0]],
+                    dict(zip(self.labels, row.tolist(), strict=True)),
+                    None if inside is None else [self.labels[k] for k in ranks if inside[i, k]],
+                    None if outside is None else bool(outside[i]),
+                )
 
-    def none_of_these(self, x: Tensor | np.ndarray, false_alarms: float = 0.05) -> list[bool]:
-        """Whether each input looks like none of the labels.
+    def predict_proba(self, things: Any) -> np.ndarray:
+        """Return the probability of each label, in the order of ``labels``, (n, n_labels)."""
+        rows = [self.probabilities(logits, self.support).numpy() for _, logits in self._logits(things)]
+        return np.concatenate(rows) if rows else np.empty((0, len(self.labels)))
 
-        By the classifier's own examples, 19 for 0.05, or by the calibration, as ``predict_sets``.
+    def predict(self, things: Any) -> list[str]:
+        """Return the most probable label of each input."""
+        return [self.labels[i] for i in self.predict_proba(things).argmax(1)]
 
-        Args:
-            x: Inputs, (n, *input).
-            false_alarms: Share of inputs that do belong to a label and are yet called strangers.
+    def _logits(self, things: Any) -> Iterator[tuple[list[str], Tensor]]:
+        """Yield names and logits (m, n_labels) of a batch of inputs after the other."""
+        known = self.inputs.is_encoded(things)
+        every = torch.as_tensor(things) if known else self.inputs.items(things)
+        size = max(1, len(every)) if self.learner.transductive else BATCH
+        for start in range(0, len(every), size):
+            batch = every[start : start + size]
+            if isinstance(batch, Tensor):
+                x, names = batch, [f"{self.inputs.noun} {start + i}" for i in range(1, len(batch) + 1)]
+            else:
+                x, names = self.inputs.encode(batch), [item.name for item in batch]
+            with torch.no_grad():
+                yield names, self._predictor(self.taken(x, names)).double().cpu()
 
-        Raises:
-            ModelError: The examples are not enough, and the learner is not calibrated.
-        """
-        logits = self._logits(x)
+    def _inside(self, probabilities: Tensor, coverage: float) -> Tensor:
+        most = promised(self._misfits, percent_of("coverage", coverage))
+        return 1 - probabilities <= most if most < math.inf else self._calibrated.members(probabilities, coverage)
+
+    def _outside(self, logits: Tensor, false_alarms: float) -> Tensor:
         own = -self.judged.amax(1) if self._own_suffice else torch.empty(0)
         most = promised(own, 100 - percent_of("false_alarms", false_alarms))
-        if most < math.inf:
-            return (-logits.amax(1) > most).tolist()
-        return self._calibrated.strangers(logits, false_alarms).tolist()
+        return -logits.amax(1) > most if most < math.inf else self._calibrated.strangers(logits, false_alarms)
 
     def left_out(self, x: Tensor) -> Iterator[Tensor]:
-        """Logits of inputs (m, *input) by the classifier without each example in turn, (m, n_labels).
+        """Yield the logits of inputs (m, *input) by the classifier without each example in turn, (m, n_labels).
 
         Exact for every learner: it learns again, which a metric learner does without looking at the others again.
         """
         support, learner, metric = self.support, self.learner, self._metric
         if metric:
-            support, x = Examples(self.embed(support.x), support.y), self.embed(x)
+            support = Examples(self.embedded, support.y)
+            x = self.embedded if x is self.support.x else self.embed(x)
         for i in range(len(support.x)):
             rest = support.without(i)
             with torch.no_grad():
@@ -175,8 +218,9 @@ class Classifier:
         """Logits of each example by the rest, (n, n_labels)."""
         return torch.stack([logits[i] for i, logits in enumerate(self.left_out(self.support.x))])
 
+    @cached_property
     def _misfits(self) -> Tensor:
-        """1 - the probability of each example's own label by the rest, (n,); none where they do not suffice."""
+        """1 - the probability of each example's own label by the rest, (n,); empty where they do not suffice."""
         if not self._own_suffice:
             return torch.empty(0)
         rest = [self.probabilities(each, self.support.without(i)) for i, each in enumerate(self.judged)]
@@ -198,15 +242,16 @@ class Classifier:
             raise ModelError("this learner is not calibrated; `quickstudy calibrate RUN`, then adapt again")
         return self.confidence
 
-    def _logits(self, x: Tensor | np.ndarray) -> Tensor:
-        with torch.no_grad():
-            return self._predictor(self.inputs(torch.as_tensor(x))).double().cpu()
-
     def probabilities(self, logits: Tensor, support: Examples) -> Tensor:
-        """Of logits (n, n_labels) that a support gave: at the temperature of its shots, where one is known."""
+        """Convert logits (n, n_labels) to probabilities, by the calibrated temperature for the support's shots."""
         counts = support.y.sum(0).double().clamp(min=1)
         scale = self.confidence.scale(1 / float((1 / counts).mean())) if self.confidence else 1
         return (logits.double().cpu() / scale).softmax(-1)
+
+    @cached_property
+    def embedded(self) -> Tensor:
+        """The examples as the learner's net sees them, (n, d)."""
+        return self.embed(self.support.x)
 
     def embed(self, x: Tensor) -> Tensor:
         """Return inputs (n, *input) as the learner's net sees them, (n, d); as they are where it has none."""
@@ -216,96 +261,76 @@ class Classifier:
                 return x.flatten(1)
             if isinstance(self.learner, GradientLearner):
                 return apply(net, torch.cat([own, x]), statistics=len(own))[len(own) :]
+            if metric := self._metric:
+                return metric.embed(x)
             return apply(net, x, statistics="population")
 
-    def save(self, folder: Path | str) -> None:
-        """Write learner, labels and support examples to a folder, as data."""
-        folder = Path(folder)
-        replace(folder / "support.safetensors", pack({"x": self.data.x, "y": self.data.y}))
-        kept = {"images": self.images, "confidence": self.confidence, "table": self.table}
-        plain = {name: one and vars(one) for name, one in kept.items()}
-        save(self.learner, folder, labels=list(self.labels), encoder=self.encoder, **plain)
-
-    @classmethod
-    def load(cls, folder: Path | str) -> Classifier:
-        """The classifier in a folder, with equal predictions.
+    def taken(self, x: Tensor, names: list[str] | None = None) -> Tensor:
+        """Return encoded inputs (n, *input) in the learner's number type and on its device.
 
         Raises:
-            ModelError: The folder holds no classifier, or a file in it is damaged.
+            DataError: The inputs have another shape than the learner takes, or hold NaN or infinity.
         """
-        labels = read_config(folder).get("labels")
-        if labels is None:
-            raise ModelError(f"{str(folder)!r} is a learner without labels; `quickstudy adapt` teaches it some")
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise ModelError(f"{Path(folder) / 'config.json'}: its labels are not a list of words; adapt again")
-        learner, path = load(folder), Path(folder) / "support.safetensors"
-        shape = input_shape(learner)
-        x = (None, shape and (-1, *shape))
-        tensors = unpack(path, {"x": x, "y": (torch.int64, (-1,))})
-        try:
-            data = ClassDataset(tensors["x"], tensors["y"], tuple(labels))
-            return cls(
-                learner, data, image_format(folder), confidence(folder), encoder_name(folder), table_format(folder)
-            )
-        except DataError as error:
-            raise ModelError(f"{path} does not fit config.json: {error}") from error
-
-    def inputs(self, x: Tensor) -> Tensor:
-        """Inputs as the net takes them, or one line that says what it takes."""
         want = input_shape(self.learner) or tuple(x.shape[1:])
         if tuple(x.shape[1:]) != want:
             raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {want}; convert them")
         x = as_float(x).to(self._weight)
         if not bool(torch.isfinite(x).all()):
             row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
-            raise DataError(f"input {row} holds NaN or infinity; clean it or drop it")
+            name = names[row] if names else f"input {row + 1}"
+            raise DataError(f"{name} holds NaN or infinity; clean it or drop it")
         return x
 
+    def save(self, folder: Path | str) -> None:
+        """Write learner, inputs, labels and examples to a folder, as data."""
+        names, name_ends = joined_bytes([item.name.encode() for item in self.items])
+        kept, kept_ends = joined_bytes([self.inputs.keep(item) for item in self.items])
+        ModelFolder(Path(folder)).write(
+            self.learner,
+            self.inputs,
+            {
+                "support.safetensors": {"x": self.data.x, "y": self.data.y},
+                "examples.safetensors": {
+                    "names": names,
+                    "name_ends": name_ends,
+                    "kept": kept,
+                    "kept_ends": kept_ends,
+                },
+            },
+            labels=list(self.labels),
+            confidence=self.confidence and vars(self.confidence),
+        )
 
-def image_format(folder: Path | str) -> ImageFormat | None:
-    """What images of files are brought to for the model in a folder; None where it takes none.
+    @classmethod
+    def load(cls, folder: Path | str | ModelFolder) -> Classifier:
+        """Return the classifier in a folder, with equal predictions.
 
-    Raises:
-        ModelError: The folder holds no model, or its format is none.
-    """
-    return _kept(folder, "images", ImageFormat, "train again")
-
-
-def table_format(folder: Path | str) -> TableFormat | None:
-    """How rows of tables become vectors for the model in a folder; None where it takes none.
-
-    Raises:
-        ModelError: The folder holds no model, or its format is none.
-    """
-    return _kept(folder, "table", TableFormat, "train again")
-
-
-def confidence(folder: Path | str) -> Confidence | None:
-    """How far to believe the model in a folder; None where it is not calibrated.
-
-    Raises:
-        ModelError: The folder holds no model, or what it says of that is no calibration.
-    """
-    return _kept(folder, "confidence", Confidence, "calibrate again")
+        Raises:
+            ModelError: The folder holds no classifier, or a file in it is damaged.
+        """
+        model = folder if isinstance(folder, ModelFolder) else ModelFolder(folder)
+        if model.labels is None:
+            raise ModelError(f"{model.place!r} is a learner without labels; `quickstudy adapt` teaches it some")
+        shape, path = input_shape(model.learner), model.path / "support.safetensors"
+        x = model.tensors("support.safetensors", {"x": (None, shape and (-1, *shape)), "y": (torch.int64, (-1,))})
+        try:
+            data = ClassDataset(x["x"], x["y"], model.labels, _items(model, len(x["y"])))
+            inputs = model.inputs or Arrays(tuple(data.x.shape[1:]))
+            return cls(model.learner, inputs, data, model.entry("confidence", Confidence))
+        except DataError as error:
+            raise ModelError(f"{path} does not fit config.json: {error}") from error
 
 
-def encoder_name(folder: Path | str) -> str | None:
-    """What embeds sentences for the model in a folder; None where it takes none.
-
-    Raises:
-        ModelError: The folder holds no model, or names something else than an encoder.
-    """
-    name = read_config(folder).get("encoder")
-    if name is not None and (not isinstance(name, str) or name != MINILM):
-        found = str(name)[:200]
-        raise ModelError(f"{locate(folder) / 'config.json'} says encoder = {found!r}, known is {MINILM}; train again")
-    return name
-
-
-def _kept(folder: Path | str, name: str, cls: type[_T], mend: str) -> _T | None:
-    arguments = read_config(folder).get(name)
+def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:
+    """Return the examples of a folder as people know them; none where they did not come along."""
+    name = "examples.safetensors"
+    if not (model.path / name).exists():
+        return ()
+    bytes_, ends = (torch.uint8, (-1,)), (torch.int64, (n,))
+    parts = model.tensors(name, {"names": bytes_, "name_ends": ends, "kept": bytes_, "kept_ends": ends})
     try:
-        return construct(cls, arguments) if arguments else None
-    except (AttributeError, TypeError, SettingError) as error:
-        found = str(arguments)[:200]
-        raise ModelError(f"{locate(folder) / 'config.json'} says {name} = {found}: {error}; {mend}") from error
+        names = [part.decode() for part in split_bytes(parts["names"], parts["name_ends"])]
+        kept = split_bytes(parts["kept"], parts["kept_ends"])
+    except (ModelError, UnicodeDecodeError) as error:
+        raise ModelError(f"{model.path / name} is damaged: {error}") from error
+    return tuple(map(Item, names, kept))

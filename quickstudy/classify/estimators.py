@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -15,29 +16,34 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
 
-from quickstudy.classify.classifier import Classifier, confidence, image_format
+from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.confidence import Confidence
-from quickstudy.errors import DataError, SettingError
+from quickstudy.errors import SettingError
+from quickstudy.inputs.arrays import Arrays
+from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.images import ImageFormat, read_image, to_format
+from quickstudy.inputs.images import Images
+from quickstudy.inputs.layout import is_image_name
+from quickstudy.inputs.sentences import Sentences
+from quickstudy.inputs.tables import Table
 from quickstudy.learners import R2D2, Learner, Prototypical
-from quickstudy.models.build import load
+from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity, input_shape
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
 
 
-class _Meant(NamedTuple):
-    """The learner, if one is given, what it brings images of files to, and how far to believe it."""
+class _Start(NamedTuple):
+    """What a fit starts from: the learner, how what is given becomes what it takes, and how far to believe it."""
 
     learner: Learner | None
-    images: ImageFormat | None = None
+    inputs: Inputs | None
     confidence: Confidence | None = None
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share: a learner by name, folder or itself, and inputs as it takes them."""
+    """What both estimators share: a learner by name, folder or itself."""
 
     learner: Learner | Path | str | None
 
@@ -59,65 +65,33 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
             n_way: Classes of a training task.
             n_shot: Support examples of each.
             n_query: Query examples of each.
-            seed: Of the tasks.
+            seed: Seed of the tasks.
         """
-        learner = copy.deepcopy(self._meant().learner)
+        learner = copy.deepcopy(self._given().learner)
         if learner is None:
             raise SettingError("meta_fit trains a learner, and none was given; give one, such as Prototypical(Conv4())")
         train(learner, Episodes(data, n_way, n_shot, n_query, seed=seed), steps=steps)
         return self.set_params(learner=learner.eval())  # type: ignore[no-any-return]
 
-    def _meant(self) -> _Meant:
+    def _given(self) -> _Start:
         if isinstance(self.learner, Learner):
             shape = input_shape(self.learner)
-            drawn = shape is not None and len(shape) == 3
-            return _Meant(self.learner, ImageFormat(shape[0], shape[1], ink=shape[0] == 1) if drawn and shape else None)
+            images = Images(shape[0], shape[1], ink=shape[0] == 1) if shape is not None and len(shape) == 3 else None
+            return _Start(self.learner, images)
         if self.learner is None:
-            return _Meant(None)
-        return _Meant(load(self.learner), image_format(self.learner), confidence(self.learner))
-
-    def _inputs(self, X: Any, images: ImageFormat | None) -> Tensor:
-        """Inputs as the learner takes them: (n, channels, size, size) or (n, d)."""
-        x = validate_data(self, X, reset=False, dtype=np.float64) if images is None else _pictures(X, images)
-        return torch.tensor(x)
-
-
-def _pictures(X: Any, format: ImageFormat) -> np.ndarray:
-    """Paths, Pillow's images or arrays as (n, channels, size, size)."""
-    if isinstance(X, str | Path | Image.Image):
-        raise DataError(f"X is one {type(X).__name__}, but a list of them is needed; write [X]")
-    want = (format.channels, format.size, format.size)
-    if isinstance(X, np.ndarray | Tensor) and X.dtype != object:
-        x = np.asarray(X)
-        if x.shape[1:] == want:
-            return x
-        if x.ndim == 3 and format.channels == 1 and x.shape[1:] == want[1:]:
-            return x[:, None]
-        if x.dtype != np.uint8 or x.ndim not in (3, 4):
-            raise DataError(
-                f"images of shape {x.shape} and type {x.dtype}; give {('n', *want)}, uint8 images of any size as "
-                f"(n, height, width) or (n, height, width, 3), or a list of files"
-            )
-        X = [Image.fromarray(one) for one in x]
-    if len(X) == 0:
-        raise DataError("X has no images; give at least one")
-    return np.stack([_picture(one, format) for one in X])
-
-
-def _picture(one: Any, format: ImageFormat) -> np.ndarray:
-    if isinstance(one, Image.Image):
-        return to_format(one, format)
-    if isinstance(one, str | Path):
-        return read_image(Path(one), format)
-    return to_format(Image.fromarray(np.asarray(one)), format)
+            return _Start(None, None)
+        model = ModelFolder(self.learner)
+        return _Start(model.learner, model.inputs, model.entry("confidence", Confidence))
 
 
 class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
     """Learns classes from a few examples of each, in milliseconds; takes more of them, and new classes, at any time.
 
     Args:
-        learner: Name of a model that comes with quickstudy ("glyphs-proto": drawings and characters), folder of a run,
-            or a learner. None takes the nearest class mean of a table's rows, without meta-training; standardise them
+        learner: Name of a model that comes with quickstudy ("glyphs-proto": drawings and characters; "minilm-means":
+            sentences), folder of a run, or a learner. If None, the examples decide: image files and Pillow images are
+            learned by "glyphs-proto", sentences by "minilm-means". Rows with column names are standardised and
+            compared with the mean of each class. Arrays (n, n_features) are so compared as they are; standardise them
             first.
 
     Attributes:
@@ -126,8 +100,9 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         X_: Examples shown so far, as the learner takes them.
         y_: Their labels.
 
-    Images are file names, Pillow's images, or arrays: (n, channels, size, size) as the learner takes them, or uint8
-    (n, height, width) or (n, height, width, 3) of any size. Tables are (n, n_features).
+    Examples are what the learner's inputs take: sentences; rows, as a list of dictionaries; images, as file names,
+    Pillow images or arrays, (n, channels, size, size) as the learner takes them, or uint8 (n, height, width) or (n,
+    height, width, 3) of any size; or arrays (n, n_features).
 
     >>> X, y = [[0.0, 1.0], [0.2, 0.9], [5.0, 0.0]], ["cat", "cat", "dog"]
     >>> few = FewShotClassifier().fit(X, y)
@@ -142,85 +117,125 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from examples X with labels y, and from nothing before them."""
-        return self._show(X, y, first=True)
+        start = self._given() if self.learner is not None else _start_for(X)
+        if start.inputs is None or _is_table_of_numbers(X):
+            X, y = validate_data(self, X, y, dtype=np.float64)
+            start = start._replace(inputs=start.inputs or Arrays((X.shape[1],)))
+        return self._learn(start, *_encoded(start.inputs, X), _labels(X, y))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Learn from more examples, of classes known or new, beside those before.
+        """Learn from more examples, of known classes or new ones, beside those before.
 
         Args:
             X: Examples.
             y: Their labels.
             classes: Not used; scikit-learn's signature.
         """
-        return self._show(X, y, first=not hasattr(self, "X_"))
+        if not hasattr(self, "X_"):
+            return self.fit(X, y)
+        if _is_table_of_numbers(X):
+            X, y = validate_data(self, X, y, reset=False, dtype=np.float64)
+        x, items = _encoded(self.classifier_.inputs, X)
+        both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
+        return self._learn(self._before, *both)
 
     def forget(self, label: Any) -> Self:
         """Forget a class and all of its examples.
 
         Raises:
-            SettingError: It is not known.
+            SettingError: The class is not known.
         """
         check_is_fitted(self)
-        keep = self.y_ != label
-        if keep.all():
+        keep = np.flatnonzero(self.y_ != label)
+        if len(keep) == len(self.y_):
             raise SettingError(f"no class {label!r} to forget; there are {', '.join(map(str, self.classes_))}")
-        return self._learn(self._before, self.X_[torch.from_numpy(keep)], self.y_[keep])
+        return self._learn(self._before, self.X_[keep], [self.items_[i] for i in keep], self.y_[keep])
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable label of each example."""
+        """Return the most probable label of each example."""
         best = self.predict_proba(X).argmax(1)
         labels: np.ndarray = self.classes_[best]
         return labels
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each label, (n, n_classes), in the order of ``classes_``."""
-        check_is_fitted(self)
-        return self.classifier_.predict_proba(self._inputs(X, self.classifier_.images))
+        """Return the probability of each label, (n, n_classes), in the order of ``classes_``."""
+        return self.classifier_.predict_proba(self._asked(X))
 
-    def kneighbors(
-        self,
-        X: Any,
-        n_neighbors: int = 1,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The examples shown, ``X_`` and ``y_``, that lie nearest to each input as the learner's net sees them.
+    def kneighbors(self, X: Any, n_neighbors: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Return the examples, ``X_`` and ``y_``, that lie nearest to each input as the learner's net sees them.
 
         Returns:
             Euclidean distances between embeddings, and rows, each (n, n_neighbors), nearest first.
         """
-        check_is_fitted(self)
+        asked, few = self._asked(X), self.classifier_
         if n_neighbors > len(self.X_):
             raise SettingError(f"n_neighbors={n_neighbors} of {len(self.X_)} examples shown; lower it")
-        few = self.classifier_
-        shown, asked = (few.embed(few.inputs(x)).cpu() for x in (self.X_, self._inputs(X, few.images)))
-        nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(shown)
-        return nearest.kneighbors(asked)  # type: ignore[no-any-return]
+        known, new = (few.embed(few.taken(x)).cpu() for x in (self.X_, _encoded(few.inputs, asked)[0]))
+        nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(known)
+        return nearest.kneighbors(new)  # type: ignore[no-any-return]
 
-    def _show(self, X: Any, y: Any, *, first: bool) -> Self:
-        meant = self._meant() if first else self._before
-        if meant.images is None:
-            X, y = validate_data(self, X, y, reset=first, dtype=np.float64)
-        else:
-            X, y = _pictures(X, meant.images), column_or_1d(y)
-            check_consistent_length(X, y)
-        check_classification_targets(y)
-        x = torch.tensor(X)
-        if not first:
-            x, y = torch.cat([self.X_, x]), np.concatenate([self.y_, y])
-        return self._learn(meant, x, y)
+    def _asked(self, X: Any) -> Any:
+        check_is_fitted(self)
+        numbers = isinstance(self.classifier_.inputs, Arrays) or _is_table_of_numbers(X)
+        return validate_data(self, X, reset=False, dtype=np.float64) if numbers else X
 
     @property
-    def _before(self) -> _Meant:
-        return _Meant(self.classifier_.learner, self.classifier_.images, self.classifier_.confidence)
+    def _before(self) -> _Start:
+        return _Start(self.classifier_.learner, self.classifier_.inputs, self.classifier_.confidence)
 
-    def _learn(self, meant: _Meant, x: Tensor, y: np.ndarray) -> Self:
-        learner = meant.learner or Prototypical(Identity(x.shape[1]))
+    def _learn(self, start: _Start, x: Tensor, items: Sequence[Item], y: np.ndarray) -> Self:
+        check_classification_targets(y)
+        assert start.inputs is not None
+        learner = start.learner or Prototypical(Identity(x.shape[1]))
         classes, index = np.unique(y, return_inverse=True)
-        names = [str(c) for c in classes]
         order = np.argsort(index, kind="stable")
-        data = ClassDataset(x[torch.from_numpy(order)], torch.from_numpy(index[order]), tuple(names))
-        self.classifier_ = Classifier(learner, data, meant.images, meant.confidence)
-        self.X_, self.y_, self.classes_ = x, y, classes
+        names = tuple(str(c) for c in classes)
+        data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
+        self.classifier_ = Classifier(learner, start.inputs, data, start.confidence)
+        self.X_, self.y_, self.classes_, self.items_ = x, y, classes, list(items)
         return self
+
+
+def _start_for(X: Any) -> _Start:
+    """Return what examples of a kind start from, where no learner is given."""
+    if isinstance(X, str | bytes | Path) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) == 0 or len(X) == 0:
+        return _Start(None, None)  # scikit-learn says what is wrong
+    first = X[0] if isinstance(X, Sequence) else None
+    kind: type[Inputs] | None = None
+    if isinstance(first, Mapping):
+        return _Start(None, Table.fitted([Item(f"row {i}", row) for i, row in enumerate(X, 1)]))
+    if isinstance(first, Path | Image.Image) or (isinstance(first, str) and is_image_name(first)):
+        kind = Images
+    elif isinstance(first, str):
+        kind = Sentences
+    if kind is None or kind.model is None:
+        return _Start(None, None)
+    model = ModelFolder(kind.model)
+    return _Start(model.learner, model.inputs, model.entry("confidence", Confidence))
+
+
+def _is_table_of_numbers(X: Any) -> bool:
+    """Return whether examples are an array (n, n_features), or lists of numbers."""
+    if isinstance(X, Sequence) and not isinstance(X, str):
+        return len(X) > 0 and isinstance(X[0], Sequence) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
+    return hasattr(X, "ndim") and X.ndim == 2
+
+
+def _encoded(inputs: Inputs | None, X: Any) -> tuple[Tensor, list[Item]]:
+    """Return examples as a net takes them, and as people know them."""
+    assert inputs is not None
+    if inputs.is_encoded(X):
+        x = torch.as_tensor(X)
+        return x, [Item(f"example {i}", row) for i, row in enumerate(x, 1)]
+    items = inputs.items(X)
+    return inputs.encode(items), items
+
+
+def _labels(X: Any, y: Any) -> np.ndarray:
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    labels: np.ndarray = np.asarray(y)
+    return labels
 
 
 class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
@@ -240,7 +255,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from points X (n, n_features) with values y (n,) or (n, d)."""
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        learner = copy.deepcopy(self._meant().learner or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
+        learner = copy.deepcopy(self._given().learner or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} classifies; give a learner with loss='mse'")
         weight = next(learner.parameters())
@@ -252,7 +267,8 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
     def predict(self, X: Any) -> np.ndarray:
         """Values (n,) or (n, d) at points X (n, n_features)."""
         check_is_fitted(self)
-        x = self._inputs(X, None).to(self.support_.x)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        x = torch.tensor(X).to(self.support_.x)
         with torch.no_grad():
             values: np.ndarray = self.learner_.adapt(self.support_)(x).numpy()
         return values[:, 0] if self._flat else values

@@ -1,4 +1,4 @@
-"""Why this answer: which examples it rests on, what it would be without each, and which pixels mattered."""
+"""Reasons for an answer: the examples and the parts of the input that it rests on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import DataError, SettingError, unknown
+from quickstudy.inputs.base import Item
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -28,6 +29,7 @@ class Explanation:
         labels: The classifier's.
         probabilities: Of each label, (n_labels,).
         label: The answer.
+        examples: Name of each example shown, (n,).
         label_of: Label of each example shown, (n,).
         contributions: What each example adds to the score of its own label, (n,): over a label they sum to its score.
             None where a score is no sum over examples.
@@ -38,11 +40,13 @@ class Explanation:
         places: Two principal coordinates of the embeddings, of the examples and at last of the input, (n + 1, 2).
         descent: Loss on the examples and probability of the answer after 0, 1, ... inner steps, (steps + 1, 2); None
             for learners without inner steps.
+        parts: Each part of the input (a word, a column, a patch) and the probability that the answer loses without it.
     """
 
     labels: tuple[str, ...]
     probabilities: np.ndarray
     label: str
+    examples: tuple[str, ...]
     label_of: tuple[str, ...]
     contributions: np.ndarray | None
     scores: np.ndarray | None
@@ -51,6 +55,7 @@ class Explanation:
     distances: np.ndarray
     places: np.ndarray
     descent: np.ndarray | None
+    parts: list[tuple[str, float]]
 
     @property
     def nearest(self) -> np.ndarray:
@@ -70,43 +75,46 @@ class Explanation:
         return order[self.influence[order] < 0]
 
     def summary(self) -> dict[str, Any]:
-        """As plain data."""
-        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+        """Return the explanation as plain data; parts are left to who knows what to call them."""
+        facts = {name: value for name, value in vars(self).items() if name != "parts"}
+        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in facts.items()}
         order = {name: getattr(self, name).tolist() for name in ("nearest", "supporting", "misleading")}
         return plain | order
 
 
-def explain(classifier: Classifier, x: Tensor | np.ndarray) -> Explanation:
-    """Why a classifier answers as it does to one input.
+def explain(classifier: Classifier, thing: Any) -> Explanation:
+    """Explain why a classifier answers as it does to one input.
 
     Influence is exact for every learner: the classifier learns again without each example in turn, which a metric
-    learner does without looking at the others again.
+    learner does without looking at the others again. So is what a part contributes: the input is classified without it.
 
     Args:
         classifier: With at most 1,000 examples.
-        x: The input, (*input).
+        thing: The input: what the classifier's inputs open or encode (a file name, a sentence, a row, an image), or an
+            encoded array, (*input).
 
     Raises:
-        DataError: The input does not fit.
+        DataError: The input cannot be read or does not fit.
         SettingError: Too many examples to leave out one by one.
 
+    >>> from quickstudy.inputs.arrays import Arrays
+    >>> from quickstudy.inputs.dataset import ClassDataset
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import Identity
-    >>> from quickstudy.inputs.dataset import ClassDataset
     >>> data = ClassDataset.from_labels(torch.tensor([[0.0, 1.0], [5.0, 0.0], [3.0, 0.0]]), ["cat", "dog", "dog"])
-    >>> why = explain(Classifier(Prototypical(Identity(2)), data), torch.tensor([4.0, 0.0]))
+    >>> why = explain(Classifier(Prototypical(Identity(2)), Arrays((2,)), data), torch.tensor([4.0, 0.0]))
     >>> why.label, why.contributions.round().tolist(), why.scores.round().tolist()
     ('dog', [-17.0, 0.0, 0.0], [-17.0, 0.0])
     """
     n = len(classifier.data.x)
     if n > 1000:
         raise SettingError(f"{n} examples are too many to leave out one by one; explain a classifier of at most 1000")
-    support, query = classifier.support, classifier.inputs(torch.as_tensor(x)[None])
-    learner = classifier.learner
+    item = one_item(classifier, thing)
+    support, query, learner = classifier.support, encoded_query(classifier, item), classifier.learner
     with torch.no_grad():
         probabilities = classifier.predict_proba(query)[0]
         best = int(probabilities.argmax())
-        z, q = classifier.embed(support.x), classifier.embed(query)
+        z, q = classifier.embedded, classifier.embed(query)
         shares = None
         if isinstance(learner, MetricLearner) and not learner.transductive:
             shares = learner.contributions(Examples(z, support.y), q)
@@ -117,6 +125,7 @@ def explain(classifier: Classifier, x: Tensor | np.ndarray) -> Explanation:
         labels=names,
         probabilities=probabilities,
         label=names[best],
+        examples=tuple(each.name for each in classifier.items),
         label_of=tuple(names[c] for c in classifier.data.y.tolist()),
         contributions=None if shares is None else shares[0].cpu().numpy(),
         scores=None if shares is None else (shares[0] @ support.y).cpu().numpy(),
@@ -125,15 +134,35 @@ def explain(classifier: Classifier, x: Tensor | np.ndarray) -> Explanation:
         distances=np.linalg.norm(both[:-1] - both[-1], axis=1),
         places=_places(both),
         descent=_descent(classifier, support, query, best),
+        parts=_parts(classifier, item, probabilities[best], best),
     )
 
 
-def pixels(classifier: Classifier, x: Tensor | np.ndarray, method: PixelMethod = "occlusion") -> np.ndarray:
-    """How much each pixel of an image speaks for the answer, (height, width): its score against all other labels.
+def one_item(classifier: Classifier, thing: Any) -> Item:
+    """Return one input as an item: the first of what the classifier's inputs open."""
+    return classifier.inputs.items([thing])[0]
+
+
+def encoded_query(classifier: Classifier, item: Item) -> Tensor:
+    """Return one item as a batch of one, as the classifier's net takes it, (1, *input)."""
+    return classifier.taken(classifier.inputs.encode([item]), [item.name])
+
+
+def _parts(classifier: Classifier, item: Item, whole: float, best: int) -> list[tuple[str, float]]:
+    """Return how much of the answer's probability is lost without each part of an item."""
+    parts = list(classifier.inputs.parts(item))
+    if not parts or classifier.learner.transductive:  # whose answers depend on the other inputs of a batch
+        return []
+    without = classifier.predict_proba([rest for _, rest in parts])[:, best]
+    return [(part, float(whole - less)) for (part, _), less in zip(parts, without, strict=True)]
+
+
+def pixels(classifier: Classifier, thing: Any, method: PixelMethod = "occlusion") -> np.ndarray:
+    """Return how much each pixel of an image supports the answer against all other labels, (height, width).
 
     Args:
-        classifier: Of images.
-        x: (channels, height, width).
+        classifier: A classifier of images.
+        thing: The image, as ``explain`` takes it.
         method: "occlusion": what the log odds lose where a patch is wiped out (Zeiler and Fergus 2014, section 4.2,
             arXiv:1311.2901); "integrated-gradients": from an empty page (Sundararajan et al. 2017, arXiv:1703.01365).
 
@@ -147,7 +176,7 @@ def pixels(classifier: Classifier, x: Tensor | np.ndarray, method: PixelMethod =
         from captum.attr import IntegratedGradients, Occlusion
     except ImportError:
         raise SettingError("captum is not installed; pip install 'quickstudy[explain]'") from None
-    query = classifier.inputs(torch.as_tensor(x)[None])
+    query = encoded_query(classifier, one_item(classifier, thing))
     if query.ndim != 4:
         raise DataError(f"an input of shape {tuple(query.shape[1:])} has no pixels; give (channels, height, width)")
     predictor = classifier.learner.adapt(classifier.support)
@@ -168,36 +197,6 @@ def pixels(classifier: Classifier, x: Tensor | np.ndarray, method: PixelMethod =
         found = IntegratedGradients(odds).attribute(query, n_steps=32)
     heat: np.ndarray = found[0].sum(0).detach().cpu().numpy()
     return heat
-
-
-def words(probability: Any, sentence: str) -> list[tuple[str, float]]:
-    """How much each word of a sentence speaks for the answer: the probability that it has less without the word.
-
-    Args:
-        probability: From a list of sentences to the answer's probability for each.
-        sentence: Split at white space.
-
-    >>> words(lambda several: [float("book" in one) for one in several], "book a table")
-    [('book', 1.0), ('a', 0.0), ('table', 0.0)]
-    """
-    parts = sentence.split()
-    fewer = [" ".join(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
-    whole, *rest = probability([sentence, *fewer])
-    return [(word, float(whole) - float(less)) for word, less in zip(parts, rest, strict=True)]
-
-
-def columns(classifier: Classifier, x: Tensor) -> list[tuple[str, float]]:
-    """How much each column of a row speaks for the answer: the probability that it has less were the column unknown.
-
-    Args:
-        classifier: Of rows of tables.
-        x: The row, (n_features,).
-    """
-    features = np.array(classifier.table.features if classifier.table else [])
-    names = list(dict.fromkeys(features.tolist()))
-    unknown = torch.stack([x, *(x.masked_fill(torch.from_numpy(features == name), 0) for name in names)])
-    whole, *rest = classifier.predict_proba(unknown)
-    return [(name, float((whole - less)[whole.argmax()])) for name, less in zip(names, rest, strict=True)]
 
 
 def _places(embedded: np.ndarray) -> np.ndarray:

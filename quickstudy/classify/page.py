@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from html import escape
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.explanation import Explanation
+from quickstudy.inputs.base import Item
+from quickstudy.inputs.decode import png
 
 _SHOWN = 24
 """Examples drawn on the page at most: the most alike."""
@@ -47,42 +50,39 @@ svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .edge { str
 """
 
 
-def page(
-    why: Explanation,
-    classifier: Classifier,
-    x: np.ndarray,
-    name: str,
-    heat: np.ndarray | None = None,
-    spoken: list[tuple[str, float]] | None = None,
-) -> str:
-    """The page, HTML.
+def page(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarray | None = None) -> str:
+    """Return the page, HTML.
 
     Args:
-        why: Of the answer to ``x``.
-        classifier: That answered.
-        x: The input, (*input).
-        name: Of the input, as people know it.
-        heat: How much each pixel speaks for the answer, (height, width).
-        spoken: The words of a sentence, and how much each speaks for the answer.
+        why: Explanation of the answer to ``item``.
+        classifier: Classifier that answered.
+        item: The input.
+        heat: How much each pixel supports the answer, (height, width); the patches of the explanation if None.
     """
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Why {escape(why.label)}?</title><style>{_STYLE}</style></head><body><main>
 <div class="top"><div>
 <h1>{_headline(why)}</h1>
-{"".join(f"<p>{line}</p>" for line in _story(why))}
-</div><div class="pictures">{_pictures(why, x, name, heat, spoken)}</div></div>
+{"".join(f"<p>{line}</p>" for line in _story(why, [_name(classifier, each) for each in classifier.items]))}
+</div><div class="pictures">{_asked(why, classifier, item, heat)}</div></div>
 <h2>How sure it is</h2>{_bars(why)}
 <h2>What it learned from</h2>
 <p class="soft">{_shares(why)}</p>
 <div class="grid">{_examples(why, classifier)}</div>
 <h2>How alike they are</h2>
-<p class="soft">Each dot is an example, the ring is this {"image" if x.ndim == 3 else "input"}. What looks alike to the
-classifier lies close together. A flat map cannot show everything: distances on it are approximate.</p>
+<p class="soft">Each dot is an example, the ring is this {classifier.inputs.noun}. What looks alike to the classifier
+lies close together. A flat map cannot show everything: distances on it are approximate.</p>
 {_map(why)}
 {_descent(why)}
 </main></body></html>
 """
+
+
+def _name(classifier: Classifier, item: Item) -> str:
+    """Return an item in at most 80 characters."""
+    text = classifier.inputs.caption(item)
+    return escape(text if len(text) <= 80 else f"{text[:79]}…")
 
 
 def _headline(why: Explanation) -> str:
@@ -91,7 +91,7 @@ def _headline(why: Explanation) -> str:
     return f"{words} <em>{escape(why.label)}</em> ({_percent(sure)} sure)"
 
 
-def _story(why: Explanation) -> list[str]:
+def _story(why: Explanation, names: list[str]) -> list[str]:
     order = (-why.probabilities).argsort(kind="stable")
     lines = []
     if len(order) > 1:
@@ -104,54 +104,59 @@ def _story(why: Explanation) -> list[str]:
         i = int(helpful[0])
         if why.without[i] == why.label:
             less = _percent(why.probabilities.max() - why.influence[i])
-            lines.append(
-                f"It rests most on example {i + 1} of {escape(why.label)}: without it, it would be {less} sure."
-            )
+            lines.append(f"It rests most on “{names[i]}”: without this example, it would be {less} sure.")
         else:
             lines.append(
-                f"It rests on example {i + 1}: without it, the answer would have been {escape(why.without[i])}."
+                f"It rests on “{names[i]}”: without this example, the answer would have been {escape(why.without[i])}."
             )
     if len(why.misleading) and -why.influence[why.misleading[0]] > _MATTERS:
         i = int(why.misleading[0])
         more = _percent(why.probabilities.max() - why.influence[i])
         lines.append(
-            f"Example {i + 1}, of {escape(why.label_of[i])}, speaks against it most: without it, the answer would be "
-            f"{more} sure."
+            f"“{names[i]}”, an example of {escape(why.label_of[i])}, speaks against it most: without it, the answer "
+            f"would be {more} sure."
         )
     i = int(why.nearest[0])
-    lines.append(f"The example most like it is number {i + 1}, of {escape(why.label_of[i])}.")
+    lines.append(f"The example most like it is “{names[i]}”, of {escape(why.label_of[i])}.")
     return lines
 
 
 def _shares(why: Explanation) -> str:
-    told = "“Lends” is how much less sure the answer would be without that example; below zero, it speaks against."
+    influence = "“Influence”: how much less sure the answer would be without that example; below 0, it speaks against."
     if why.contributions is None:
-        return told
-    return told + " “Adds” is its part of the score of its own label, exactly; the label with the highest score wins."
+        return influence
+    return influence + " “Score”: its exact part of the score of its own label; the label with the highest score wins."
 
 
-def _spoken(sentence: str, spoken: list[tuple[str, float]] | None) -> str:
-    """A sentence, its words the more coloured the more they matter."""
-    if not spoken:
-        return escape(sentence)
-    most = max(abs(lent) for _, lent in spoken) or 1
-    return " ".join(
-        f'<span style="background:color-mix(in srgb, var(--{"for" if lent > 0 else "against"}) '
-        f'{45 * abs(lent) / most:.0f}%, transparent)" title="{100 * lent:+.1f} %">{escape(word)}</span>'
-        for word, lent in spoken
+def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarray | None) -> str:
+    """Return the input as people see it: a picture beside its heat map, or words coloured by how much they matter."""
+    picture = classifier.inputs.picture(item)
+    if picture is None:
+        return f"<p class=asked>{_coloured(why.parts, classifier.inputs.caption(item))}</p>"
+    figures = [(picture, _name(classifier, item))]
+    caption = f"green supports {escape(why.label)}, red speaks against it"
+    if heat is not None:
+        figures.append((_heated(classifier.inputs.encode([item])[0].numpy(), heat), caption))
+    elif why.parts:
+        side = math.isqrt(len(why.parts))
+        patches = np.array([share for _, share in why.parts]).reshape(side, side)
+        pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).transpose(2, 0, 1)
+        figures.append((_heated(pixels, patches), caption))
+    return "".join(
+        f'<figure><img src="{_address(png)}" alt=""><figcaption>{words}</figcaption></figure>' for png, words in figures
     )
 
 
-def _pictures(
-    why: Explanation, x: np.ndarray, name: str, heat: np.ndarray | None, spoken: list[tuple[str, float]] | None
-) -> str:
-    if x.ndim != 3:
-        return f"<p class=asked>{_spoken(name, spoken)}</p>"
-    shown = f'<figure><img src="{_png(_grey(x))}" alt=""><figcaption>{escape(name)}</figcaption></figure>'
-    if heat is None:
-        return shown
-    caption = f"green speaks for {escape(why.label)}, red against"
-    return f'{shown}<figure><img src="{_png(_heated(x, heat))}" alt=""><figcaption>{caption}</figcaption></figure>'
+def _coloured(parts: list[tuple[str, float]], text: str) -> str:
+    """Return words or columns, each coloured by how much it matters; the text where there are no parts."""
+    if not parts:
+        return escape(text)
+    most = max(abs(share) for _, share in parts) or 1
+    return " ".join(
+        f'<span style="background:color-mix(in srgb, var(--{"for" if share > 0 else "against"}) '
+        f'{45 * abs(share) / most:.0f}%, transparent)" title="{100 * share:+.1f} %">{escape(part)}</span>'
+        for part, share in parts
+    )
 
 
 def _bars(why: Explanation) -> str:
@@ -166,15 +171,16 @@ def _bars(why: Explanation) -> str:
 def _examples(why: Explanation, classifier: Classifier) -> str:
     cards = []
     for i in why.nearest[:_SHOWN]:
-        x = classifier.data.x[int(i)].numpy()
-        picture = f'<img src="{_png(_grey(x))}" alt="">' if x.ndim == 3 else ""
-        lent = 100 * float(why.influence[i])
-        kind = "for" if lent >= 0 else "against"
-        adds = "" if why.contributions is None else f"<br>adds {why.contributions[i]:.2f}"
+        item = classifier.items[int(i)]
+        png = classifier.inputs.picture(item)
+        picture = "" if png is None else f'<img src="{_address(png)}" alt="">'
+        share = 100 * float(why.influence[i])
+        kind = "for" if share >= 0 else "against"
+        score = "" if why.contributions is None else f"<br>score {why.contributions[i]:.2f}"
         changed = "" if why.without[i] == why.label else f"<br>without it: {escape(why.without[i])}"
         cards.append(
-            f'<div class="card">{picture}<b>{i + 1}. {escape(why.label_of[i])}</b>'
-            f'<br><span class="{kind}">lends {lent:+.1f} %</span>{adds}{changed}</div>'
+            f'<div class="card">{picture}<b>{escape(why.label_of[i])}</b><br>{_name(classifier, item)}'
+            f'<br><span class="{kind}">influence {share:+.1f} %</span>{score}{changed}</div>'
         )
     left = len(why.influence) - len(cards)
     return "".join(cards) + (f'<p class="soft">and {left} less alike</p>' if left > 0 else "")
@@ -214,20 +220,16 @@ def _percent(p: float) -> str:
     return f"{100 * p:.0f} %" if 0.01 <= p <= 0.99 else "under 1 %" if p < 0.01 else "over 99 %"
 
 
-def _grey(x: np.ndarray) -> np.ndarray:
-    """(channels, height, width) as bytes (height, width, 3)."""
+def _heated(x: np.ndarray, heat: np.ndarray) -> bytes:
+    """Return an image (channels, height, width) under a heat map of any size, as a PNG file."""
     levels = x if x.dtype == np.uint8 else np.clip(255 * x, 0, 255).astype(np.uint8)
-    return np.broadcast_to(levels, (3, *levels.shape[1:])).transpose(1, 2, 0)
+    grey = np.broadcast_to(levels, (3, *levels.shape[1:])).transpose(1, 2, 0)
+    rows, columns = (np.arange(n) * m // n for n, m in zip(grey.shape, heat.shape, strict=False))
+    share = heat[rows][:, columns, None]
+    strength = np.abs(share) / max(float(np.abs(share).max()), 1e-12)
+    colour = np.where(share > 0, [40, 200, 130], [235, 90, 60])
+    return png(Image.fromarray((0.55 * grey * (1 - strength) + colour * strength).astype(np.uint8)))
 
 
-def _heated(x: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    strength = np.abs(heat[..., None]) / max(float(np.abs(heat).max()), 1e-12)
-    colour = np.where(heat[..., None] > 0, [40, 200, 130], [235, 90, 60])
-    mixed: np.ndarray = (0.55 * _grey(x) * (1 - strength) + colour * strength).astype(np.uint8)
-    return mixed
-
-
-def _png(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _address(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode()

@@ -144,7 +144,8 @@ def adapt(
     """Learn the classes of a folder of images, or a file of sentences or rows; any number of examples each."""
     from quickstudy.cli.classification import adapt
 
-    adapt(*((Path("glyphs-proto"), run) if source is None else (run, source)), out, json)
+    learned, model = (run, None) if source is None else (source, run)
+    adapt(learned, model, out, json)
 
 
 @command
@@ -189,7 +190,7 @@ def explain(
 @command
 def check(
     folder: Annotated[Path, typer.Argument(help="Images: one folder a class.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="Whose eyes to look through: a run, or a name.")] = Path("glyphs-proto"),
+    model: Annotated[Path | None, typer.Option(help="Model that compares the examples.", show_default=False)] = None,
     unlabelled: Annotated[Path | None, typer.Option(help="Folder of images: which to label next?")] = None,
     n: Annotated[int, typer.Option(min=1, help="How many of them to name.")] = 5,
     json: Json = False,

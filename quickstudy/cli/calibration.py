@@ -8,8 +8,7 @@ from typing import Any
 
 from quickstudy.classify.confidence import calibrate as calibrate_learner
 from quickstudy.errors import SettingError
-from quickstudy.models.build import amend
-from quickstudy.models.seal import seal
+from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.run import open_run
 from quickstudy.runs.settings import complete
@@ -28,8 +27,7 @@ def calibrate(run: Path, changes: dict[str, Any], n_tasks: int, as_json: bool) -
     found = calibrate_learner(
         learner, experiment.test_tasks("validation"), settings.n_way, settings.n_shot, n_tasks=n_tasks
     )
-    amend(run, confidence=vars(found.confidence))
-    seal(run)
+    ModelFolder(run).amend(confidence=vars(found.confidence))
     if as_json:
         print(json.dumps({**found._asdict(), "confidence": vars(found.confidence)}))
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quickstudy.errors import ModelError, QuickstudyError
-from quickstudy.models.seal import broken
+from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.run import read_settings
 from quickstudy.training.checkpoint import read
 
@@ -45,7 +45,7 @@ def _faults(folder: Path, looked: list[str]) -> Iterator[str]:
                 yield str(error)
     looked.append("model")
     try:
-        yield from broken(folder)
+        yield from ModelFolder(folder).faults()
     except QuickstudyError as error:
         yield str(error)
 

@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from quickstudy.classify.classifier import image_format
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.cache import data_folder
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
-from quickstudy.models.build import locate, read_config
+from quickstudy.models.folder import ModelFolder, locate
 from quickstudy.nets import Views
 from quickstudy.runs.experiment import Experiment, check_applies
 from quickstudy.runs.provenance import provenance
@@ -47,8 +46,8 @@ def evaluate(
     settings = complete({**settings.model_dump(), **changes})
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
     looking = _look(learner, settings, views, turned)
-    experiment = Experiment(settings)
-    _check_images(experiment, run)
+    experiment = Experiment(settings, inputs=ModelFolder(run).inputs)
+    _check_inputs(experiment, run)
     looking.to(experiment.device)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
     result = evaluate_learner(looking, tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
@@ -98,7 +97,7 @@ def evaluate_challenge(
     settings, learner = open_run(run)
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
     looking = _look(learner, settings, views, turned)
-    if image_format(run) != ImageFormat():
+    if ModelFolder(run).inputs != Images():
         raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
     trials = LakeTrials(root or data_folder() / "omniglot")
     result = evaluate_learner(looking, trials, n_tasks=len(trials), one_to_one=one_to_one)
@@ -150,12 +149,11 @@ def _kept(record: dict[str, Any], out: Path | None, as_json: bool) -> bool:
     return as_json
 
 
-def _check_images(experiment: Experiment, run: Path) -> None:
-    images = read_config(run).get("images")
-    there = vars(experiment.source.images) if experiment.source and experiment.source.images else None
-    if images != there:
+def _check_inputs(experiment: Experiment, run: Path) -> None:
+    trained, there = ModelFolder(run).inputs, experiment.source and experiment.source.inputs
+    if trained != there:
         raise DataError(
-            f"{experiment.settings.data} gives {there}, but the run was trained on {images}; choose other data"
+            f"{experiment.settings.data} gives {there}, but the run was trained on {trained}; choose other data"
         )
 
 

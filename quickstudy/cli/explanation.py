@@ -4,52 +4,42 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from quickstudy.classify.classifier import Classifier
-from quickstudy.classify.explanation import PixelMethod, columns, pixels, words
+from quickstudy.classify.explanation import Explanation, PixelMethod, one_item, pixels
 from quickstudy.classify.explanation import explain as explain_answer
 from quickstudy.classify.page import page
-from quickstudy.cli.classification import read
 from quickstudy.io.files import replace
 
+_SHOWN = 0.0005
+"""Influence that is not printed as 0.0 %."""
 
-def explain(folder: Path, asked: str, out: Path | None, method: PixelMethod | None, as_json: bool) -> None:
-    """Why this answer to an image, a sentence or the first row of a file: in words, as data, and as a page."""
+
+def explain(folder: Path, thing: str, out: Path | None, method: PixelMethod | None, as_json: bool) -> None:
+    """Print why this is the answer to an image, a sentence or the first row of a file, and write a page."""
     classifier = Classifier.load(folder)
-    (name, *_), (x, *_) = read(classifier, folder, [asked])
-    why = explain_answer(classifier, x)
-    heat = None if method is None else pixels(classifier, x, method)
-    best = int(why.probabilities.argmax())
-    told: dict[str, Any] = why.summary()
-    if heat is not None:
-        told["pixels"] = heat.tolist()
-    if classifier.encoder is not None:
-
-        def probability(several: list[str]) -> Any:
-            return classifier.predict_proba(read(classifier, folder, several)[1])[:, best]
-
-        told["words"] = words(probability, asked)
-    if classifier.table is not None:
-        told["columns"] = columns(classifier, x)
+    item = one_item(classifier, thing)
+    why = explain_answer(classifier, item)
+    heat = None if method is None else pixels(classifier, item, method)
     if out is not None:
-        called = Path(name).name if classifier.images else name
-        spoken = told.get("words", told.get("columns"))
-        replace(out, page(why, classifier, x.numpy(), called, heat, spoken).encode())
+        replace(out, page(why, classifier, item, heat).encode())
     if as_json:
-        print(json.dumps(told))
+        facts = why.summary() if heat is None else {**why.summary(), "pixels": heat.tolist()}
+        print(json.dumps({**facts, classifier.inputs.part_plural: why.parts} if why.parts else facts))
         return
-
-    def matters(i: int) -> bool:
-        return bool(abs(why.influence[i]) >= 0.0005)  # what is not printed as 0.0 %
-
-    print(f"{name}\t{why.label}\t{100 * why.probabilities.max():.1f} %")
-    for i in filter(matters, why.supporting[:3]):
-        print(f"  example {i + 1} of {why.label_of[i]} lends {100 * why.influence[i]:.1f} %")
-    for i in filter(matters, why.misleading[:3]):
-        print(f"  example {i + 1} of {why.label_of[i]} speaks against it: {100 * why.influence[i]:.1f} %")
-    for kind in ("word", "column"):
-        for each, lent in sorted(told.get(f"{kind}s", []), key=lambda one: -abs(one[1]))[:5]:
-            print(f"  the {kind} {each!r} lends {100 * lent:.1f} %")
+    print(f"{item.name}\t{why.label}\t{100 * why.probabilities.max():.1f} %")
+    _print(why, classifier)
     if out is not None:
         print(f"  the page is {out}")
+
+
+def _print(why: Explanation, classifier: Classifier) -> None:
+    names = [classifier.inputs.caption(item) for item in classifier.items]
+    for i in why.supporting[:3]:
+        if why.influence[i] >= _SHOWN:
+            print(f"  example {names[i]!r} of {why.label_of[i]} supports it: {100 * why.influence[i]:.1f} %")
+    for i in why.misleading[:3]:
+        if -why.influence[i] >= _SHOWN:
+            print(f"  example {names[i]!r} of {why.label_of[i]} speaks against it: {100 * why.influence[i]:.1f} %")
+    for part, share in sorted(why.parts, key=lambda pair: -abs(pair[1]))[:5]:
+        print(f"  the {classifier.inputs.part} {part!r} supports it: {100 * share:.1f} %")

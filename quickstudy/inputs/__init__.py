@@ -1,1 +1,23 @@
-"""What people bring, and how it becomes what a net takes."""
+"""What people bring, and how it becomes what a net takes: one file a kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quickstudy.registry import Registry
+
+if TYPE_CHECKING:
+    from quickstudy.inputs.base import Inputs
+
+INPUTS: Registry[type[Inputs]] = Registry(
+    "kind of input",
+    {
+        "images": "quickstudy.inputs.images:Images",
+        "sentences": "quickstudy.inputs.sentences:Sentences",
+        "table": "quickstudy.inputs.tables:Table",
+        "arrays": "quickstudy.inputs.arrays:Arrays",
+    },
+    base="quickstudy.inputs.base:Inputs",
+    group="quickstudy.inputs",
+)
+"""Kinds of input by name. Where no run is given, the first that recognises a source reads it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -10,12 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+import torch
 
+from quickstudy.errors import QuickstudyError
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.io.files import whole_file
+from quickstudy.io.files import replace
+from quickstudy.io.tensors import pack, unpack
+
+_MAX_BYTES = 2**36
 
 
 def data_folder() -> Path:
@@ -60,25 +61,15 @@ def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
     return data
 
 
-def _digest(x: Tensor, y: Tensor, names: str) -> str:
-    sha = hashlib.sha256(f"{x.dtype} {list(x.shape)} {names}".encode())
-    for tensor in (x, y):
-        sha.update(tensor.numpy().data)
-    return sha.hexdigest()
-
-
 def _load(path: Path) -> ClassDataset | None:
     try:
-        with safe_open(path, "pt") as file:
-            about, x, y = file.metadata(), file.get_tensor("x"), file.get_tensor("y")
-        if about["sha256"] != _digest(x, y, about["names"]):  # before anything is made of the numbers
-            return None
-        return ClassDataset(x, y, tuple(json.loads(about["names"])))
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError):  # absent, cut or altered
+        kinds = {"x": (None, None), "y": (torch.int64, (-1,)), "names": (torch.uint8, (-1,))}
+        tensors = unpack(path, kinds, _MAX_BYTES)
+        return ClassDataset(tensors["x"], tensors["y"], tuple(json.loads(bytes(tensors["names"].tolist()))))
+    except (QuickstudyError, ValueError, TypeError):  # missing, cut or altered
         return None
 
 
 def _save(data: ClassDataset, path: Path) -> None:
-    x, names = data.x.contiguous(), json.dumps(data.names)
-    with whole_file(path) as file:
-        file.write(save({"x": x, "y": data.y}, metadata={"names": names, "sha256": _digest(x, data.y, names)}))
+    names = torch.tensor(list(json.dumps(data.names).encode()), dtype=torch.uint8)
+    replace(path, pack({"x": data.x, "y": data.y, "names": names}))

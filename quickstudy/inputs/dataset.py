@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError
+from quickstudy.inputs.base import Inputs, Item
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class ClassDataset:
             class ``y[i]``; rows of a class are contiguous.
         y: Class of each row, (n,) int64, ascending in [0, n_classes), every class present.
         names: Name of each class, unique.
+        items: What people brought for each row; empty where that is not known.
 
     Raises:
         DataError: Lengths that differ, an empty class, labels that do not ascend, NaN or infinite inputs.
@@ -30,10 +32,13 @@ class ClassDataset:
     x: Tensor
     y: Tensor
     names: tuple[str, ...]
+    items: tuple[Item, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
             raise DataError(f"{len(self.x)} inputs but {len(self.y)} labels; give one label an input")
+        if len(self.items) not in (0, len(self.x)):
+            raise DataError(f"{len(self.x)} inputs but {len(self.items)} items; give one item an input, or none")
         if len(set(self.names)) != len(self.names):
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise DataError(f"two classes are named {twice!r}; give every class a name of its own")
@@ -50,7 +55,9 @@ class ClassDataset:
             )
 
     @classmethod
-    def from_labels(cls, x: Tensor | np.ndarray, labels: Sequence[object] | np.ndarray | Tensor) -> ClassDataset:
+    def from_labels(
+        cls, x: Tensor | np.ndarray, labels: Sequence[object] | np.ndarray | Tensor, items: Sequence[Item] = ()
+    ) -> ClassDataset:
         """Group inputs by any labels: strings, or numbers that need not run from 0.
 
         >>> ClassDataset.from_labels(torch.zeros(3, 2), ["b", "a", "b"]).names
@@ -61,7 +68,11 @@ class ClassDataset:
         x = torch.as_tensor(x)
         if len(x) != len(y):
             raise DataError(f"{len(x)} inputs but {len(y)} labels; give one label an input")
-        return cls(x[torch.from_numpy(order)], torch.from_numpy(y[order]), tuple(str(name) for name in names))
+        if len(items) not in (0, len(y)):
+            raise DataError(f"{len(y)} labels but {len(items)} items; give one item a label, or none")
+        rows = torch.from_numpy(order)
+        brought = tuple(items[i] for i in order.tolist()) if items else ()
+        return cls(x[rows], torch.from_numpy(y[order]), tuple(str(name) for name in names), brought)
 
     @property
     def n_classes(self) -> int:
@@ -89,11 +100,12 @@ class ClassDataset:
         index = torch.from_numpy(np.concatenate(rows)) if rows else torch.empty(0, dtype=torch.int64)
         counts = torch.from_numpy(self.counts[np.asarray(classes, dtype=np.int64)])
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        return ClassDataset(self.x[index], y, tuple(self.names[c] for c in classes))
+        items = tuple(self.items[i] for i in index.tolist()) if self.items else ()
+        return ClassDataset(self.x[index], y, tuple(self.names[c] for c in classes), items)
 
     def to(self, device: str | torch.device) -> ClassDataset:
         """The same data with its inputs on a device."""
-        return ClassDataset(self.x.to(device), self.y, self.names)
+        return ClassDataset(self.x.to(device), self.y, self.names, self.items)
 
 
 def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:
@@ -104,7 +116,8 @@ def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:
     ('a', 'b')
     """
     y = torch.cat([first.y, second.y + first.n_classes])
-    return ClassDataset(torch.cat([first.x, second.x]), y, first.names + second.names)
+    items = first.items + second.items if first.items and second.items else ()
+    return ClassDataset(torch.cat([first.x, second.x]), y, first.names + second.names, items)
 
 
 def rotated_classes(data: ClassDataset) -> ClassDataset:
@@ -129,3 +142,22 @@ def as_float(x: Tensor) -> Tensor:
     tensor([0., 1.])
     """
     return x.to(torch.get_default_dtype()).div_(255) if x.dtype == torch.uint8 else x
+
+
+def encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> ClassDataset:
+    """Return labelled items as a data set, classes sorted by name.
+
+    Raises:
+        DataError: An item cannot be read.
+
+    >>> from quickstudy.inputs.arrays import Arrays
+    >>> encoded(Arrays((1,)), [(Item("first", [2.0]), "b"), (Item("second", [1.0]), "a")]).x.flatten().tolist()
+    [1.0, 2.0]
+    """
+    # Sorted before they are encoded, for a sorted copy of what may be a gigabyte is another.
+    labelled = sorted(labelled, key=lambda pair: pair[1])
+    names = sorted({label for _, label in labelled})
+    number = {name: c for c, name in enumerate(names)}
+    y = torch.tensor([number[label] for _, label in labelled], dtype=torch.int64)
+    items = tuple(item for item, _ in labelled)
+    return ClassDataset(inputs.encode(items), y, tuple(names), items)

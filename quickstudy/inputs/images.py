@@ -1,24 +1,31 @@
-"""Images read from files, whatever their mode, polarity or shape, as arrays of one format."""
+"""Drawings and other images of one size: how image files become what a convolutional net takes."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
+from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.dataset import as_float
+from quickstudy.inputs.decode import decoded, png, upright
+from quickstudy.inputs.layout import find_classes, image_files
 
-_MAX_PIXELS, _MAX_SIDE = 16_000_000, 65_535
-_STRIP = 2**18  # pixels converted at a time
 _FAINT = 32  # levels: what differs from its paper by less is not raised to full ink, or noise on a blank page would be
+_KEPT_SIDE = 224  # pixels of the longer side of a kept picture
+_PATCHES = 7  # a side that ``parts`` are cut into
 
 
 @dataclass(frozen=True)
-class ImageFormat:
-    """What every image of a data set is brought to.
+class Images(Inputs):
+    """Images of one size; drawings, unless ``ink`` is off.
 
     Attributes:
         channels: 1 for grey, 3 for red, green and blue.
@@ -28,128 +35,169 @@ class ImageFormat:
     Raises:
         SettingError: Channels other than 1 or 3, or a size below 1.
 
-    >>> ImageFormat()
-    ImageFormat(channels=1, size=28, ink=True)
+    >>> Images()
+    Images(channels=1, size=28, ink=True)
     """
 
     channels: int = 1
     size: int = 28
     ink: bool = True
 
+    noun: ClassVar[str] = "image"
+    part: ClassVar[str] = "patch"
+    part_plural: ClassVar[str] = "patches"
+    nets: ClassVar[tuple[str, ...]] = ("conv4", "conv4-maps", "resnet6", "resnet12")
+    spatial: ClassVar[bool] = True
+    model: ClassVar[str | None] = "glyphs-proto"
+
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or self.size < 1:
             raise SettingError(f"channels={self.channels}, size={self.size}: channels are 1 or 3, size is 1 or more")
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one encoded image, (channels, size, size)."""
+        return self.channels, self.size, self.size
 
-def read_image(path: Path, format: ImageFormat) -> np.ndarray:
-    """The image of a PNG, JPEG or WebP file, its first frame where it has several; see ``to_format``.
+    @property
+    def recipe(self) -> str:
+        """How one image is made."""
+        mode = "grey (ITU-R 601 luma)" if self.channels == 1 else "red, green and blue"
+        size = f"{self.size} x {self.size}"
+        start = f"Turn upright by EXIF, put on white where transparent, convert to {mode}, 8 bits. "
+        if not self.ink:
+            return f"{start}Resize to {size} by Pillow's LANCZOS filter, proportions changing. Divide by 255."
+        return (
+            f"{start}Paper is the median of the border's pixels, per channel; it is light where its mean is above 127. "
+            f"Resize by Pillow's BOX filter to {self.size} pixels of the longer side, proportions kept. Ink is paper "
+            f"minus pixel where paper is light, pixel minus paper otherwise, at least 0. Let s be the largest such "
+            f"difference in the picture before resizing, m the largest after: multiply ink by 255 / max({_FAINT}, "
+            f"min(s, 2 m)), round, cut at 255. Centre on a {size} square of zeros. Divide by 255."
+        )
 
-    Returns:
-        (channels, size, size) uint8.
+    @classmethod
+    def recognises(cls, source: Path) -> bool:
+        """Return whether the source is a folder."""
+        return source.is_dir()
 
-    Raises:
-        DataError: The file is absent, damaged or of another kind, or has more than 16 million pixels or 65,535 a side
-            (nothing is decoded).
+    def open(self, source: str | Path | bytes) -> Iterator[Item]:
+        """Yield an image file, the image files of a folder, or an upload."""
+        if isinstance(source, bytes):
+            yield Item("upload", source)
+        elif Path(source).is_dir():
+            paths = image_files(Path(source))
+            if not paths:
+                raise DataError(f"{str(source)!r} cannot be read as an image and holds none; give image files")
+            yield from (Item(str(path), path) for path in paths)
+        else:
+            yield Item(str(source), Path(source))
 
-    >>> read_image(Path("nowhere.png"), ImageFormat())
-    Traceback (most recent call last):
-        ...
-    quickstudy.errors.DataError: 'nowhere.png' cannot be read: No such file or directory
-    """
-    name = repr(str(path))
-    too_large = f"{name} has more than {_MAX_PIXELS // 10**6} million pixels, or {_MAX_SIDE} a side; scale it down"
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would keep us waiting
-        raise DataError(f"{name} is no file; replace or remove it")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes, where the limit here is lower, and of what is beside the pixels
-            with Image.open(path, formats=["PNG", "JPEG", "WEBP"]) as image:
-                if image.width * image.height > _MAX_PIXELS or max(image.size) > _MAX_SIDE:
-                    raise DataError(too_large)
-                return to_format(image, format)
-    except DataError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise DataError(too_large) from error
-    except UnidentifiedImageError as error:
-        raise DataError(f"{name} is not a PNG, JPEG or WebP image; replace or remove it") from error
-    except Exception as error:  # decoders meet damage with errors of many kinds, from SyntaxError to struct.error
-        if isinstance(error, OSError) and error.strerror:
-            raise DataError(f"{name} cannot be read: {error.strerror}") from error
-        raise DataError(f"{name} is a damaged image; replace or remove it") from error
+    @classmethod
+    def labelled(cls, source: Path) -> list[tuple[Item, str]]:
+        """Return the images of a folder of class folders, in the order of their names."""
+        classes = find_classes(source)
+        return [(Item(str(path), path), label) for label in sorted(classes) for path in classes[label]]
+
+    def encode(self, items: Sequence[Item]) -> Tensor:
+        """Return images as uint8 (n, channels, size, size); arrays that have that shape stay as they are."""
+        if not items:
+            return torch.empty(0, *self.shape, dtype=torch.uint8)
+        first = self._encoded(items[0])
+        # Filled in place: a stack of a list would hold twice what may be a gigabyte.
+        x = first.new_empty(len(items), *self.shape)
+        for row, item in enumerate(items):
+            one = first if row == 0 else self._encoded(item)
+            if one.dtype != x.dtype:  # a uint8 array among arrays of real numbers
+                x, one = as_float(x), as_float(one)
+            x[row] = one
+        return x
+
+    def _encoded(self, item: Item) -> Tensor:
+        value, ready = item.value, (self.shape, self.shape[1:]) if self.channels == 1 else (self.shape,)
+        if isinstance(value, np.ndarray | Tensor) and tuple(value.shape) in ready:
+            return torch.as_tensor(value).reshape(self.shape)
+        return torch.from_numpy(decoded(item, self.pixels))
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
+
+        A drawing (``ink``) is reduced by the BOX filter, the mean of the pixels that each new one covers, keeps its
+        proportions and is centred on a square of its own paper. Its paper is the median colour of its border: where
+        that is light, the drawing is turned to bright ink. Paper becomes 0 and the strongest ink of the original 255;
+        strokes thinner than a new pixel are raised until the strongest reaches half of that. A blank page stays blank.
+
+        Any other image is brought to the square by the LANCZOS filter, as mini-ImageNet's are, proportions changing.
+
+        >>> page = Image.new("L", (4, 4), "white")
+        >>> page.putpixel((1, 2), 0)
+        >>> Images(size=4).pixels(page)[0, 2].tolist()
+        [0, 255, 0, 0]
+        """
+        image = upright(image, self._mode)
+        if not self.ink:
+            return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS)))
+        paper = _paper(image)
+        light = bool(paper.mean() > 127)
+        extremes = np.reshape(image.getextrema(), (-1, 2))
+        strongest = (paper - extremes[:, 0] if light else extremes[:, 1] - paper).max()
+        # Reduced before it is padded: a line of 16 million pixels must not become a square of them.
+        width, height = (max(1, round(side * self.size / max(image.size))) for side in image.size)
+        small = np.atleast_3d(np.asarray(image.resize((width, height), Image.Resampling.BOX)))
+        ink = np.maximum(paper - small if light else small - paper, 0)
+        ink *= 255 / max(_FAINT, min(strongest, 2 * ink.max()))
+        square = np.zeros((self.size, self.size, self.channels), np.uint8)
+        top, left = (self.size - height) // 2, (self.size - width) // 2
+        square[top : top + height, left : left + width] = np.rint(ink).clip(0, 255)
+        return _planes(square)
+
+    def keep(self, item: Item) -> bytes:
+        """Return the picture as a PNG file, reduced to 224 pixels of the longer side where it is larger."""
+        return png(decoded(item, self._kept))
+
+    def picture(self, item: Item) -> bytes:
+        """Return what is kept of the picture."""
+        return self.keep(item)
+
+    def caption(self, item: Item) -> str:
+        """Return the file's name without its folders."""
+        return Path(item.name).name
+
+    def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
+        """Yield 7 by 7 patches, row by row, each painted over with the picture's paper."""
+        image = decoded(item, self._kept)
+        paper = tuple(int(level) for level in _paper(image))
+        for row in range(_PATCHES):
+            for column in range(_PATCHES):
+                without = image.copy()
+                (left, right), (top, bottom) = (
+                    (side * k // _PATCHES, side * (k + 1) // _PATCHES - 1)
+                    for side, k in zip(image.size, (column, row), strict=True)
+                )
+                if left <= right and top <= bottom:  # a picture of fewer than 7 pixels has patches without any
+                    fill = paper if len(paper) > 1 else paper[0]
+                    ImageDraw.Draw(without).rectangle((left, top, right, bottom), fill=fill)
+                yield f"row {row + 1}, column {column + 1}", Item(item.name, without)
+
+    @property
+    def _mode(self) -> str:
+        return "L" if self.channels == 1 else "RGB"
+
+    def _kept(self, image: Image.Image) -> Image.Image:
+        image = upright(image, self._mode)
+        scale = _KEPT_SIDE / max(image.size)
+        if scale >= 1:
+            return image.copy()
+        return image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BOX)
 
 
-def to_format(image: Image.Image, format: ImageFormat) -> np.ndarray:
-    """An image as an array: upright by its EXIF orientation, transparent parts white.
-
-    A drawing (``format.ink``) is reduced by the BOX filter, the mean of the pixels that each new one covers, keeps its
-    proportions and is centred on a square of its own paper. Its paper is the median colour of its border: where that
-    is light, the drawing is turned to bright ink. Paper becomes 0 and the strongest ink of the original 255; strokes
-    thinner than a new pixel are raised until the strongest reaches half of that. A blank page stays blank.
-
-    Any other image is brought to the square by the LANCZOS filter, as mini-ImageNet's are, proportions changing.
-
-    Returns:
-        (channels, size, size) uint8.
-
-    >>> page = Image.new("L", (4, 4), "white")
-    >>> page.putpixel((1, 2), 0)
-    >>> to_format(page, ImageFormat(size=4))[0, 2].tolist()
-    [0, 255, 0, 0]
-    """
-    image = _plain(_upright(image), "L" if format.channels == 1 else "RGB")
-    if not format.ink:
-        return _planes(np.asarray(image.resize((format.size, format.size), Image.Resampling.LANCZOS)))
-    paper = np.median(_border(image), axis=0)
-    light = bool(paper.mean() > 127)
-    extremes = np.reshape(image.getextrema(), (-1, 2))
-    strongest = (paper - extremes[:, 0] if light else extremes[:, 1] - paper).max()
-    # Reduced before it is padded: a line of 16 million pixels must not become a square of them.
-    width, height = (max(1, round(side * format.size / max(image.size))) for side in image.size)
-    small = np.atleast_3d(np.asarray(image.resize((width, height), Image.Resampling.BOX)))
-    ink = np.maximum(paper - small if light else small - paper, 0)
-    ink *= 255 / max(_FAINT, min(strongest, 2 * ink.max()))
-    square = np.zeros((format.size, format.size, format.channels), np.uint8)
-    top, left = (format.size - height) // 2, (format.size - width) // 2
-    square[top : top + height, left : left + width] = np.rint(ink).clip(0, 255)
-    return _planes(square)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    return ImageOps.exif_transpose(image) if turned else image
-
-
-def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """The image on white, in a mode of 8 bits a channel; a strip at a time, for whole copies are large."""
-    if image.mode == mode and not image.has_transparency_data:
-        return image
-    plain = Image.new(mode, image.size)
-    rows = max(1, _STRIP // image.width)
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        plain.paste(_opaque(strip).convert(mode), (0, top))
-    return plain
-
-
-def _border(image: Image.Image) -> np.ndarray:
-    """Pixels of the four sides, (n, channels)."""
+def _paper(image: Image.Image) -> np.ndarray:
+    """Median colour of the four sides, (channels,)."""
     w, h = image.size
     sides = [(0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h)]
     channels = len(image.getbands())
-    return np.concatenate([np.asarray(image.crop(side)).reshape(-1, channels) for side in sides])
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """The image on white, 8 bits a channel."""
-    if image.mode.startswith("I"):  # 16 bits: Pillow would cut at 255, not scale
-        values = np.asarray(image).clip(0, 65535)
-        values[values == image.info.get("transparency", -1)] = 65535
-        return Image.fromarray((values >> 8).astype(np.uint8))
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    border = np.concatenate([np.asarray(image.crop(side)).reshape(-1, channels) for side in sides])
+    paper: np.ndarray = np.median(border, axis=0)
+    return paper
 
 
 def _planes(pixels: np.ndarray) -> np.ndarray:

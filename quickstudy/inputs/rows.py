@@ -1,52 +1,89 @@
-"""Rows of files that strangers wrote: CSV, JSONL and Parquet."""
+"""Rows of CSV, JSONL and Parquet files."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from quickstudy.errors import DataError, SettingError
 
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+LABEL = "label"
+"""The column of labels."""
 _MAX_ROWS = 1_000_000
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a file by the names of its columns: CSV, JSONL or Parquet by its suffix. CSV holds words alone.
+def read_rows(source: Path | bytes) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file by the names of its columns: CSV, JSONL or Parquet by its suffix. CSV holds words alone.
+
+    Args:
+        source: Path of the file, or the content of a CSV file.
 
     Raises:
         DataError: The file cannot be read, or holds more than a million rows.
-        SettingError: Parquet, and pyarrow is not installed.
+        SettingError: The file is Parquet, and pyarrow is not installed.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "all.csv").write_text("width,label\\n2.5,small\\n")
-    ...     list(read_rows(Path(folder, "all.csv")))
+    >>> list(read_rows(b"width,label\\n2.5,small\\n"))
     [{'width': '2.5', 'label': 'small'}]
     """
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".jsonl", ".parquet"):
-        raise DataError(f"{str(path)!r} ends in none of .csv, .jsonl, .parquet; convert it")
+    kind = ".csv" if isinstance(source, bytes) else source.suffix.lower()
+    name = "upload" if isinstance(source, bytes) else str(source)
+    if kind not in SUFFIXES:
+        raise DataError(f"{name!r} ends in none of {', '.join(SUFFIXES)}; convert it")
     try:
-        for number, row in enumerate(_parquet(path) if kind == ".parquet" else _lines(path, kind), 1):
+        for number, row in enumerate(_parquet(source) if kind == ".parquet" else _lines(source, kind), 1):
             if number > _MAX_ROWS:
-                raise DataError(f"{path} has more than {_MAX_ROWS:,} rows; give fewer")
+                raise DataError(f"{name} has more than {_MAX_ROWS:,} rows; give fewer")
             yield row
     except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+        raise DataError(f"{name!r} cannot be read: {error.strerror}") from error
     except (csv.Error, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is damaged: {error}") from error
+        raise DataError(f"{name} is damaged: {error}") from error
 
 
-def _lines(path: Path, kind: str) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+def has_column(path: Path, column: str) -> bool:
+    """Return whether a file is one of rows, whose first row has a column.
+
+    >>> has_column(Path("nowhere.csv"), "text")
+    False
+    """
+    try:
+        return column in next(read_rows(path), {})
+    except (DataError, SettingError):
+        return False
+
+
+def labels_of(path: Path, rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the label of each row.
+
+    Raises:
+        DataError: There are no rows, or one has no label.
+    """
+    labels = [str(row.get(LABEL) if row.get(LABEL) is not None else "").strip() for row in rows]
+    if not labels:
+        raise DataError(f"{path} holds no rows; give rows with labels")
+    if "" in labels:
+        raise DataError(f"{path} row {labels.index('') + 1} has no label; the column is called {LABEL}")
+    return labels
+
+
+def _lines(source: Path | bytes, kind: str) -> Iterator[dict[str, Any]]:
+    with _text(source) as file:
         for row in csv.DictReader(file, strict=True) if kind == ".csv" else map(json.loads, file):
             yield row if isinstance(row, dict) else {}
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _text(source: Path | bytes) -> io.TextIOBase:
+    if isinstance(source, bytes):
+        return io.TextIOWrapper(io.BytesIO(source), encoding="utf-8-sig", newline="")
+    return source.open(encoding="utf-8-sig", newline="")
+
+
+def _parquet(path: Path | bytes) -> Iterator[dict[str, Any]]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -57,4 +94,4 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches():
                 yield from batch.to_pylist()
     except pyarrow.ArrowException as error:
-        raise DataError(f"{path} is damaged: {error}") from error
+        raise DataError(f"{path!s} is damaged: {error}") from error

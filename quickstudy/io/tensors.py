@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -31,20 +33,21 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
     True
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save(plain, metadata={"sha256": _digest(plain)})
+    return save(plain, metadata={"sha256": digest(plain)})
 
 
-def unpack(path: Path, expected: Mapping[str, Kind]) -> dict[str, Tensor]:
-    """The tensors of a file, if they are those expected.
+def unpack(path: Path, expected: Mapping[str, Kind], most: int = _MAX_FILE) -> dict[str, Tensor]:
+    """Return the tensors of a file, if they are those expected.
 
     Args:
-        path: A plain file of at most 1 GiB, written by ``pack``.
+        path: A plain file, written by ``pack``.
         expected: Number type and shape of each tensor, by name; looked at before memory is taken.
+        most: Bytes that the file may have.
 
     Raises:
         ModelError: The file is none, or holds something else than it did or should.
     """
-    with plain_file(path, _MAX_FILE) as file:
+    with plain_file(path, most) as file:
         size = int.from_bytes(file.read(8), "little")
         if size > MAX_JSON:
             raise ModelError(f"{path} cannot be read: its header has {size} bytes, {MAX_JSON} at most; copy it again")
@@ -67,14 +70,60 @@ def unpack(path: Path, expected: Mapping[str, Kind]) -> dict[str, Tensor]:
             sha256 = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
-    if sha256 != _digest(tensors):
+    if sha256 != digest(tensors):
         raise ModelError(f"{path} is not as it was written: its SHA-256 differs; copy it again")
     return tensors
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
+def joined_bytes(parts: Sequence[bytes]) -> tuple[Tensor, Tensor]:
+    """Return the parts one after another, uint8, and where each ends, int64: texts and files among tensors.
+
+    >>> joined_bytes([b"ab", b"", b"c"])
+    (tensor([97, 98, 99], dtype=torch.uint8), tensor([2, 2, 3]))
+    """
+    content = np.frombuffer(bytearray(b"".join(parts)), np.uint8)
+    return torch.from_numpy(content), torch.tensor([len(part) for part in parts], dtype=torch.int64).cumsum(0)
+
+
+def split_bytes(content: Tensor, ends: Tensor) -> list[bytes]:
+    """Return the parts that ``joined_bytes`` joined.
+
+    Raises:
+        ModelError: The ends do not ascend to the length of the content.
+
+    >>> split_bytes(*joined_bytes([b"ab", b"", b"c"]))
+    [b'ab', b'', b'c']
+    """
+    edges = [0, *ends.tolist()]
+    if any(a > b for a, b in pairwise(edges)) or edges[-1] != len(content):
+        raise ModelError("its parts do not end where its content does; copy it again")
+    whole = content.numpy().tobytes()
+    return [whole[a:b] for a, b in pairwise(edges)]
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors: their names, number types, shapes and values.
+
+    >>> digest({"x": torch.zeros(2)})[:8]
+    '629d136a'
+    """
     sha = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         sha.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        sha.update(_values(tensor))
     return sha.hexdigest()
+
+
+def sum_of_values(tensors: Iterable[Tensor]) -> str:
+    """Return the SHA-256 of tensors' values, whatever their names and order: of weights that several formats hold.
+
+    >>> a, b = torch.zeros(2), torch.ones(3)
+    >>> sum_of_values([a, b]) == sum_of_values([b, a])
+    True
+    """
+    sums = sorted(hashlib.sha256(_values(tensor)).hexdigest() for tensor in tensors)
+    return hashlib.sha256(" ".join(sums).encode()).hexdigest()
+
+
+def _values(tensor: Tensor) -> memoryview:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data

@@ -14,14 +14,16 @@ from torch import nn
 
 from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.models.build import build, load
+from quickstudy.models.build import build
+from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.run import Record, recorded
 from quickstudy.runs.settings import HYPERPARAMETERS, VECTORS, Settings
 from quickstudy.tasks import sources
 from quickstudy.inputs.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.base import Inputs
+from quickstudy.inputs.images import Images
 from quickstudy.tasks.omniglot import alphabet
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.splits import Split, Splits
@@ -37,6 +39,7 @@ class Experiment:
     Args:
         settings: As ``load_settings`` or ``complete`` gives them.
         workers: Processes that share the training; the first of them writes the run folder.
+        inputs: How the data is encoded, as a run that is evaluated was trained; as the settings say if None.
 
     >>> from quickstudy.runs.settings import complete
     >>> run = Experiment(complete({"data": "sinusoid", "algorithm": "maml", "steps": 2}))
@@ -44,12 +47,12 @@ class Experiment:
     [1, 2]
     """
 
-    def __init__(self, settings: Settings, workers: Workers = ALONE) -> None:
+    def __init__(self, settings: Settings, workers: Workers = ALONE, inputs: Inputs | None = None) -> None:
         self.settings, self.workers = settings, workers
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.device = find_device(settings.device)
-        self.source = None if settings.data == "sinusoid" else _load(settings)
+        self.source = None if settings.data == "sinusoid" else _load(settings, inputs)
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
         """Refuse what cannot run, before anything is started or written."""
@@ -242,7 +245,7 @@ def _start_from(folder: Path, learner: Learner) -> None:
     Raises:
         SettingError: One of them has no net, or their nets differ.
     """
-    theirs, ours = (getattr(one, "net", nn.Module()) for one in (load(folder), learner))
+    theirs, ours = (getattr(one, "net", nn.Module()) for one in (ModelFolder(folder).learner, learner))
     try:
         ours.load_state_dict(theirs.state_dict())
     except RuntimeError:
@@ -251,13 +254,12 @@ def _start_from(folder: Path, learner: Learner) -> None:
         ) from None
 
 
-def _load(settings: Settings) -> sources.Source:
-    images = ImageFormat(settings.channels, settings.image_size, settings.ink)
+def _load(settings: Settings, inputs: Inputs | None) -> sources.Source:
     return sources.load(
         settings.data,
         settings.data_root,
         split=settings.split,
-        images=images,
+        inputs=inputs or Images(settings.channels, settings.image_size, settings.ink),
         glyph_classes=settings.glyph_classes or 600,
         seed=settings.seed,
     )

@@ -6,16 +6,14 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.io.files import named, replace
 from quickstudy.learners import Learner
-from quickstudy.models.build import load, locate, save
+from quickstudy.models.folder import ModelFolder, locate
 from quickstudy.runs.provenance import provenance
-from quickstudy.models.seal import seal
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.tasks.sources import Source
 from quickstudy.training import Progress, State
@@ -41,8 +39,6 @@ def recorded(
     Raises:
         SettingError: TensorBoard is asked for and not installed; nothing is written then.
     """
-    kept: dict[str, Any] = source._asdict() if source else {}
-    kept = {name: vars(one) if is_dataclass(one) else one for name, one in kept.items() if name != "splits"}
     with ExitStack() as stack:
         # First, for it may refuse, and then nothing is written.
         board = stack.enter_context(_board(folder, state, settings.tensorboard))
@@ -60,8 +56,7 @@ def recorded(
                 os.fsync(metrics.fileno())
                 return metrics.tell()
             if p.best:
-                save(learner, folder, **kept)
-                seal(folder)
+                ModelFolder(folder).write(learner, source.inputs if source else None)
             line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
             if p.skipped:
                 line["skipped"] = p.skipped
@@ -96,7 +91,7 @@ def open_run(folder: Path) -> tuple[Settings, Learner]:
     Raises:
         ModelError: The folder is no run.
     """
-    return read_settings(folder), load(folder)
+    return read_settings(folder), ModelFolder(folder).learner
 
 
 @contextmanager

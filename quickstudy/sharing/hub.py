@@ -6,25 +6,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-from quickstudy.classify.classifier import Classifier, confidence, image_format
+from quickstudy.classify.classifier import Classifier
+from quickstudy.classify.confidence import Confidence
+from quickstudy.classify.load import load
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.inputs.cache import data_folder
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner
-from quickstudy.models.build import load, locate, read_config
-from quickstudy.models.seal import FILES, broken
+from quickstudy.models.folder import ModelFolder
+from quickstudy.models.seal import FILES, read_seal, write_seal
 
 _PRIVATE = ("data_root", "init")
 """Settings that are paths of the machine where a model was trained."""
-_KEPT = (*FILES, "seal.json", "run.json", "README.md")
+_EXAMPLES = "examples.safetensors"
+_FETCHED = (*FILES, "seal.json", "run.json", "README.md")
 
 
-def save_pretrained(model: Path | str, folder: Path | str) -> None:
+def save_pretrained(model: Path | str, folder: Path | str, *, examples: bool = False) -> None:
     """Copy what others need of a run or classifier to a folder, with a model card filled in from the run.
 
     Args:
         model: A run, a classifier, or a name such as "glyphs-proto".
         folder: Where to write; what else is there stays.
+        examples: Copy a classifier's examples too: file names, small pictures, sentences or rows. It answers the same
+            without them, but cannot show them.
 
     Raises:
         ModelError: There is no model, or it is damaged.
@@ -35,20 +40,21 @@ def save_pretrained(model: Path | str, folder: Path | str) -> None:
     ...     print(Path(there, "README.md").read_text().partition("# ")[2].splitlines()[0])
     glyphs-proto
     """
-    source, folder = locate(model), Path(folder)
-    for reason in broken(source):
+    source, folder = ModelFolder(model), Path(folder)
+    for reason in source.faults():
         raise ModelError(f"{reason}; nothing was written")
-    run = _run(source)
-    for name in _KEPT[:-2]:
-        if (source / name).exists():
-            replace(folder / name, (source / name).read_bytes())
+    run = _run(source.path)
+    sums = {name: sha for name, sha in read_seal(source.path).items() if examples or name != _EXAMPLES}
+    for name in sums:
+        replace(folder / name, (source.path / name).read_bytes())
+    write_seal(folder, sums)
     if run:
         replace(folder / "run.json", json.dumps(run, indent=2).encode())
     replace(folder / "README.md", card(model).encode())
 
 
 def from_pretrained(name: Path | str) -> Learner | Classifier:
-    """A learner, or a classifier, of a folder, of a name that comes with quickstudy, or of the Hub (``user/model``).
+    """Return the learner or classifier of a folder, a name that comes with quickstudy, or the Hub (``user/model``).
 
     Only tensors and JSON are fetched, and read with the same care as all files of strangers.
 
@@ -59,19 +65,19 @@ def from_pretrained(name: Path | str) -> Learner | Classifier:
     >>> type(from_pretrained("glyphs-proto")).__name__
     'Prototypical'
     """
-    folder = locate(name)
-    if not folder.exists() and len(Path(name).parts) == 2:
-        folder = _fetch(str(name))
-    return Classifier.load(folder) if "labels" in read_config(folder) else load(folder)
+    if not ModelFolder(name).path.exists() and len(Path(name).parts) == 2:
+        return load(_fetch(str(name)))
+    return load(name)
 
 
-def push_to_hub(model: Path | str, repository: str, *, private: bool = False) -> str:
-    """Put a run or classifier on the Hugging Face Hub, with its card; its address there.
+def push_to_hub(model: Path | str, repository: str, *, private: bool = False, examples: bool = False) -> str:
+    """Put a run or classifier on the Hugging Face Hub, with its card, and return its address there.
 
     Args:
         model: A run, a classifier, or a name.
         repository: ``user/model``; made if it is not there.
-        private: Whether others may see it, where it is made.
+        private: Whether nobody else may see it, where it is made.
+        examples: Copy a classifier's examples too (see ``save_pretrained``).
 
     Raises:
         ModelError: The model is damaged, or the Hub refuses.
@@ -81,7 +87,7 @@ def push_to_hub(model: Path | str, repository: str, *, private: bool = False) ->
 
     hub = _hub()
     with TemporaryDirectory() as folder:
-        save_pretrained(model, folder)
+        save_pretrained(model, folder, examples=examples)
         try:
             api = hub.HfApi()
             api.create_repo(repository, private=private, exist_ok=True)
@@ -92,31 +98,22 @@ def push_to_hub(model: Path | str, repository: str, *, private: bool = False) ->
 
 
 def card(model: Path | str) -> str:
-    """A model card, Markdown: what it is, how it was trained, how well it does, how to use it."""
-    folder = locate(model)
-    config, run = read_config(folder), _run(folder)
+    """Return a model card, Markdown: what it is, how it was trained, how well it does, how to use it."""
+    source = ModelFolder(model)
+    folder, config, run = source.path, source.config, _run(source.path)
     settings = run.get("settings", {})
-    labels, told, images = config.get("labels"), confidence(folder), image_format(folder)
-    takes = (
-        f"images, {images.channels} x {images.size} x {images.size}{', drawings: ink is 1' if images.ink else ''}"
-        if images
-        else f"sentences, by {config['encoder']}"
-        if config.get("encoder")
-        else f"rows with the columns {', '.join([*config['table']['numbers'], *config['table']['categories']])}"
-        if config.get("table")
-        else "arrays"
-    )
+    labels, confidence, inputs = source.labels, source.entry("confidence", Confidence), source.inputs
     facts = {
         "learner": f"{config['learner']['name']}",
         "net": config["learner"].get("net", {}).get("name", "none"),
-        "takes": takes,
+        "takes": f"{inputs.noun}s. {inputs.recipe}" if inputs else "arrays",
         "knows": ", ".join(labels) if labels else "no class yet: it learns from a few examples",
         "trained on": settings.get("data", "not recorded"),
         "trained for": f"{settings['steps']} steps of {settings['tasks_per_step']} tasks"
         if settings
         else "not recorded",
         "validation": _validation(folder, settings),
-        "calibrated": f"on {told.n_way}-way {told.n_shot}-shot validation tasks" if told else "no",
+        "calibrated": f"on {confidence.n_way}-way {confidence.n_shot}-shot validation tasks" if confidence else "no",
         "quickstudy": run.get("versions", {}).get("quickstudy", "not recorded"),
         "made": run.get("time", "not recorded"),
     }
@@ -134,7 +131,8 @@ tags: [meta-learning, few-shot-learning, {config["learner"]["name"]}]
 |---|---|
 {table}
 
-Probabilities hold for inputs like those it was {"calibrated" if told else "trained"} on. All settings: `run.json`.
+Probabilities hold for inputs like those it was {"calibrated" if confidence else "trained"} on. `run.json` has all
+settings.
 
 ```python
 import quickstudy as qs
@@ -174,7 +172,7 @@ def _fetch(name: str) -> Path:
     folder = data_folder() / "hub" / name.replace("/", "--")
     try:
         # Into a folder of files: the Hub's own cache is of links, which are not followed here.
-        _hub().snapshot_download(name, local_dir=folder, allow_patterns=list(_KEPT))
+        _hub().snapshot_download(name, local_dir=folder, allow_patterns=list(_FETCHED))
     except SettingError:
         raise
     except Exception as error:

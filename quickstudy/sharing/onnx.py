@@ -19,6 +19,7 @@ from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner
+from quickstudy.models.folder import ModelFolder, describe_inputs
 from quickstudy.nets import apply, input_shape
 
 TOLERANCE = 1e-5
@@ -52,7 +53,7 @@ class _Answers(nn.Module):
 
 
 def _answers(classifier: Classifier) -> tuple[nn.Module, str, dict[str, Any]]:
-    """What is exported of a classifier: a module, the name of its output, metadata."""
+    """Return what is exported of a classifier: a module, the name of its output, metadata."""
     if classifier.learner.transductive:
         kind = type(classifier.learner).__name__
         raise ModelError(
@@ -64,7 +65,7 @@ def _answers(classifier: Classifier) -> tuple[nn.Module, str, dict[str, Any]]:
 
 
 def _embeddings(learner: Learner) -> tuple[nn.Module, str, dict[str, Any]]:
-    """The same of a learner."""
+    """Return the same for a learner."""
     shape, net = input_shape(learner), getattr(learner, "net", None)
     if shape is None or not isinstance(net, nn.Module):
         raise ModelError(f"{type(learner).__name__} has no net of known input, so there is nothing to export")
@@ -85,15 +86,16 @@ def _silent() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def export(model: Learner | Classifier, path: Path | str) -> float:
+def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | str) -> float:
     """Write the encoder of a learner, or a classifier's probabilities, as ONNX; checked with onnxruntime.
 
     The file takes any number of inputs, "x" (n, *input) float32 in [0, 1], and gives "embedding" (n, d) or
-    "probability" (n, n_labels). A classifier's labels are in the metadata, as JSON under "labels".
+    "probability" (n, n_labels). Its metadata are JSON: a classifier's "labels"; "inputs", the kind of inputs with its
+    arguments; and "recipe", in words how an input is made.
 
     Args:
-        model: A learner with a net, or a classifier.
-        path: Of the file.
+        model: Folder or name of a model, a learner with a net, or a classifier.
+        path: Path of the file.
 
     Returns:
         The largest difference from what the model answers here, relative to the largest answer.
@@ -108,11 +110,18 @@ def export(model: Learner | Classifier, path: Path | str) -> float:
         import onnxscript  # noqa: F401
     except ImportError:
         raise SettingError("onnx is not installed; pip install 'quickstudy[onnx]'") from None
+    inputs = model.inputs if isinstance(model, Classifier) else None
+    if isinstance(model, Path | str | ModelFolder):
+        folder = model if isinstance(model, ModelFolder) else ModelFolder(model)
+        model, inputs = Classifier.load(folder) if folder.labels is not None else folder.learner, folder.inputs
     learner = model.learner if isinstance(model, Classifier) else model
     module, name, metadata = _answers(model) if isinstance(model, Classifier) else _embeddings(model)
+    if inputs is not None:
+        metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe}
     seed = torch.Generator().manual_seed(0)
     # Traced with three inputs and checked with five: any number must do.
-    three, five = (torch.rand(n, *metadata["input"], generator=seed).to(next(learner.parameters())) for n in (3, 5))
+    weight = next(learner.parameters(), torch.empty(0))
+    three, five = (torch.rand(n, *metadata["input"], generator=seed).to(weight) for n in (3, 5))
     buffer = io.BytesIO()
     with torch.no_grad(), _silent():
         expected = module.eval()(five).numpy()

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from quickstudy.errors import DataError
+from quickstudy.inputs.base import Item
 from quickstudy.inputs.cache import data_folder, prepared
-from quickstudy.inputs.images import ImageFormat
-from quickstudy.tasks.folders import read_classes
+from quickstudy.inputs.dataset import ClassDataset, encoded
+from quickstudy.inputs.images import Images
 from quickstudy.tasks.splits import Splits
 
 _SPLITS = ("train", "val", "test")
@@ -44,7 +45,7 @@ def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
         ...
     quickstudy.errors.DataError: no mini-ImageNet in 'nowhere' (no train.csv, val.csv, test.csv, images/): put ...
     """
-    format = ImageFormat(channels=3, size=size, ink=False)
+    images = Images(channels=3, size=size, ink=False)
     folder = data_folder() / "mini_imagenet" if root is None else Path(root)
     _check_there(folder)
     # Every table before any picture: a mistake in the last must not show after minutes.
@@ -61,7 +62,7 @@ def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
                 )
         seen_labels |= rows
         splits.append(classes)
-    return Splits(*(prepared(_key(classes, size), partial(read_classes, classes, format)) for classes in splits))
+    return Splits(*(prepared(_key(classes, size), partial(_read_pictures, classes, images)) for classes in splits))
 
 
 def _check_there(folder: Path) -> None:
@@ -107,6 +108,11 @@ def _read_table(folder: Path, split: str, seen: dict[str, str]) -> tuple[_Classe
     if not classes:
         raise DataError(f"{str(path)!r} has no rows below its header; replace it")
     return classes, rows
+
+
+def _read_pictures(classes: _Classes, images: Images) -> ClassDataset:
+    data = encoded(images, [(Item(str(path), path), label) for label, paths in classes.items() for path in paths])
+    return ClassDataset(data.x, data.y, data.names)
 
 
 def _key(classes: _Classes, size: int) -> str:

@@ -6,24 +6,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.base import Inputs
+from quickstudy.inputs.images import Images
+from quickstudy.inputs.sentences import Sentences
+from quickstudy.inputs.tables import Table
+from quickstudy.tasks.clinc150 import clinc150
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.folders import folders
 from quickstudy.tasks.glyphs import glyphs
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.omniglot import OmniglotSplit, omniglot
 from quickstudy.tasks.splits import Splits
-from quickstudy.tasks.tables import TableFormat, table
-from quickstudy.tasks.text import MINILM, clinc150, sentences
+from quickstudy.tasks.table import table
+from quickstudy.tasks.text import sentences
 
 
 class Source(NamedTuple):
-    """Splits of classes, and what made images, sentences or rows of tables what they are there."""
+    """Splits of classes, and the inputs that encoded them."""
 
     splits: Splits
-    images: ImageFormat | None = None
-    encoder: str | None = None
-    table: TableFormat | None = None
+    inputs: Inputs
 
 
 def load(
@@ -31,7 +33,7 @@ def load(
     root: Path | None = None,
     *,
     split: OmniglotSplit = "background",
-    images: ImageFormat | None = None,
+    inputs: Inputs | None = None,
     glyph_classes: int = 600,
     download: bool = False,
     seed: int = 0,
@@ -43,7 +45,7 @@ def load(
             "text" or "table".
         root: Folder of the data, for those that read files; the cache folder if None.
         split: Of Omniglot.
-        images: Format that "folders" are read in.
+        inputs: How "folders" and "table" are encoded; a table is standardised by its own training rows if None.
         glyph_classes: Classes of glyphs to train on.
         download: Fetch what is missing, where that is allowed (Omniglot, CLINC150).
         seed: Of what is drawn or shuffled.
@@ -57,20 +59,19 @@ def load(
     if name == "folders":
         if root is None:
             raise DataError("data = 'folders' needs the folder of your images; give it as data_root")
-        images = images or ImageFormat()
+        images = inputs if isinstance(inputs, Images) else Images()
         return Source(folders(root, images, seed=seed), images)
     if name == "omniglot":
-        return Source(omniglot(root, split=split, download=download, seed=seed), ImageFormat())
+        return Source(omniglot(root, split=split, download=download, seed=seed), Images())
     if name == "clinc150":
-        return Source(clinc150(root, download=download), encoder=MINILM)
+        return Source(clinc150(root, download=download), Sentences.fitted(()))
     if name == "text":
-        return Source(sentences(root, seed=seed), encoder=MINILM)
+        return Source(sentences(root, seed=seed), Sentences.fitted(()))
     if name == "table":
-        splits, told = table(root, seed)
-        return Source(splits, table=told)
+        return Source(*table(root, seed, inputs if isinstance(inputs, Table) else None))
     if name == "mini-imagenet":
-        return Source(mini_imagenet(root), ImageFormat(channels=3, size=84, ink=False))
+        return Source(mini_imagenet(root), Images(channels=3, size=84, ink=False))
     if name == "digits":
         data = digits()
-        return Source(Splits(data.select([]), data.select([]), data), ImageFormat())
-    return Source(glyphs((glyph_classes, 100, 200), seed=seed), ImageFormat())
+        return Source(Splits(data.select([]), data.select([]), data), Images())
+    return Source(glyphs((glyph_classes, 100, 200), seed=seed), Images())

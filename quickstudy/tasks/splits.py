@@ -7,9 +7,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from quickstudy.errors import NotEnoughClasses
+from quickstudy.errors import NotEnoughClasses, SettingError
 from quickstudy.inputs.dataset import ClassDataset
 
+FIFTHS = (0.6, 0.2, 0.2)
+"""Shares of the classes for train, validation and test."""
 Split = Literal["train", "validation", "test"]
 
 
@@ -53,16 +55,26 @@ def split_classes(data: ClassDataset, sizes: Sequence[int], seed: int | None = 0
     return Splits(data.select(first), data.select(second), data.select(third))
 
 
-def split_in_fifths(data: ClassDataset, seed: int = 0) -> Splits:
-    """Cut by class into three fifths to train, one to validate and one to test, at least one class each.
+def cut(data: ClassDataset, sizes: Sequence[float] = FIFTHS, seed: int = 0) -> Splits:
+    """Cut by class into train, validation and test, shuffled: the rule for every data set that has no splits.
+
+    Args:
+        data: What to cut.
+        sizes: Shares of the classes. Validation and test get theirs rounded, at least one class where a share is
+            above 0; train gets the rest.
+        seed: Seed of the shuffle.
 
     Raises:
-        NotEnoughClasses: There are fewer than three.
+        NotEnoughClasses: There are fewer classes than sets.
+        SettingError: Shares that are negative or do not add up to 1.
 
     >>> import torch
     >>> data = ClassDataset.from_labels(torch.zeros(10, 1), list("abcdefghij"))
-    >>> [part.n_classes for part in split_in_fifths(data)]
+    >>> [part.n_classes for part in cut(data)]
     [6, 2, 2]
     """
-    held = max(1, round(data.n_classes / 5))
-    return split_classes(data, (max(1, data.n_classes - 2 * held), held, held), seed)
+    if len(sizes) != 3 or not min(sizes) >= 0 or not abs(sum(sizes) - 1) < 1e-6:
+        raise SettingError(f"sizes={tuple(sizes)}: give three shares of 0 or more that add up to 1")
+    validation, test = (max(1, round(share * data.n_classes)) if share else 0 for share in sizes[1:])
+    train = max(1, data.n_classes - validation - test) if sizes[0] else 0
+    return split_classes(data, (train, validation, test), seed)

@@ -1,0 +1,139 @@
+"""What is wrong with labelled examples of any kind, in one report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, suspects, unbalanced
+from quickstudy.classify.classifier import BATCH, Classifier
+from quickstudy.classify.learn import kind_of, taking, with_default, with_model
+from quickstudy.errors import DataError
+from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.dataset import encoded
+from quickstudy.models.folder import ModelFolder
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is wrong with labelled examples.
+
+    Attributes:
+        noun: Word for one of them.
+        examples: Readable examples of each label.
+        unreadable: Why an example cannot be read, a line each.
+        duplicates: Names of two examples that are copies, and whether they are exactly the same.
+        suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
+        confusable: Pairs of labels that are easily taken for each other.
+        unbalanced: Labels with few examples.
+        label_next: Names of unlabelled examples that are best labelled next; None where none were given.
+    """
+
+    noun: str
+    examples: dict[str, int]
+    unreadable: list[str]
+    duplicates: list[tuple[str, str, bool]]
+    suspects: list[tuple[str, str, str, float]]
+    confusable: list[Confusion]
+    unbalanced: list[str]
+    label_next: list[str] | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.unreadable or self.duplicates or self.suspects or self.confusable or self.unbalanced)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the report as plain data."""
+        plain = {
+            "examples": self.examples,
+            "unreadable": self.unreadable,
+            "duplicates": [dict(zip(("first", "second", "exact"), each, strict=True)) for each in self.duplicates],
+            "suspects": [
+                dict(zip((self.noun, "label", "better", "probability"), each, strict=True)) for each in self.suspects
+            ],
+            "confusable": [pair._asdict() for pair in self.confusable],
+            "unbalanced": self.unbalanced,
+        }
+        return plain if self.label_next is None else {**plain, "label_next": self.label_next}
+
+
+def check(
+    source: Path | str, model: Path | str | None = None, unlabelled: Path | str | None = None, n: int = 5
+) -> Report:
+    """Report what is wrong with labelled examples: copies, wrong labels, classes that are few or alike.
+
+    Args:
+        source: Labelled examples, as ``quickstudy.adapt`` takes them.
+        model: Model that compares the examples, as ``quickstudy.adapt`` takes it.
+        unlabelled: Examples without labels: a folder of images, or a file of sentences or rows.
+        n: How many of them to name as the best to label next.
+
+    Raises:
+        DataError: The source holds no two classes of readable examples.
+        ModelError: The model does not take what the source holds.
+    """
+    source = Path(source)
+    folder = None if model is None else ModelFolder(model)
+    kind = kind_of(source) if folder is None else type(taking(folder))
+    inputs = _fixed(kind, folder)
+    labelled, unreadable = _readable(inputs, kind.labelled(source)) if inputs else (kind.labelled(source), [])
+    if len({label for _, label in labelled}) < 2:
+        raise DataError(f"{str(source)!r} has no two classes with readable {kind.noun}s; add some")
+    if folder is None:
+        classifier = with_default(kind, labelled)
+    else:
+        classifier = with_model(folder, encoded(taking(folder), labelled))
+    names = [item.name for item in classifier.items]
+    counts = Counter(label for _, label in labelled)
+    return Report(
+        classifier.inputs.noun,
+        dict(counts),
+        unreadable,
+        [(names[pair.first], names[pair.second], pair.exact) for pair in duplicates(classifier)],
+        [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier)],
+        confusable(classifier),
+        unbalanced(counts),
+        None if unlabelled is None else _next(classifier, unlabelled, n),
+    )
+
+
+def _fixed(kind: type[Inputs], folder: ModelFolder | None) -> Inputs | None:
+    """Return the inputs, where they are known before the examples are read."""
+    if folder is not None:
+        return folder.inputs
+    return ModelFolder(kind.model).inputs if kind.model else None
+
+
+def _readable(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> tuple[list[tuple[Item, str]], list[str]]:
+    """Return what can be encoded, and why the rest cannot."""
+    good: list[tuple[Item, str]] = []
+    reasons: list[str] = []
+    for start in range(0, len(labelled), BATCH):
+        batch = labelled[start : start + BATCH]
+        try:
+            inputs.encode([item for item, _ in batch])
+        except DataError:  # of one or several: which?
+            for item, label in batch:
+                try:
+                    inputs.encode([item])
+                except DataError as error:
+                    reasons.append(str(error))
+                else:
+                    good.append((item, label))
+        else:
+            good += batch
+    return good, reasons
+
+
+def _next(classifier: Classifier, unlabelled: Path | str, n: int) -> list[str]:
+    items = list(classifier.inputs.open(Path(unlabelled)))
+    good, _ = _readable(classifier.inputs, [(item, "") for item in items])
+    if not good:
+        raise DataError(f"{str(unlabelled)!r} holds no readable {classifier.inputs.noun}s to label next")
+    x = classifier.inputs.encode([item for item, _ in good])
+    pool = classifier.embed(classifier.taken(x)).cpu().numpy()
+    return [good[i][0].name for i in next_to_label(classifier, pool, min(n, len(good)))]

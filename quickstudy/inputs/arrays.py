@@ -1,0 +1,86 @@
+"""Arrays: inputs that are tensors already, such as features of another model."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.errors import DataError
+from quickstudy.inputs.base import Inputs, Item
+
+_MAX_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Arrays(Inputs):
+    """Arrays of one shape, taken as they are.
+
+    Attributes:
+        shape: Shape of one input.
+
+    >>> Arrays((2,)).encode([Item("first", [1.0, 2.0])])
+    tensor([[1., 2.]])
+    """
+
+    shape: tuple[int, ...] = ()
+
+    noun: ClassVar[str] = "array"
+
+    @property
+    def recipe(self) -> str:
+        """How one array is made: it is taken as it is."""
+        return "The array as it is."
+
+    def open(self, source: str | Path | bytes) -> Iterator[Item]:
+        """Yield the rows of a NumPy file (.npy), (n, *shape)."""
+        name = "upload" if isinstance(source, bytes) else str(source)
+        x = _read(name, source if isinstance(source, bytes) else Path(source))
+        if x.shape[1:] != self.shape:
+            raise DataError(f"{name!r} holds arrays of shape {x.shape[1:]}, but {self.shape} is needed; convert them")
+        yield from (Item(f"{name} row {i}", row) for i, row in enumerate(x, 1))
+
+    @classmethod
+    def labelled(cls, source: Path) -> list[tuple[Item, str]]:
+        """Refuse: files of arrays have no labels."""
+        raise DataError(f"{str(source)!r}: this model takes arrays, whose labels no file holds; adapt it from Python")
+
+    def encode(self, items: Sequence[Item]) -> Tensor:
+        """Return the arrays, (n, *shape)."""
+        rows = []
+        for name, value in items:
+            found = _read(name, value) if isinstance(value, bytes) else value
+            try:
+                row = torch.as_tensor(found)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise DataError(f"{name} is a {type(value).__name__}, not an array of numbers; convert it") from error
+            if tuple(row.shape) != self.shape:
+                raise DataError(f"{name} has shape {tuple(row.shape)}, but {self.shape} is needed; convert it")
+            rows.append(row)
+        return torch.stack(rows) if rows else torch.empty(0, *self.shape)
+
+    def keep(self, item: Item) -> bytes:
+        """Return the array as a NumPy file."""
+        content = io.BytesIO()
+        np.save(content, self.encode([item])[0].cpu().numpy(), allow_pickle=False)
+        return content.getvalue()
+
+
+def _read(name: str, source: Path | bytes) -> np.ndarray:
+    try:
+        if isinstance(source, Path) and source.stat().st_size > _MAX_BYTES:
+            raise DataError(f"{name!r} has more than {_MAX_BYTES:,} bytes; give fewer rows")
+        x: np.ndarray = np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False)
+    except OSError as error:
+        raise DataError(f"{name!r} cannot be read: {error.strerror or 'it is not a NumPy file'}") from error
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "biuf" or x.ndim == 0:
+        raise DataError(f"{name!r} does not hold one array of numbers; convert it")
+    return x

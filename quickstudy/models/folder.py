@@ -1,0 +1,292 @@
+"""A model as a folder of data.
+
+``config.json`` says how to build the learner and its inputs, ``model.safetensors`` holds the weights, a classifier's
+``support.safetensors`` its encoded examples and ``examples.safetensors`` the examples as people know them,
+``probe.safetensors`` answers to a task of noise, and ``seal.json`` the SHA-256 of
+each file. Nothing is unpickled. What is read is checked before it is used, and before memory is taken for it, and
+refused in one line.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from quickstudy.errors import ModelError, SettingError
+from quickstudy.inputs import INPUTS
+from quickstudy.inputs.base import Inputs
+from quickstudy.io.files import read_json, replace
+from quickstudy.io.tensors import Kind, pack, unpack
+from quickstudy.learners import Learner
+from quickstudy.models.build import blank, build, construct, describe
+from quickstudy.models.seal import answers, changed, probe_of, read_seal, write_seal
+
+T = TypeVar("T")
+FORMAT = 2
+"""Number of the format that is written; a folder with a higher number was written by a later version."""
+SHIPPED = Path(__file__).parent / "shipped"
+"""Models that come with quickstudy, each a folder of its name."""
+TOLERANCE = 1e-4
+"""Relative to the largest answer: other machines and versions of torch round otherwise."""
+
+
+class ModelFolder:
+    """The folder of a model. Each file is read once, when it is first needed.
+
+    Args:
+        place: A folder, or the name of a model that comes with quickstudy (see ``locate``).
+
+    >>> model = ModelFolder("glyphs-proto")
+    >>> type(model.learner).__name__, model.inputs, model.labels
+    ('Prototypical', Images(channels=1, size=28, ink=True), None)
+    """
+
+    def __init__(self, place: Path | str) -> None:
+        self.place, self.path = str(place), locate(place)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """``config.json``, checked, in the present format.
+
+        Raises:
+            ModelError: There is no model here, or it is of a later format.
+        """
+        path = self.path / "config.json"
+        if not os.path.lexists(path):
+            raise ModelError(
+                f"no model in {self.place!r}: config.json is missing; give the folder of a run, or a name of: "
+                f"{', '.join(shipped())}"
+            )
+        config = read_json(path)
+        if not isinstance(config, dict) or not isinstance(config.get("learner"), dict):
+            raise ModelError(f"{path} is not a model's config: it has no 'learner'; train or adapt again")
+        if config.get("format") == 1:
+            return _from_format_1(config)
+        if config.get("format") != FORMAT:
+            raise ModelError(f"{path} has format {_short(config.get('format'))}, this version reads 1 to {FORMAT}")
+        return config
+
+    @cached_property
+    def learner(self) -> Learner:
+        """The learner, ready to predict (in evaluation mode).
+
+        Raises:
+            ModelError: A file is missing, damaged, a link, absurdly large, of a later format, or does not fit others.
+        """
+        described, frozen = self.config["learner"], self.config.get("frozen", [])
+        path = self.path / "model.safetensors"
+        with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and replaced at once
+            try:
+                expected = blank(described).state_dict()
+            except ModelError as error:
+                raise ModelError(f"{self.path / 'config.json'}: {error}") from error
+            tensors = unpack(path, {name: (tensor.dtype, tensor.shape) for name, tensor in expected.items()})
+            learner = build(described)
+        for name, tensor in tensors.items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise ModelError(f"{path}: {name!r} holds NaN or infinity; train again")
+        learner.load_state_dict(tensors)
+        weights = dict(learner.named_parameters())
+        if not isinstance(frozen, list) or not all(isinstance(name, str) and name in weights for name in frozen):
+            raise ModelError(f"{self.path / 'config.json'} says frozen = {_short(frozen)}, but not all are weights")
+        for name in frozen:
+            weights[name].requires_grad_(False)
+        return learner.eval()
+
+    @cached_property
+    def inputs(self) -> Inputs | None:
+        """How what people bring becomes what the learner takes; None where the model takes no such thing.
+
+        Raises:
+            ModelError: The entry is not a known kind of inputs.
+        """
+        entry = self.config.get("inputs")
+        if entry is None:
+            return None
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or name not in INPUTS:
+            raise ModelError(
+                f"{self.path / 'config.json'} says inputs = {_short(entry)}; known kinds are {', '.join(INPUTS)}"
+            )
+        return self._constructed("inputs", INPUTS[name], {k: v for k, v in entry.items() if k != "name"})
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Labels of a classifier; None for a learner.
+
+        Raises:
+            ModelError: The entry is not a list of words.
+        """
+        labels = self.config.get("labels")
+        if labels is None:
+            return None
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise ModelError(f"{self.path / 'config.json'}: its labels are not a list of words; adapt again")
+        return tuple(labels)
+
+    def entry(self, name: str, cls: type[T]) -> T | None:
+        """Return an entry of the config as an object of a class; None where it is missing.
+
+        Raises:
+            ModelError: The entry does not fit the class.
+        """
+        arguments = self.config.get(name)
+        return self._constructed(name, cls, arguments) if arguments else None
+
+    def tensors(self, name: str, expected: dict[str, Kind]) -> dict[str, Tensor]:
+        """Return the tensors of a file of the folder, if they are those expected.
+
+        Raises:
+            ModelError: The file is missing or damaged, or holds something else.
+        """
+        return unpack(self.path / name, expected)
+
+    def write(
+        self,
+        learner: Learner,
+        inputs: Inputs | None = None,
+        tensors: Mapping[str, Mapping[str, Tensor]] | None = None,
+        **entries: Any,
+    ) -> None:
+        """Write a model, each file replaced at once, and seal it.
+
+        Args:
+            learner: Of a class in ``LEARNERS``.
+            inputs: Of a class in ``INPUTS``.
+            tensors: Tensors of more files, by name.
+            entries: More entries of the config, plain data.
+
+        Raises:
+            ModelError: The learner, its net or the inputs are not registered; nothing is written.
+        """
+        described = describe(learner)
+        fresh = dict(blank(described).named_parameters())  # what could not be read again is refused, not written
+        frozen = [name for name, p in learner.named_parameters() if not p.requires_grad and fresh[name].requires_grad]
+        if frozen:  # by hand: the inner loop leaves them as they are, also after loading
+            entries["frozen"] = frozen
+        config = {"format": FORMAT, "learner": described, "inputs": inputs and describe_inputs(inputs), **entries}
+        probe = probe_of(copy.deepcopy(learner).cpu().eval())
+        content = {"config.json": _json(config), "model.safetensors": pack(learner.state_dict())}
+        content |= {name: pack(parts) for name, parts in (tensors or {}).items()}
+        content |= {"probe.safetensors": pack(probe)} if probe else {}
+        for name, data in content.items():
+            replace(self.path / name, data)
+        write_seal(self.path, {name: hashlib.sha256(data).hexdigest() for name, data in content.items()})
+        self.__dict__.pop("config", None)
+
+    def amend(self, **entries: Any) -> None:
+        """Put entries into the config, in place of those there, and seal it again.
+
+        Raises:
+            ModelError: The model is damaged: it does not fit its seal.
+        """
+        sums = read_seal(self.path)
+        for fault in changed(self.path, sums):
+            raise ModelError(f"{fault}; nothing is written")
+        content = _json(self.config | entries)
+        replace(self.path / "config.json", content)
+        write_seal(self.path, sums | {"config.json": hashlib.sha256(content).hexdigest()})
+        self.__dict__.pop("config", None)
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is not as it was sealed, a line each.
+
+        Raises:
+            ModelError: There is no seal, or the model cannot be loaded at all.
+        """
+        sums = read_seal(self.path)
+        yield from changed(self.path, sums)
+        if "probe.safetensors" not in sums or not (fresh := probe_of(self.learner)):
+            return
+        expected: dict[str, Kind] = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in fresh.items()}
+        probe = self.tensors("probe.safetensors", expected)
+        off = float((answers(self.learner, probe) - probe["answers"]).abs().max() / probe["answers"].abs().max())
+        if not off <= TOLERANCE:
+            yield f"{self.path} answers its stored inputs otherwise than when it was written, by {off:.1e} relative"
+
+    def _constructed(self, name: str, cls: type[T], arguments: Any) -> T:
+        try:
+            return construct(cls, arguments)
+        except (AttributeError, TypeError, SettingError) as error:
+            raise ModelError(
+                f"{self.path / 'config.json'} says {name} = {_short(arguments)}: {error}; train or calibrate again"
+            ) from error
+
+
+def locate(model: Path | str) -> Path:
+    """Return the folder of a model: of one that comes with quickstudy where it is named, or else the path itself.
+
+    >>> locate("glyphs-proto").parent.name, locate("runs/mine")
+    ('shipped', PosixPath('runs/mine'))
+    """
+    named = SHIPPED / str(model)
+    return named if named.parent == SHIPPED and named.is_dir() and not Path(model).exists() else Path(model)
+
+
+def shipped() -> list[str]:
+    """Return the names of the models that come with quickstudy.
+
+    >>> "glyphs-proto" in shipped()
+    True
+    """
+    return sorted(folder.name for folder in SHIPPED.iterdir())
+
+
+def save(learner: Learner, folder: Path | str, inputs: Inputs | None = None) -> None:
+    """Write a learner to a folder, as data.
+
+    Args:
+        learner: Of a class in ``LEARNERS``.
+        folder: Created if missing.
+        inputs: How what people bring becomes what the learner takes.
+
+    Raises:
+        ModelError: The learner, its net or the inputs are not registered.
+    """
+    ModelFolder(Path(folder)).write(learner, inputs)
+
+
+def describe_inputs(inputs: Inputs) -> dict[str, Any]:
+    """Return the name of a kind of inputs and its arguments, as plain data.
+
+    Raises:
+        ModelError: The kind is not registered.
+
+    >>> from quickstudy.inputs.arrays import Arrays
+    >>> describe_inputs(Arrays((2,)))
+    {'name': 'arrays', 'shape': (2,)}
+    """
+    name = INPUTS.name_of(type(inputs))
+    if name is None:
+        raise ModelError(f"{type(inputs).__name__} is not registered; add it by quickstudy.INPUTS.register")
+    return {"name": name, **vars(inputs)}
+
+
+def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a folder of format 1, where each kind of input had an entry of its own."""
+    config = dict(config)
+    entries = {"images": config.pop("images", None), "table": config.pop("table", None)}
+    if encoder := config.pop("encoder", None):
+        entries["sentences"] = {"encoder": encoder}
+    given = {name: entry for name, entry in entries.items() if entry is not None}
+    for name, entry in given.items():
+        config["inputs"] = {"name": name, **entry} if isinstance(entry, dict) else entry
+    return config | {"format": FORMAT}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=2).encode()
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

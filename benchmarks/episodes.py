@@ -21,7 +21,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from quickstudy import Episodes, read_folder
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -67,7 +67,7 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         paths = write_files(Path(name), args.classes)
-        data = read_folder(Path(name), ImageFormat())
+        data = read_folder(Path(name), Images())
         loader = iter(DataLoader(Files(paths), batch_sampler=EpisodeRows(args.classes, args.episodes)))
         episodes = Episodes(data, N_WAY, N_SHOT, N_QUERY)
         files, memory = [], []

@@ -15,14 +15,15 @@ from PIL import Image
 from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import QuickstudyError
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.images import ImageFormat, read_image
+from quickstudy.inputs.images import Images, read_image
 from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP
 from quickstudy.runs.run import read_settings
 from quickstudy.runs.settings import complete, load_settings
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.mini_imagenet import mini_imagenet
-from quickstudy.tasks.tables import TableFormat, table
+from quickstudy.inputs.tables import Table
+from quickstudy.tasks.table import table
 from quickstudy.tasks.text import read_sentences
 from quickstudy.training.checkpoint import read, write
 
@@ -79,16 +80,16 @@ SETTINGS = b'algorithm = "maml"\nsteps = 7\ninner_lr = 0.5\npool = false\ndata_r
 
 PARSERS = {
     "settings": Parser("run.toml", one("run.toml", SETTINGS), lambda f: load_settings(f / "run.toml", {})),
-    "PNG": Parser("image", one("image", picture("PNG")), lambda f: read_image(f / "image", ImageFormat())),
-    "JPEG": Parser("image", one("image", picture("JPEG")), lambda f: read_image(f / "image", ImageFormat(3))),
-    "WebP": Parser("image", one("image", picture("WEBP")), lambda f: read_image(f / "image", ImageFormat())),
-    "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, ImageFormat())),
+    "PNG": Parser("image", one("image", picture("PNG")), lambda f: read_image(f / "image", Images())),
+    "JPEG": Parser("image", one("image", picture("JPEG")), lambda f: read_image(f / "image", Images(3))),
+    "WebP": Parser("image", one("image", picture("WEBP")), lambda f: read_image(f / "image", Images())),
+    "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, Images())),
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
     "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),
     "lines": Parser("all.jsonl", one("all.jsonl", LINES), lambda f: read_sentences(f / "all.jsonl")),
     "rows": Parser("all.csv", one("all.csv", ROWS), lambda f: table(f / "all.csv")),
     "row": Parser(
-        "all.csv", one("all.csv", ROWS), lambda f: TableFormat({"a": [1.0, 2.0]}, {"b": ["x"]}).read(f / "all.csv")
+        "all.csv", one("all.csv", ROWS), lambda f: Table({"a": [1.0, 2.0]}, {"b": ["x"]}).read(f / "all.csv")
     ),
     "config": Parser("config.json", classifier, Classifier.load),
     "weights": Parser("model.safetensors", classifier, Classifier.load),

@@ -28,7 +28,7 @@ from quickstudy import (
     SimpleShot,
 )
 from quickstudy.errors import DataError, ModelError
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
@@ -89,11 +89,11 @@ def test_unequal_shots_and_words_for_labels(learner):
 
 @every_learner
 def test_a_kept_classifier_answers_the_same(learner, tmp_path):
-    classifier = Classifier(learner, DATA, ImageFormat())
+    classifier = Classifier(learner, DATA, Images())
     classifier.save(tmp_path / "kept")
     again = Classifier.load(tmp_path / "kept")
     assert np.array_equal(again.predict_proba(QUERIES), classifier.predict_proba(QUERIES))
-    assert (again.labels, again.images) == (classifier.labels, ImageFormat())
+    assert (again.labels, again.images) == (classifier.labels, Images())
     assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) == [".json", ".safetensors", ".safetensors"]
 
 

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from quickstudy.inputs.images import ImageFormat, read_image
+from quickstudy.inputs.images import Images, read_image
 
 
 def quickstudy(*arguments, cwd):
@@ -114,7 +114,7 @@ def test_paper_and_ink_may_be_either_way_round(cli, classifier, drawings, tmp_pa
     ):
         drawn.save(tmp_path / name, lossless=True)
         assert (
-            abs(read_image(tmp_path / name, ImageFormat()).astype(int) - read_image(drawings[0], ImageFormat())).max()
+            abs(read_image(tmp_path / name, Images()).astype(int) - read_image(drawings[0], Images())).max()
             <= 1
         )
     names = ["inverted.png", "colour.webp", "larger.png"]

@@ -10,7 +10,7 @@ import torch
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Learner, NearestPixels
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.models.build import FORMAT
@@ -38,7 +38,7 @@ def write() -> None:
         learner: Learner = cls(**own) if cls is NearestPixels else cls(net, **own) if cls.episodic else cls(net, 3)
         learner.observe(inputs(20, 0.5) / 255)
         data = ClassDataset.from_labels(inputs(5, 1.0), ["grün", "grün", "red", "red", "ultramarine"])
-        classifier = Classifier(learner, data, ImageFormat(size=16))
+        classifier = Classifier(learner, data, Images(size=16))
         folder = HERE / f"format-{FORMAT}" / name
         if folder.exists():
             continue

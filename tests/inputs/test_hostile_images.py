@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.images import ImageFormat, read_image
+from quickstudy.inputs.images import Images, read_image
 from tests.limits import used
 
-INK, COLOUR = ImageFormat(), ImageFormat(channels=3, size=84, ink=False)
+INK, COLOUR = Images(), Images(channels=3, size=84, ink=False)
 Make = Callable[[Path], object]
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from quickstudy.errors import DataError, SettingError
-from quickstudy.inputs.images import ImageFormat, read_image, to_format
+from quickstudy.inputs.images import Images, read_image, to_format
 
 SHARED = Path(__file__).parents[3] / "shared"
-INK, COLOUR = ImageFormat(), ImageFormat(channels=3, size=16, ink=False)
+INK, COLOUR = Images(), Images(channels=3, size=16, ink=False)
 
 
 def drawing(size=(105, 105), paper=255, ink=0, width=6) -> Image.Image:
@@ -92,7 +92,7 @@ def transparent_palette(image: Image.Image) -> Image.Image:
 def test_every_mode_gives_the_same_drawing(file, change):
     changed = change(drawing())
     assert close(read_image(file(changed), INK), SEVEN)
-    assert close(read_image(file(changed), ImageFormat(channels=3)), np.repeat(SEVEN, 3, 0))
+    assert close(read_image(file(changed), Images(channels=3)), np.repeat(SEVEN, 3, 0))
 
 
 def test_cmyk_gives_the_same_drawing(file):
@@ -132,7 +132,7 @@ def test_colours_stay_in_their_channels(file):
 def test_a_picture_is_squeezed_whole_and_a_drawing_is_padded():
     left_half_white = Image.new("L", (200, 100), 0)
     left_half_white.paste(255, (0, 0, 100, 100))
-    squeezed = to_format(left_half_white, ImageFormat(size=16, ink=False))[0]
+    squeezed = to_format(left_half_white, Images(size=16, ink=False))[0]
     assert (squeezed[:, :6] > 240).all()
     assert (squeezed[:, 10:] < 15).all()
     wide = Image.new("L", (224, 112), 255)
@@ -160,7 +160,7 @@ def test_polarity_is_irrelevant(strokes, paper, ink, width, size, channels):
     image = Image.new("L", size, paper)
     for x, y, across, down in strokes:
         ImageDraw.Draw(image).line([(x, y), (x + across, y + down)], fill=ink, width=width)
-    format = ImageFormat(channels=channels)
+    format = Images(channels=channels)
     result = to_format(image, format)
     assert close(result, to_format(ImageChops.invert(image), format), 8)
     assert result.max() >= 120 if strokes else not result.any()
@@ -187,7 +187,7 @@ def test_a_photograph_reads_like_a_clean_drawing():
 @pytest.mark.parametrize("size", [(1, 1), (28, 28), (300, 200)])
 def test_a_blank_page_stays_blank(level, size):
     assert not to_format(Image.new("L", size, level), INK).any()
-    assert not to_format(Image.new("RGB", size, (level, 255 - level, 9)), ImageFormat(channels=3)).any()
+    assert not to_format(Image.new("RGB", size, (level, 255 - level, 9)), Images(channels=3)).any()
 
 
 def test_noise_on_a_blank_page_is_not_raised_to_ink():
@@ -307,7 +307,7 @@ def test_damage_is_a_data_error_or_an_image(tmp_path_factory, kind, places, end)
 @pytest.mark.parametrize("wrong", [{"channels": 2}, {"size": 0}])
 def test_a_format_is_checked(wrong):
     with pytest.raises(SettingError, match="channels are 1 or 3"):
-        ImageFormat(**wrong)
+        Images(**wrong)
 
 
 @pytest.mark.skipif(not (SHARED / "data" / "omniglot").exists(), reason="needs Omniglot")

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import ModelError
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.io.tensors import pack
 from quickstudy.learners import MAML
 from quickstudy.nets import Conv4
@@ -298,7 +298,7 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
 def sound() -> Classifier:
     torch.manual_seed(0)
     data = ClassDataset.from_labels(torch.rand(3, 1, 16, 16), ["a", "b", "c"])
-    return Classifier(MAML(Conv4(size=16, width=4), 3, test_steps=1), data, ImageFormat(size=16))
+    return Classifier(MAML(Conv4(size=16, width=4), 3, test_steps=1), data, Images(size=16))
 
 
 @pytest.fixture

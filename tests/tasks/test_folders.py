@@ -5,11 +5,11 @@ import torch
 from PIL import Image
 
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
-from quickstudy.inputs.images import ImageFormat, read_image
+from quickstudy.inputs.images import Images, read_image
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.folders import folders, read_folder
 
-FORMAT = ImageFormat(size=8, ink=False)
+FORMAT = Images(size=8, ink=False)
 
 
 def draw(path: Path, level: int = 0) -> None:
@@ -36,7 +36,7 @@ def test_classes_are_sorted_folders_and_images_sorted_files(pets):
 
 
 def test_each_image_is_as_read_image_gives_it(pets):
-    format = ImageFormat(channels=3, size=5, ink=True)
+    format = Images(channels=3, size=5, ink=True)
     data = read_folder(pets, format)
     assert torch.equal(data.x[2], torch.from_numpy(read_image(pets / "dogs" / "0.png", format)))
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.runs.settings import choices
 from quickstudy.tasks.sources import load
 
@@ -50,7 +50,7 @@ def test_digits_are_for_the_test_alone():
 
 
 def test_folders_are_read_in_the_format_asked_for(pictures):
-    images = ImageFormat(3, 20, ink=False)
+    images = Images(3, 20, ink=False)
     source = load("folders", pictures, images=images)
     assert source.images == images
     assert source.splits.train.x.shape[1:] == (3, 20, 20)
@@ -87,5 +87,5 @@ def test_folders_need_a_folder():
 def test_shared_omniglot_as_its_authors_cut_it(shared):
     splits, images, *_ = load("omniglot", shared)
     assert [data.n_classes for data in splits] == [828, 136, 659]
-    assert images == ImageFormat(channels=1, size=28)
+    assert images == Images(channels=1, size=28)
     assert np.mean(splits.test.x.numpy() > 127) < 0.2, "ink is bright on dark"

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
-from quickstudy.tasks.tables import TableFormat, fit_table, table
+from quickstudy.inputs.base import Item
+from quickstudy.inputs.tables import Table
+from quickstudy.tasks.table import table
 
 ROWS = [
     {"width": f"{c + i / 10}", "colour": "red" if c % 2 else "blue", "label": f"kind{c}"}
@@ -70,7 +72,7 @@ def test_vectors_are_finite_and_deaf_to_scale_and_shift(numbers):
 
 
 def test_one_slip_does_not_outweigh_everything():
-    told = TableFormat({"a": [0.0, 1.0]}, {})
+    told = Table({"a": [0.0, 1.0]}, {})
     assert told.vectors([{"a": "1e20"}, {"a": "-3"}]).flatten().tolist() == [10, -3]
 
 
@@ -84,7 +86,7 @@ def test_one_slip_does_not_outweigh_everything():
 )
 def test_what_is_no_number_is_named(row, words):
     with pytest.raises(DataError) as caught:
-        TableFormat({"a": [0.0, 1.0]}, {}).vectors([row])
+        Table({"a": [0.0, 1.0]}, {}).vectors([row])
     assert all(word in str(caught.value) for word in words)
 
 
@@ -94,7 +96,7 @@ def test_what_is_no_number_is_named(row, words):
 )
 def test_a_format_that_cannot_be_is_refused(numbers, categories):
     with pytest.raises(SettingError):
-        TableFormat(numbers, categories)
+        Table(numbers, categories)
 
 
 def test_free_text_is_no_category(tmp_path):

@@ -116,7 +116,11 @@ class Inputs(ABC):
         Raises:
             DataError: There are none, or one thing is given where a list of them is needed.
         """
-        if isinstance(things, str | bytes | Path | Item) or not hasattr(things, "__len__") or getattr(things, "ndim", 1) == 0:
+        if (
+            isinstance(things, str | bytes | Path | Item)
+            or not hasattr(things, "__len__")
+            or getattr(things, "ndim", 1) == 0
+        ):
             raise DataError(f"one {type(things).__name__} is given, but a list of {self.noun}s is needed; write [X]")
         found: list[Item] = []
         for number, one in enumerate(things, 1):

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from quickstudy.cli.options import Command, Commands, manners, settings_flags
-from quickstudy.errors import QuickstudyError
+from quickstudy.errors import QuickstudyError, one_line
 
 app = typer.Typer(
     cls=Commands,
@@ -324,7 +324,7 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that cannot be written
         code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        reason = one_line(f"{type(error).__name__}: {error}", most=300)
         code = _fail(f"a fault of quickstudy's own, please report what --debug shows: {reason}", 1)
     if "RANK" in os.environ:
         # A worker. Python would end gloo's threads in the middle of a C++ call, which now and then aborts the process.

@@ -13,7 +13,7 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from quickstudy.errors import ModelError
+from quickstudy.errors import ModelError, one_line
 
 MAX_JSON = 10**6
 """Bytes of a JSON text that is read."""
@@ -133,7 +133,7 @@ def parse_json(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
 
 
 def read_json(path: Path) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError
+from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_line
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.models.build import build
 from quickstudy.models.folder import ModelFolder
@@ -272,7 +272,7 @@ def find_device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise SettingError(f"device = {name!r} is not to be had here: {str(error).splitlines()[0]}") from None
+        raise SettingError(f"device = {name!r} is not available on this machine ({one_line(error)}); use cpu, cuda or auto") from None
 
 
 def _optimizer(settings: Settings, learner: Learner) -> torch.optim.Optimizer:

@@ -206,7 +206,7 @@ def test_training_without_queries_is_for_reptile_alone(small, algorithm):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(SettingError, match="device = 'nowhere' is not to be had here") as caught:
+    with pytest.raises(SettingError, match="device = 'nowhere' is not available on this machine") as caught:
         Experiment(complete({"data": "sinusoid", "algorithm": "maml", "device": "nowhere"}))
     assert "\n" not in str(caught.value)
 

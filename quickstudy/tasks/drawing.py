@@ -1,4 +1,4 @@
-"""Pictures of tasks."""
+"""Drawings of tasks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quickstudy.tasks.task import Examples, Task
 
 
 def draw_tasks(tasks: Task, path: Path) -> None:
-    """A row a task into a PNG file: support left, queries right; each image under its class position."""
+    """Draw each task as a row of a PNG file: support left, queries right, each image under its class position."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -1,0 +1,91 @@
+"""Calibration is saved in a run or in a copy of it, whole or not at all; what comes with the package stays as it is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import quickstudy as qs
+from quickstudy.errors import ModelError, SettingError
+from quickstudy.models.build import SHIPPED, read_config
+from quickstudy.models.seal import broken
+from quickstudy.runs import calibration
+from quickstudy.runs.run import Run
+
+
+@pytest.fixture
+def mine(run, tmp_path):
+    """A run that may be written to."""
+    shutil.copytree(run, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_is_calibrated_in_its_folder(mine):
+    result = qs.calibrate(mine, n_tasks=4)
+    assert read_config(mine)["confidence"] == json.loads(json.dumps(vars(result.confidence)))
+    assert (result.confidence.n_way, result.confidence.n_shot, result.n_tasks) == (3, 1, 2)
+    assert qs.doctor(mine).sound
+
+
+def test_a_copy_is_calibrated_and_the_run_stays_as_it_was(mine, tmp_path):
+    before = contents(mine)
+    qs.calibrate(mine, n_way=2, n_shot=3, n_tasks=4, out=tmp_path / "copy")
+    assert contents(mine) == before
+    assert read_config(tmp_path / "copy")["confidence"]["n_shot"] == 3
+    assert qs.doctor(tmp_path / "copy").sound
+    original, copy = Run(mine), Run(tmp_path / "copy")
+    assert (copy.settings, copy.seconds, copy.last_step) == (original.settings, original.seconds, original.last_step)
+
+
+def test_a_model_of_the_package_is_not_changed_and_leaves_nothing_in_the_current_folder(refused):
+    before = contents(SHIPPED)
+    err = refused("calibrate", "glyphs-proto", "--n-tasks", 2)
+    assert "'glyphs-proto' comes with quickstudy and is never changed; --out FOLDER writes a calibrated copy" in err
+    assert "never changed" in refused("calibrate", SHIPPED / "glyphs-proto", "--n-tasks", 2)
+    assert contents(SHIPPED) == before
+
+
+def test_a_model_of_the_package_is_calibrated_in_a_copy(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = contents(SHIPPED)
+    code, out, err = cli("calibrate", "glyphs-proto", "--n-tasks", 2, "-o", "mine")
+    assert (code, err) == (0, "")
+    assert "saved in mine" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert list(broken(Path("mine"))) == []
+    assert contents(SHIPPED) == before
+    assert read_config("mine")["confidence"]["temperature"] != read_config("glyphs-proto")["confidence"]["temperature"]
+
+
+@pytest.mark.parametrize("step", ["amend", "seal"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_fault_on_the_way_leaves_nothing_half_written(mine, tmp_path, monkeypatch, step, copied):
+    def fails(*_: object, **__: object) -> None:
+        raise OSError("the disk is full")
+
+    before = contents(tmp_path)
+    monkeypatch.setattr(calibration, step, fails)
+    with pytest.raises(OSError, match="full"):
+        qs.calibrate(mine, n_tasks=4, out=tmp_path / "copy" if copied else None)
+    assert contents(tmp_path) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_folder_that_exists_is_not_written_over(mine, tmp_path):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "note").write_text("mine")
+    with pytest.raises(SettingError, match="exists already; choose another folder"):
+        qs.calibrate(mine, n_tasks=4, out=tmp_path / "copy")
+    assert (tmp_path / "copy" / "note").read_text() == "mine"
+
+
+def test_what_has_no_probabilities_is_refused(sinusoid, tmp_path):
+    with pytest.raises(SettingError, match="learns functions"):
+        qs.calibrate(sinusoid)
+    with pytest.raises(ModelError, match=r"no run in .*run.json is missing"):
+        qs.calibrate(tmp_path)

@@ -27,8 +27,8 @@ def calibrate(
     n_shot: int | None = None,
     *,
     n_tasks: int = 1000,
-    data_root: Path | None = None,
-    out: Path | None = None,
+    data_root: Path | str | None = None,
+    out: Path | str | None = None,
 ) -> Calibration:
     """Calibrate a run's probabilities on validation tasks, and save the result where `adapt` finds it.
 
@@ -47,7 +47,7 @@ def calibrate(
         ModelError: The folder is not a run.
         SettingError: The run learns functions, ``out`` exists already, or a model of quickstudy is given without it.
     """
-    trained = Run(run)
+    trained, out = Run(run), None if out is None else Path(out)
     if out is None:
         trained.check_writable("--out FOLDER writes a calibrated copy")
     else:

@@ -46,7 +46,7 @@ def evaluate_run(
     split: str = "test",
     *,
     data: str | None = None,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     n_way: int | None = None,
     n_shot: int | None = None,
     n_query: int | None = None,
@@ -123,7 +123,7 @@ def evaluate_run(
 def evaluate_challenge(
     run: Path | str,
     challenge: str = "lake",
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     *,
     test_steps: int | None = None,
     transductive: bool | None = None,
@@ -149,7 +149,7 @@ def evaluate_challenge(
     learner = _learner(trained, trained.settings, test_steps, transductive, views, turned)
     if image_format(trained.folder) != ImageFormat():
         raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
-    trials = LakeTrials(data_root or data_folder() / "omniglot")
+    trials = LakeTrials(Path(data_root or data_folder() / "omniglot"))
     result = evaluate(learner, trials, n_tasks=len(trials), one_to_one=one_to_one)
     record = {
         "challenge": challenge,

@@ -69,11 +69,11 @@ def published() -> list[Figure]:
 
 def reproduce(
     name: str,
-    runs: Path = Path("runs/reproduce"),
+    runs: Path | str = "runs/reproduce",
     *,
     budget: float | None = None,
     n_tasks: int = 600,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     threads: int | None = None,
 ) -> dict[str, Any]:
     """Train as a paper did, or continue that training, and return our figures beside the paper's.
@@ -96,7 +96,7 @@ def reproduce(
     """
     choices = {"data_root": data_root, "threads": threads}
     given = {name: value for name, value in choices.items() if value is not None}
-    reproduction = Reproduction(name, runs, given, budget)
+    reproduction = Reproduction(name, Path(runs), given, budget)
     with between_steps() as stop:
         for settings, progress in reproduction.trainings(stop):
             watch(progress, settings)

@@ -23,7 +23,7 @@ HERE = ("workers", "threads", "device", "worker_timeout")
 
 def train_run(
     settings: Settings,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     *,
     resume: bool = False,
     command: Sequence[str] | None = None,
@@ -52,7 +52,7 @@ def train_run(
     ...     Run(train_run(settings, Path(place, "run"))).last_step
     2
     """
-    folder = folder or default_folder(settings)
+    folder = Path(folder or default_folder(settings))
     if settings.workers > 1 and "WORLD_SIZE" not in os.environ:
         if command is None:
             raise SettingError(
@@ -75,7 +75,7 @@ def train_run(
     return None if workers.rank else folder
 
 
-def resumed(folder: Path, changes: Mapping[str, Any]) -> Settings:
+def resumed(folder: Path | str, changes: Mapping[str, Any]) -> Settings:
     """Return the settings of a run that is to be continued on this machine.
 
     Args:

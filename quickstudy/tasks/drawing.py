@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from quickstudy.errors import SettingError
+from quickstudy.io.files import replace
 from quickstudy.tasks.task import Examples, Task
 
 
@@ -28,7 +30,9 @@ def draw_tasks(tasks: Task, path: Path) -> None:
             else:
                 ax.plot(examples.x[:, 0], examples.y[:, 0], "o", markersize=3)
                 ax.set(xlim=(-5, 5), ylim=(-5.2, 5.2))
-    figure.savefig(path, format="png", dpi=110)
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=110)
+    replace(path, content.getvalue())
 
 
 def _sheet(examples: Examples) -> np.ndarray:

@@ -36,10 +36,10 @@ def list_sources() -> list[dict[str, Any]]:
 
 def survey(
     source: str,
-    data_root: Path | None = None,
+    data_root: Path | str | None = None,
     *,
     download: bool = False,
-    draw: Path | None = None,
+    draw: Path | str | None = None,
     n_way: int = 5,
     n_shot: int = 1,
     n_query: int = 2,
@@ -68,12 +68,13 @@ def survey(
         raise SettingError(unknown("source", source, ABOUT))
     if source == "sinusoid":
         if draw is not None:
-            draw_tasks(Sinusoid(n_shot, 50, seed=seed).sample(0, 4), draw)
+            draw_tasks(Sinusoid(n_shot, 50, seed=seed).sample(0, 4), Path(draw))
         return [{"source": source, "classes": "endless", "examples": "endless"}]
-    splits = sources.load(source, data_root, download=download, seed=seed).splits
+    root = None if data_root is None else Path(data_root)
+    splits = sources.load(source, root, download=download, seed=seed).splits
     if draw is not None:
         data = splits.train if splits.train.n_classes else splits.test
-        draw_tasks(Episodes(data, n_way, n_shot, n_query, seed=seed).sample(0, 3), draw)
+        draw_tasks(Episodes(data, n_way, n_shot, n_query, seed=seed).sample(0, 3), Path(draw))
     return [
         {"split": name, "classes": data.n_classes, "examples": len(data.x), "shape": list(data.x.shape[1:])}
         for name, data in splits._asdict().items()

@@ -1,4 +1,4 @@
-"""What is broken in the folder of a run or of a classifier."""
+"""Examination of the folder of a run or of a classifier."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Report(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is broken."""
+        """True where nothing is broken."""
         return not self.faults
 
 

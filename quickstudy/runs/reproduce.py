@@ -1,4 +1,4 @@
-"""A published figure again: its training, whole or shortened to a budget, and both figures side by side."""
+"""Reproduction of published figures: the training, whole or shortened to a budget, and both figures side by side."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ class Reproduction:
 
 
 def shortened(wanted: Settings, done: Settings) -> list[str]:
-    """What was trained otherwise than wanted, a phrase each.
+    """List what was trained otherwise than wanted, one phrase each.
 
     >>> shortened(complete({"steps": 100}), complete({"steps": 10}))
     ['steps 10 in place of 100']
@@ -197,7 +197,7 @@ def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:
 
 
 def _shortened(wanted: Settings, minutes: float) -> Settings:
-    """As many steps as fit, the rate falling to zero by a cosine unless it falls already."""
+    """Return settings with as many steps as fit; the rate falls to zero by a cosine, or as it did already."""
     steps = int(_TRAINING * minutes * 60 / _step_seconds(wanted))
     if steps < 1:
         raise SettingError(f"a budget of {minutes} minutes is less than a step takes; give more")

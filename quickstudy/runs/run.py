@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import is_dataclass
@@ -26,7 +27,7 @@ _MOST_METRICS = 2**32
 """Bytes of metrics that are read."""
 
 Record = Callable[[Progress | None], int]
-"""Writes progress down; given none, says how many bytes of metrics are safely on the disk."""
+"""Function that records progress; given None, it returns how many bytes of metrics are safely on the disk."""
 
 
 class Run:
@@ -85,7 +86,7 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """How long the training took so far; None where that is not recorded."""
+        """Seconds of training so far; None where they are not recorded."""
         last = self._last()
         return None if last is None else float(last["seconds"])
 
@@ -143,10 +144,8 @@ class Run:
                     raise ModelError(f"{path} ends in the middle of a line; `quickstudy train --resume` writes it anew")
 
     def _last(self) -> dict[str, Any] | None:
-        line = None
-        for line in self._lines():  # noqa: B007
-            pass
-        return None if line is None else self._parsed(line)
+        last = deque(self._lines(), maxlen=1)
+        return self._parsed(last[0]) if last else None
 
     def _parsed(self, line: bytes) -> dict[str, Any]:
         path = self.folder / METRICS
@@ -160,21 +159,21 @@ class Run:
 def recorded(
     folder: Path, settings: Settings, learner: Learner, source: Source | None, state: State, begun: int
 ) -> Iterator[Record]:
-    """What writes a run down: its settings at once, then metrics of each step and the weights of the best.
+    """Open a run's folder for writing: its settings at once, then metrics of each step and the weights of the best.
 
     Args:
-        folder: Of the run.
-        settings: Of the run.
-        learner: That is trained.
-        source: What it is trained on; None where that is drawn.
-        state: Where the run goes on from.
-        begun: Bytes of metrics that stand already; what follows them was written after the checkpoint.
+        folder: Folder of the run.
+        settings: Settings of the run.
+        learner: Learner that is trained.
+        source: Source that it is trained on; None where tasks are drawn.
+        state: State from which the run is continued.
+        begun: Bytes of metrics that are kept; what follows them was written after the checkpoint.
 
     Raises:
         SettingError: TensorBoard is asked for and not installed; nothing is written then.
     """
-    kept: dict[str, Any] = source._asdict() if source else {}
-    kept = {name: vars(one) if is_dataclass(one) else one for name, one in kept.items() if name != "splits"}
+    formats: dict[str, Any] = source._asdict() if source else {}
+    formats = {name: vars(one) if is_dataclass(one) else one for name, one in formats.items() if name != "splits"}
     with ExitStack() as stack:
         # First, for it may refuse, and then nothing is written.
         board = stack.enter_context(_board(folder, state, settings.tensorboard))
@@ -192,7 +191,7 @@ def recorded(
                 os.fsync(metrics.fileno())
                 return metrics.tell()
             if p.best:
-                save(learner, folder, **kept)
+                save(learner, folder, **formats)
                 seal(folder)
             line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
             if p.skipped:
@@ -209,7 +208,7 @@ def recorded(
 
 @contextmanager
 def _board(folder: Path, state: State, wanted: bool) -> Iterator[Callable[[Progress], None]]:
-    """What shows progress to TensorBoard; nothing where that is not asked for."""
+    """Yield a function that shows progress to TensorBoard, or does nothing where that is not wanted."""
     if not wanted:
         yield lambda p: None
         return

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from quickstudy.classify.confidence import Calibration
 from quickstudy.classify.confidence import calibrate as calibrate_learner
-from quickstudy.errors import SettingError
+from quickstudy.errors import ModelError, SettingError
 from quickstudy.io.files import check_new, replace, whole_folder
-from quickstudy.models.build import amend
-from quickstudy.models.seal import FILES, seal
+from quickstudy.models.folder import ModelFolder
+from quickstudy.models.seal import changed, read_seal
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.run import METRICS, RECORD, Run
 from quickstudy.runs.settings import complete
-
-_WRITTEN = ("probe.safetensors", "config.json", "seal.json")
-"""What calibration changes; the seal is written last."""
 
 
 def calibrate(
@@ -44,7 +40,7 @@ def calibrate(
         The calibration and its errors before and after.
 
     Raises:
-        ModelError: The folder is not a run.
+        ModelError: The folder is not a run, or its model is damaged.
         SettingError: The run learns functions, ``out`` exists already, or a model of quickstudy is given without it.
     """
     trained, out = Run(run), None if out is None else Path(out)
@@ -59,34 +55,33 @@ def calibrate(
         raise SettingError(
             f"{trained.name!r} learns functions, and only classes have probabilities; calibrate a classifier"
         )
-    experiment = Experiment(settings)
+    sums = read_seal(trained.folder)
+    for fault in changed(trained.folder, sums):
+        raise ModelError(f"{fault}; nothing is written")
+    experiment = Experiment(settings, inputs=trained.model.inputs)
     tasks = experiment.test_tasks("validation")
     learner = trained.learner.to(experiment.device)
     calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
-    with _copy(trained.folder, out) as folder:
-        amend(folder, confidence=vars(calibration.confidence))
-        seal(folder)
+    if out is None:
+        with _put_back_on_failure(trained.folder / "config.json", trained.folder / "seal.json"):
+            ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))
+        return calibration
+    with whole_folder(out) as partial:
+        for name in (*sums, "seal.json", RECORD, METRICS):
+            if (trained.folder / name).exists():
+                replace(partial / name, (trained.folder / name).read_bytes())
+        ModelFolder(partial).amend(confidence=vars(calibration.confidence))
     return calibration
 
 
 @contextmanager
-def _copy(folder: Path, out: Path | None) -> Iterator[Path]:
-    """A copy of a run to write to, which becomes ``out``, or replaces files of the run, when all of it is written."""
-    names = [name for name in (*FILES, RECORD, METRICS) if (folder / name).exists()]
-    if out is not None:
-        with whole_folder(out) as partial:
-            _copy_files(folder, partial, names)
-            yield partial
-        return
-    with TemporaryDirectory(prefix="quickstudy-") as place:
-        partial = Path(place)
-        _copy_files(folder, partial, names)
-        yield partial
-        for name in _WRITTEN:
-            if (partial / name).exists():  # a net of unknown input has no probe
-                replace(folder / name, (partial / name).read_bytes())
-
-
-def _copy_files(folder: Path, target: Path, names: list[str]) -> None:
-    for name in names:
-        replace(target / name, (folder / name).read_bytes())
+def _put_back_on_failure(*paths: Path) -> Iterator[None]:
+    """Write files as they were where the block fails between writing one and the next."""
+    before = {path: path.read_bytes() for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if path.read_bytes() != content:
+                replace(path, content)
+        raise

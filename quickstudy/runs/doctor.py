@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quickstudy.errors import ModelError, QuickstudyError
-from quickstudy.models.seal import broken
 from quickstudy.runs.run import METRICS, Run
 from quickstudy.training.checkpoint import read
 
@@ -69,7 +68,7 @@ def _faults(run: Run, looked_at: list[str]) -> Iterator[str]:
                 yield str(error)
     looked_at.append("model")
     try:
-        yield from broken(run.folder)
+        yield from run.model.faults()
     except QuickstudyError as error:
         yield str(error)
 

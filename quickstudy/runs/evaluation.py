@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from quickstudy.classify.classifier import image_format
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.cache import data_folder
-from quickstudy.inputs.images import ImageFormat
+from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
-from quickstudy.models.build import read_config
 from quickstudy.nets import Views
 from quickstudy.runs.experiment import Experiment, check_applies
 from quickstudy.runs.provenance import provenance
@@ -92,8 +90,8 @@ def evaluate_run(
     given = {name: value for name, value in changes.items() if value is not None}
     settings = complete({**trained.settings.model_dump(), **given})
     learner = _learner(trained, settings, test_steps, transductive, views, turned)
-    experiment = Experiment(settings)
-    _check_images(experiment, trained.folder)
+    experiment = Experiment(settings, inputs=trained.model.inputs)
+    _check_inputs(experiment, trained)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
     result = evaluate(learner.to(experiment.device), tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
     record = {
@@ -147,7 +145,7 @@ def evaluate_challenge(
         raise SettingError(unknown("challenge", challenge, ["lake"]))
     trained = Run(run)
     learner = _learner(trained, trained.settings, test_steps, transductive, views, turned)
-    if image_format(trained.folder) != ImageFormat():
+    if trained.model.inputs != Images():
         raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
     trials = LakeTrials(Path(data_root or data_folder() / "omniglot"))
     result = evaluate(learner, trials, n_tasks=len(trials), one_to_one=one_to_one)
@@ -195,10 +193,9 @@ def _learner(
     return Turned(learner) if turned else learner
 
 
-def _check_images(experiment: Experiment, run: Path) -> None:
-    images = read_config(run).get("images")
-    there = vars(experiment.source.images) if experiment.source and experiment.source.images else None
-    if images != there:
+def _check_inputs(experiment: Experiment, run: Run) -> None:
+    trained, there = run.model.inputs, experiment.source and experiment.source.inputs
+    if trained != there:
         raise DataError(
-            f"{experiment.settings.data} gives {there}, but the run was trained on {images}; choose other data"
+            f"{experiment.settings.data} gives {there}, but the run was trained on {trained}; choose other data"
         )

@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ from typing import Any
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.io.files import named, parse_json, plain_file, read_json, replace
 from quickstudy.learners import Learner
-from quickstudy.models.build import SHIPPED, load, locate, save
-from quickstudy.models.seal import seal
+from quickstudy.models.folder import SHIPPED, ModelFolder
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.tasks.sources import Source
@@ -39,6 +37,7 @@ class Run:
     Attributes:
         name: The folder as it was given.
         folder: The folder itself.
+        model: Its model, with the inputs and the calibration that belong to it.
 
     >>> run = Run("glyphs-proto")
     >>> run.settings.algorithm, type(run.learner).__name__, run.seconds, run.last_step
@@ -46,7 +45,8 @@ class Run:
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.name, self.folder = str(folder), locate(folder)
+        self.name, self.model = str(folder), ModelFolder(folder)
+        self.folder = self.model.path
 
     def exists(self) -> bool:
         """Return whether a training began in the folder."""
@@ -79,10 +79,10 @@ class Run:
         except SettingError as error:
             raise ModelError(f"{self.folder / RECORD} cannot be read: {error}") from error
 
-    @cached_property
+    @property
     def learner(self) -> Learner:
         """The trained learner with its best weights, in evaluation mode."""
-        return load(self.folder)
+        return self.model.learner
 
     @property
     def seconds(self) -> float | None:
@@ -172,8 +172,6 @@ def recorded(
     Raises:
         SettingError: TensorBoard is asked for and not installed; nothing is written then.
     """
-    formats: dict[str, Any] = source._asdict() if source else {}
-    formats = {name: vars(one) if is_dataclass(one) else one for name, one in formats.items() if name != "splits"}
     with ExitStack() as stack:
         # First, for it may refuse, and then nothing is written.
         board = stack.enter_context(_board(folder, state, settings.tensorboard))
@@ -191,8 +189,7 @@ def recorded(
                 os.fsync(metrics.fileno())
                 return metrics.tell()
             if p.best:
-                save(learner, folder, **formats)
-                seal(folder)
+                ModelFolder(folder).write(learner, source.inputs if source else None)
             line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
             if p.skipped:
                 line["skipped"] = p.skipped

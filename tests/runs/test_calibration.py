@@ -11,10 +11,8 @@ import pytest
 import quickstudy as qs
 import quickstudy.runs.run
 from quickstudy.errors import ModelError, SettingError
-from quickstudy.models import build
-from quickstudy.models.build import read_config
-from quickstudy.models.seal import broken
-from quickstudy.runs import calibration
+from quickstudy.models import folder
+from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.run import Run
 
 
@@ -25,13 +23,13 @@ def mine(run, tmp_path):
     return tmp_path / "run"
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def contents(place: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
 def test_a_run_is_calibrated_in_its_folder(mine):
     result = qs.calibrate(mine, n_tasks=4)
-    assert read_config(mine)["confidence"] == json.loads(json.dumps(vars(result.confidence)))
+    assert ModelFolder(mine).config["confidence"] == json.loads(json.dumps(vars(result.confidence)))
     assert (result.confidence.n_way, result.confidence.n_shot, result.n_tasks) == (3, 1, 2)
     assert qs.doctor(mine).sound
 
@@ -40,7 +38,7 @@ def test_a_copy_is_calibrated_and_the_run_stays_as_it_was(mine, tmp_path):
     before = contents(mine)
     qs.calibrate(mine, n_way=2, n_shot=3, n_tasks=4, out=tmp_path / "copy")
     assert contents(mine) == before
-    assert read_config(tmp_path / "copy")["confidence"]["n_shot"] == 3
+    assert ModelFolder(tmp_path / "copy").config["confidence"]["n_shot"] == 3
     assert qs.doctor(tmp_path / "copy").sound
     original, copy = Run(mine), Run(tmp_path / "copy")
     assert (copy.settings, copy.seconds, copy.last_step) == (original.settings, original.seconds, original.last_step)
@@ -51,7 +49,7 @@ def shipped(run, tmp_path_factory, monkeypatch):
     """The run as a model that comes with the package, by the name ``ours``."""
     place = tmp_path_factory.mktemp("shipped")
     shutil.copytree(run, place / "ours")
-    for module in (build, quickstudy.runs.run):
+    for module in (folder, quickstudy.runs.run):
         monkeypatch.setattr(module, "SHIPPED", place)
     return place
 
@@ -71,23 +69,23 @@ def test_a_model_of_the_package_is_calibrated_in_a_copy(cli, shipped, tmp_path, 
     assert (code, err) == (0, "")
     assert "saved in mine" in out
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    assert list(broken(Path("mine"))) == []
+    assert list(ModelFolder("mine").faults()) == []
     assert contents(shipped) == before
-    assert "confidence" in read_config("mine")
+    assert "confidence" in ModelFolder("mine").config
 
 
 def test_glyphs_proto_is_a_model_of_the_package(refused):
     assert "'glyphs-proto' comes with quickstudy and is never changed" in refused("calibrate", "glyphs-proto")
 
 
-@pytest.mark.parametrize("step", ["amend", "seal"])
+@pytest.mark.parametrize("step", ["replace", "write_seal"])
 @pytest.mark.parametrize("copied", [False, True])
 def test_a_fault_on_the_way_leaves_nothing_half_written(mine, tmp_path, monkeypatch, step, copied):
     def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     before = contents(tmp_path)
-    monkeypatch.setattr(calibration, step, fails)
+    monkeypatch.setattr(folder, step, fails)
     with pytest.raises(OSError, match="No space left"):
         qs.calibrate(mine, n_tasks=4, out=tmp_path / "copy" if copied else None)
     assert contents(tmp_path) == before

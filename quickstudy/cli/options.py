@@ -18,6 +18,8 @@ _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envvar="QUICKSTUDY_DATA_ROOT")]
+ClassifierFolder = Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)]
+ModelName = Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
 Out = Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")]
 

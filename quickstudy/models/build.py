@@ -10,7 +10,7 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from quickstudy.errors import ModelError, SettingError, unknown
+from quickstudy.errors import ModelError, SettingError, one_line, unknown
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.nets import NETS
 
@@ -60,7 +60,7 @@ def _build(kind: str, registry: dict[str, Any], config: dict[str, Any]) -> nn.Mo
     except ModelError:
         raise
     except Exception as error:  # whatever a constructor makes of arguments that fit one by one
-        raise ModelError(f"{kind} {name!r} cannot be built from its config: {_line(error)}") from error
+        raise ModelError(f"{kind} {name!r} cannot be built from its config: {one_line(error)}") from error
     return module
 
 
@@ -96,10 +96,6 @@ def blank(config: dict[str, Any]) -> Learner:
     """Return the learner without memory for weights, so that what they must be is known before any is made or read."""
     with torch.device("meta"):
         return build(config)
-
-
-def _line(error: Exception) -> str:
-    return _short(" ".join(str(error).split()), str)
 
 
 def _short(value: object, form: Callable[[object], str] = repr) -> str:

@@ -78,7 +78,9 @@ def test_no_module_goes_round_in_a_circle():
     assert not needs, f"these import one another: {sorted(needs)}"
 
 
-@pytest.mark.parametrize("module", ["quickstudy", "quickstudy.cli", "quickstudy.runs.settings"])
+@pytest.mark.parametrize(
+    "module", ["quickstudy", "quickstudy.cli", "quickstudy.runs.settings", "quickstudy.learners", "quickstudy.nets"]
+)
 def test_the_command_line_starts_without_torch(module):
     code = f"import sys, {module}; print([name for name in ('torch', 'numpy', 'sklearn') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

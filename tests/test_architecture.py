@@ -62,8 +62,9 @@ def test_no_learner_imports_another(name):
     assert imported <= BASES
 
 
-def test_settings_rest_on_errors_alone():
-    assert imports(modules()["runs.settings"]) == {"errors"}
+def test_settings_rest_on_errors_and_names_alone():
+    assert imports(modules()["runs.settings"]) == {"errors", "nets.registry", "runs.recipes", "runs.schema"}
+    assert imports(modules()["runs.schema"]) == {"learners.registry", "nets.registry", "registry", "runs.needs"}
 
 
 def test_the_errors_rest_on_nothing():

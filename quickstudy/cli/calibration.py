@@ -18,7 +18,7 @@ from quickstudy.runs.settings import complete
 def calibrate(run: Path, changes: dict[str, Any], n_tasks: int, as_json: bool) -> None:
     """Measure on validation tasks how far to believe a run, and keep it in its folder."""
     settings, learner = open_run(run)
-    settings = complete({**settings.model_dump(), **changes})
+    settings = complete({**settings.model_dump(), **changes}, dict.fromkeys(changes, "the command line"))
     if settings.data == "sinusoid":
         raise SettingError(
             f"{str(run)!r} learns functions, and only classes have probabilities; calibrate a classifier"

@@ -44,7 +44,7 @@ def evaluate(
         raise SettingError(unknown("split", split, get_args(Split)))
     run = locate(run)
     settings, learner = open_run(run)
-    settings = complete({**settings.model_dump(), **changes})
+    settings = complete({**settings.model_dump(), **changes}, dict.fromkeys(changes, "the command line"))
     _change(learner, settings.algorithm, test_steps=test_steps, transductive=transductive)
     looking = _look(learner, settings, views, turned)
     experiment = Experiment(settings)

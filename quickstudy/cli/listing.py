@@ -17,6 +17,7 @@ from quickstudy.cli.drawing import draw_tasks
 from quickstudy.errors import SettingError, unknown
 from quickstudy.inputs.cache import data_folder
 from quickstudy.learners import LEARNERS
+from quickstudy.runs.experiment import own_arguments
 from quickstudy.runs.settings import HYPERPARAMETERS, Data
 from quickstudy.tasks import sources
 from quickstudy.tasks.episodes import Episodes
@@ -75,15 +76,18 @@ def algorithms(as_json: bool) -> None:
         text = inspect.getdoc(cls) or ""
         parameters = inspect.signature(cls.__init__).parameters
         settings = {key: p.default for key, p in parameters.items() if key in HYPERPARAMETERS}
+        arguments = {key: "required" if p is inspect.Parameter.empty else p for key, p in own_arguments(cls).items()}
         source = text.partition("Source: ")[2].partition("\n\n")[0].replace("\n", " ")
         row: dict[str, Any] = {
             "algorithm": name,
             "what": text.partition("\n")[0],
             "settings": settings,
+            "arguments": arguments,
             "source": source,
         }
         if not as_json:
-            row["settings"] = ", ".join(f"{key} {value}" for key, value in settings.items())
+            more = {f"arguments.{key}": value for key, value in row.pop("arguments").items()}
+            row["settings"] = ", ".join(f"{key} {value}" for key, value in (settings | more).items())
         rows.append(row)
     _print(rows, as_json)
 

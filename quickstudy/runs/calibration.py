@@ -50,7 +50,7 @@ def calibrate(
         check_new(out)
     changes = {"n_way": n_way, "n_shot": n_shot, "data_root": data_root}
     given = {name: value for name, value in changes.items() if value is not None}
-    settings = complete({**trained.settings.model_dump(), **given})
+    settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
     if settings.data == "sinusoid":
         raise SettingError(
             f"{trained.name!r} learns functions, and only classes have probabilities; calibrate a classifier"

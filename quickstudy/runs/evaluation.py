@@ -88,7 +88,7 @@ def evaluate_run(
     trained = Run(run)
     changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
     given = {name: value for name, value in changes.items() if value is not None}
-    settings = complete({**trained.settings.model_dump(), **given})
+    settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
     learner = _learner(trained, settings, test_steps, transductive, views, turned)
     experiment = Experiment(settings, inputs=trained.model.inputs)
     _check_inputs(experiment, trained)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from quickstudy.errors import ModelError
+from quickstudy.errors import ModelError, SettingError
 from quickstudy.io.tensors import pack
 from quickstudy.learners import (
     ANIL,
@@ -176,9 +176,9 @@ def test_a_later_format_asks_for_an_upgrade(folder):
 @pytest.mark.parametrize(
     ("learner", "says"),
     [
-        ({"name": "prototypcal"}, "unknown algorithm 'prototypcal': did you mean 'prototypical'?"),
-        ({}, "unknown algorithm 'None'"),
-        ({"name": ["prototypical"]}, "unknown algorithm"),
+        ({"name": "prototypcal"}, "unknown learner 'prototypcal': did you mean 'prototypical'?"),
+        ({}, "unknown learner 'None'"),
+        ({"name": ["prototypical"]}, "unknown learner"),
         ({"name": "prototypical", "net": {"name": "conv"}}, "unknown net 'conv': did you mean 'conv4'?"),
         ({"name": "prototypical"}, "cannot be built .* 'net'"),
         ({"name": "prototypical", "net": "conv4"}, "cannot be built"),
@@ -234,17 +234,36 @@ def test_a_class_that_is_not_registered_cannot_be_described():
     class Mine(Prototypical):
         pass
 
-    with pytest.raises(ModelError, match=r"Mine is not registered; add it to quickstudy\.LEARNERS"):
+    with pytest.raises(ModelError, match=r"Mine is not registered; add it by quickstudy\.LEARNERS\.register"):
         describe(Mine(MLP(2, (4,))))
 
 
-def test_ones_own_class_is_saved_once_registered(tmp_path, monkeypatch):
+def test_ones_own_class_is_saved_once_registered(tmp_path):
     class Mine(Prototypical):
         pass
 
-    monkeypatch.setitem(LEARNERS, "mine", Mine)
+    LEARNERS.register("mine", Mine)
     save(Mine(MLP(2, (4,))), tmp_path)
     assert isinstance(load(tmp_path), Mine)
+
+
+def test_a_class_that_does_not_keep_its_arguments_is_refused():
+    class Forgetful(Prototypical):
+        def __init__(self, net, *, temperature=1.0):
+            super().__init__(net)
+
+    LEARNERS.register("forgetful", Forgetful)
+    with pytest.raises(SettingError, match="Forgetful has no attribute 'temperature', an argument of its __init__"):
+        describe(Forgetful(MLP(2, (4,))))
+
+
+def test_a_net_of_ones_own_is_saved_once_registered(tmp_path):
+    class Mine(MLP):
+        pass
+
+    NETS.register("mine", Mine)
+    save(Prototypical(Mine(2, (4,))), tmp_path)
+    assert isinstance(load(tmp_path).net, Mine)
 
 
 def test_a_failed_save_keeps_the_model_that_was_there(folder, monkeypatch):

@@ -87,3 +87,4 @@ from .training import train as train
 from .training.engine import map_tasks as map_tasks
 from .training.evaluation import Evaluation as Evaluation
 from .training.evaluation import evaluate as evaluate
+from .tasks.sources import SOURCES as SOURCES

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -49,7 +49,7 @@ class Sentences(Inputs):
     """
 
     encoder: str = MINILM
-    sha256: str | None = None
+    sha256: str | None = field(default=None, compare=False)
 
     noun: ClassVar[str] = "text"
     part: ClassVar[str] = "word"

@@ -15,19 +15,18 @@ from torch import nn
 from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_line
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import joined, rotated_classes
-from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.models.build import build, describe
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import NETS
 from quickstudy.runs.needs import takes
 from quickstudy.runs.run import Record, Run, recorded
-from quickstudy.runs.settings import HYPERPARAMETERS, VECTORS, Settings, check_effects
-from quickstudy.tasks import sources
+from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.omniglot import alphabet
-from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.tasks.source import ClassSource, FunctionSource
+from quickstudy.tasks.sources import source
 from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import Progress, State, outer_loop
@@ -57,7 +56,8 @@ class Experiment:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.device = find_device(settings.device)
-        self.source = None if settings.data == "sinusoid" else _load(settings, inputs)
+        self.source = source(settings.data, **settings.model_dump(), inputs=inputs)
+        self.loaded = self.source.load() if isinstance(self.source, ClassSource) else None
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
         """Refuse what cannot run, before anything is started or written."""
@@ -131,8 +131,8 @@ class Experiment:
     def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
         """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
         s = self.settings
-        if s.data == "sinusoid":
-            return Sinusoid(s.n_shot, s.n_query, seed=s.seed, split=split)
+        if isinstance(self.source, FunctionSource):
+            return self.source.tasks(s.n_shot, s.n_query, s.seed, split)
         data = self._data()._asdict()[split].to(self.device)
         return Episodes(data, s.n_way, s.n_shot, s.n_query, seed=s.seed, split=split, rotate=rotate)
 
@@ -142,8 +142,8 @@ class Experiment:
         s = self.settings
         episodic = LEARNERS[s.algorithm].episodic
         check_effects(s, _OF_TASKS)
-        if s.data == "sinusoid":
-            return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
+        if isinstance(self.source, FunctionSource):
+            return self.source.tasks(s.train_shot or s.n_shot, s.train_query or 0, s.seed, "train")
         data = self._data().train
         if not data.n_classes:
             raise NotEnoughClasses(f"{s.data} has no classes to train on, only to test; choose other data")
@@ -172,10 +172,11 @@ class Experiment:
         for name in chosen:
             check_applies(name, s.algorithm)
         chosen |= _arguments(s)
-        if s.data == "sinusoid":
+        functions = isinstance(self.source, FunctionSource)
+        if functions:
             chosen["loss"] = "mse"
         if takes(LEARNERS, s.algorithm, "n_way"):
-            chosen["n_way"] = 1 if s.data == "sinusoid" else s.train_way
+            chosen["n_way"] = 1 if functions else s.train_way
         if isinstance(self.tasks, Batches):
             chosen["n_classes"] = self.tasks.data.n_classes
         chosen |= {"net": self._net()} if takes(LEARNERS, s.algorithm, "net") else self._images()
@@ -190,10 +191,10 @@ class Experiment:
         """Return the name of the net and the arguments that the data decide, of those that it takes."""
         s = self.settings
         assert s.net is not None
-        if s.data == "sinusoid":
-            needed: dict[str, Any] = {"in_features": 1}
+        if isinstance(self.source, FunctionSource):
+            needed: dict[str, Any] = {"in_features": self.source.in_features}
             optional: dict[str, Any] = {}
-        elif s.data in VECTORS:
+        elif self._data().train.x.ndim == 2:
             needed = {"in_features": self._data().train.x.shape[1]}
             optional = {"width": s.width, "hidden": [s.width]}
         else:
@@ -211,17 +212,17 @@ class Experiment:
         return {"channels": channels, "size": size}
 
     def _data(self) -> Splits:
-        assert self.source is not None
-        return self.source.splits
+        assert self.loaded is not None
+        return self.loaded.splits
 
     def _has(self, split: Split) -> bool:
-        return self.source is None or self._data()._asdict()[split].n_classes > 0
+        return self.loaded is None or self._data()._asdict()[split].n_classes > 0
 
     def _recorded(self, folder: Path, state: State, begun: int) -> AbstractContextManager[Record]:
         """What writes the run's progress down, in the first worker; the others write nothing."""
         if self.workers.rank:
             return nullcontext(lambda p: 0)
-        return recorded(folder, self.settings, self.learner, self.source, state, begun)
+        return recorded(folder, self.settings, self.learner, self.loaded and self.loaded.inputs, state, begun)
 
 
 def check_applies(name: str, algorithm: str) -> None:
@@ -270,17 +271,6 @@ def _start_from(folder: Path, learner: Learner) -> None:
         raise SettingError(
             f"init = {str(folder)!r} has another net than the one to train; set net, width and pool as there"
         ) from None
-
-
-def _load(settings: Settings, inputs: Inputs | None) -> sources.Source:
-    return sources.load(
-        settings.data,
-        settings.data_root,
-        split=settings.split,
-        inputs=inputs or Images(settings.channels, settings.image_size, settings.ink),
-        glyph_classes=settings.glyph_classes or 600,
-        seed=settings.seed,
-    )
 
 
 def find_device(name: str) -> torch.device:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quickstudy.learners.registry import LEARNERS
 from quickstudy.nets.registry import NETS
 from quickstudy.registry import Registry
+from quickstudy.tasks.sources import SOURCES
+
+if TYPE_CHECKING:
+    from quickstudy.inputs.base import Inputs
 
 
 class Need(NamedTuple):
@@ -45,12 +49,23 @@ def takes(registry: Registry[Any], name: str | None, *arguments: str) -> bool:
     return name is not None and any(a in inspect.signature(registry[name].__init__).parameters for a in arguments)
 
 
+def kind_of(source: str) -> type[Inputs] | None:
+    """Return the inputs of a source's examples; None where its tasks are functions; imports the source.
+
+    >>> kind_of("digits").__name__, kind_of("sinusoid")
+    ('Images', None)
+    """
+    return getattr(SOURCES[source], "kind", None)
+
+
 HALVING = only("schedule", "halving")
 FULL_CONTEXT = only("full_context", True)
-FOLDERS = only("data", "folders")
+FOLDERS = Need("data = folders", ("data",), lambda s: takes(SOURCES, s.data, "image_size"))
+SPLIT = Need("data = omniglot", ("data",), lambda s: takes(SOURCES, s.data, "split"))
 OMNIGLOT = only("data", "omniglot")
 CHARACTERS = only("data", "glyphs", "omniglot")
-CLASSES = Need("data with classes", ("data",), lambda s: s.data != "sinusoid")
+CLASSES = Need("data with classes", ("data",), lambda s: kind_of(s.data) is not None)
+IMAGES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.data), "spatial", False))
 EPISODIC = Need("an algorithm that trains on tasks", ("algorithm",), lambda s: LEARNERS[s.algorithm].episodic)
 PLAIN = Need("an algorithm that trains on plain batches", ("algorithm",), lambda s: not LEARNERS[s.algorithm].episodic)
 TURNED_TASKS = Need(
@@ -61,7 +76,9 @@ QUERIES = Need(
 )
 NET = Need("an algorithm with a net", ("algorithm",), lambda s: takes(LEARNERS, s.algorithm, "net"))
 WIDTH = Need(
-    "a net with a width", ("net", "data"), lambda s: s.data != "sinusoid" and takes(NETS, s.net, "width", "hidden")
+    "a net with a width",
+    ("net", "data"),
+    lambda s: kind_of(s.data) is not None and takes(NETS, s.net, "width", "hidden"),
 )
 POOL = Need("a net that can pool, such as conv4", ("net",), lambda s: takes(NETS, s.net, "pool"))
 NORMS = Need(

@@ -20,26 +20,20 @@ from quickstudy.runs.needs import (
     FOLDERS,
     FULL_CONTEXT,
     HALVING,
+    IMAGES,
     NET,
     NORMS,
     OMNIGLOT,
     PLAIN,
     POOL,
     QUERIES,
+    SPLIT,
     TURNED_TASKS,
     WIDTH,
     WORKERS,
     Need,
 )
-
-Data = Literal["glyphs", "omniglot", "digits", "folders", "mini-imagenet", "clinc150", "text", "table", "sinusoid"]
-TEXT = ("clinc150", "text")
-"""Data that are sentences, embedded."""
-VECTORS = (*TEXT, "table", "sinusoid")
-"""Data that are no images."""
-
-
-IMAGES = Need("data that are images", ("data",), lambda s: s.data not in VECTORS)
+from quickstudy.tasks.sources import SOURCES
 
 NOT_CHOSEN = ("identity",)
 """Nets that a run cannot choose, as they have nothing to train."""
@@ -73,10 +67,10 @@ class Settings:
     )
     seed: int = _setting(0, "Seed of weights, splits and tasks.", ge=0, lt=2**63)
 
-    data: Data = _setting("glyphs", "What tasks are drawn from.")
+    data: str = _setting("glyphs", "Source of the tasks; `quickstudy tasks` lists them.", names=SOURCES)
     data_root: Path | None = _setting(None, "Folder of the data; the cache folder if not given.")
     split: Literal["background", "vinyals", "random", "small1", "small2"] = _setting(
-        "background", "Classes of Omniglot's splits.", OMNIGLOT
+        "background", "Classes of Omniglot's splits.", SPLIT
     )
     rotations: Literal["none", "classes", "tasks"] = _setting(
         "none", "Turned training images: as new classes, or one turn per class and task.", IMAGES, TURNED_TASKS

@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from quickstudy.errors import SettingError, unknown
 from quickstudy.nets.registry import NETS
+from quickstudy.runs.needs import kind_of
 from quickstudy.runs.recipes import recipe_of, recipes
 from quickstudy.runs.schema import (
     FIELDS,
     HYPERPARAMETERS,
     NOT_CHOSEN,
-    TEXT,
-    VECTORS,
-    Data,
     Settings,
     choices,
     hints,
@@ -36,9 +34,6 @@ __all__ = [
     "FIELDS",
     "HYPERPARAMETERS",
     "PREFIX",
-    "TEXT",
-    "VECTORS",
-    "Data",
     "Settings",
     "check_effects",
     "choices",
@@ -92,16 +87,15 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     chosen = _validated(given, origin)
     recipe = recipe_of(chosen.algorithm)
     defaults = dict(recipe.preset)
-    if chosen.data == "sinusoid":
+    kind = kind_of(chosen.data)
+    if kind is None:
         if recipe.regression is None:
             able = [name for name, each in recipes().items() if each.regression is not None]
             raise SettingError(
-                f"{chosen.algorithm} classifies, sinusoid is regression; choose one of {', '.join(able)}"
+                f"{chosen.algorithm} classifies, {chosen.data} is regression; choose one of {', '.join(able)}"
             )
         defaults |= recipe.regression
-    apt = {"sinusoid": ("mlp",), "table": ("mlp",), **dict.fromkeys(TEXT, ("residual", "mlp"))}.get(
-        chosen.data, ("conv4", "conv4-maps", "resnet6", "resnet12")
-    )
+    apt = ("mlp",) if kind is None else tuple(net for net in kind.nets if net not in NOT_CHOSEN)
     if chosen.net not in (None, *apt) and chosen.net in NETS.builtin:  # a run looks at what others' nets take
         raise SettingError(
             f"net {chosen.net!r} does not take {chosen.data}, only {' or '.join(apt)}; change net or data"

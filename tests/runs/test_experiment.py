@@ -309,7 +309,7 @@ def test_a_registered_learner_and_net_are_trained_with_arguments_and_opened_agai
     NETS.register("flat", Flat)
     given = {**small, "algorithm": "soft", "net": "flat", "arguments": {"temperature": 2.0}}
     trained(tmp_path / "run", **given)
-    settings, learner = open_run(tmp_path / "run")
+    settings, learner = Run(tmp_path / "run").settings, Run(tmp_path / "run").learner
     assert (
         settings.arguments
         == {"temperature": 2.0}

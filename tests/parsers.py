@@ -16,13 +16,13 @@ from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import QuickstudyError
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images, read_image
+from quickstudy.inputs.tables import Table
 from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP
 from quickstudy.runs.run import read_settings
 from quickstudy.runs.settings import complete, load_settings
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.mini_imagenet import mini_imagenet
-from quickstudy.inputs.tables import Table
 from quickstudy.tasks.table import table
 from quickstudy.tasks.text import read_sentences
 from quickstudy.training.checkpoint import read, write

@@ -116,16 +116,20 @@ class Inputs(ABC):
         Raises:
             DataError: There are none, or one thing is given where a list of them is needed.
         """
-        if isinstance(things, str | bytes | Path | Item) or not hasattr(things, "__len__") or getattr(things, "ndim", 1) == 0:
+        if (
+            isinstance(things, str | bytes | Path | Item)
+            or not hasattr(things, "__len__")
+            or getattr(things, "ndim", 1) == 0
+        ):
             raise DataError(f"one {type(things).__name__} is given, but a list of {self.noun}s is needed; write [X]")
         found: list[Item] = []
-        for number, one in enumerate(things, 1):
-            if isinstance(one, Item):
-                found.append(one)
-            elif isinstance(one, str | Path):
-                found += self.open(one)
+        for number, thing in enumerate(things, 1):
+            if isinstance(thing, Item):
+                found.append(thing)
+            elif isinstance(thing, str | Path):
+                found += self.open(thing)
             else:
-                found.append(Item(f"{self.noun} {number}", one))
+                found.append(Item(f"{self.noun} {number}", thing))
         if not found:
             raise DataError(f"the list holds no {self.noun}s; give at least one")
         return found

@@ -113,10 +113,7 @@ def test_paper_and_ink_may_be_either_way_round(cli, classifier, drawings, tmp_pa
         ("larger.png", image.resize((280, 280), Image.Resampling.NEAREST)),
     ):
         drawn.save(tmp_path / name, lossless=True)
-        assert (
-            abs(read_image(tmp_path / name, Images()).astype(int) - read_image(drawings[0], Images())).max()
-            <= 1
-        )
+        assert abs(read_image(tmp_path / name, Images()).astype(int) - read_image(drawings[0], Images())).max() <= 1
     names = ["inverted.png", "colour.webp", "larger.png"]
     rows = json.loads(cli("predict", classifier, drawings[0], *(tmp_path / name for name in names), "--json").out)
     assert len({row["label"] for row in rows}) == 1

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
-from quickstudy.inputs.base import Item
 from quickstudy.inputs.tables import Table
 from quickstudy.tasks.table import table
 

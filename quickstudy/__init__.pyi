@@ -62,6 +62,8 @@ from .nets import ResNet12 as ResNet12
 from .nets import apply as apply
 from .nets import convert_norms as convert_norms
 from .nets import record_population as record_population
+from .runs.calibration import calibrate as calibrate
+from .runs.doctor import doctor as doctor
 from .sharing.hub import from_pretrained as from_pretrained
 from .sharing.hub import push_to_hub as push_to_hub
 from .sharing.hub import save_pretrained as save_pretrained

@@ -64,6 +64,20 @@ class Interrupted(QuickstudyError):
         self.exit_code = exit_code
 
 
+def one_line(value: object, most: int = 200) -> str:
+    """Return what an exception or another value says as one line, cut after ``most`` characters.
+
+    An exception without words gives the name of its class.
+
+    >>> one_line(ValueError("two\\nlines")), one_line(AssertionError()), one_line("0123456789", most=4)
+    ('two lines', 'AssertionError', '0123...')
+    """
+    text = " ".join(str(value).split())
+    if not text and isinstance(value, BaseException):
+        text = type(value).__name__
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """One line that names the nearest known word.
 

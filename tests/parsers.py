@@ -19,7 +19,7 @@ from quickstudy.inputs.images import Images, read_image
 from quickstudy.inputs.tables import Table
 from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP
-from quickstudy.runs.run import read_settings
+from quickstudy.runs.run import Run
 from quickstudy.runs.settings import complete, load_settings
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.mini_imagenet import mini_imagenet
@@ -73,6 +73,10 @@ def checkpoint(folder: Path) -> None:
     write(folder / "step", {"learner": {"w": torch.zeros(3)}}, {"step": 1})
 
 
+METRICS = (
+    b'{"step": 1, "loss": 2.5, "lr": 0.001, "seconds": 0.25}\n'
+    b'{"step": 2, "loss": 2.0, "lr": 0.0, "seconds": 0.5, "validation": {"metric": "accuracy", "mean": 0.5}}\n'
+)
 SENTENCES = b'text,label\nwill it rain,weather\n"a table, please",food\n'
 LINES = b'{"text": "will it rain", "label": "weather"}\n{"text": "a table", "label": 3}\n'
 ROWS = b"a,b,label\n1.5,x,one\n-2e3,,two\n,y,three\n"
@@ -94,7 +98,8 @@ PARSERS = {
     "config": Parser("config.json", classifier, Classifier.load),
     "weights": Parser("model.safetensors", classifier, Classifier.load),
     "support": Parser("support.safetensors", classifier, Classifier.load),
-    "run": Parser("run.json", run, read_settings),
+    "run": Parser("run.json", run, lambda f: Run(f).settings),
+    "metrics": Parser("metrics.jsonl", one("metrics.jsonl", METRICS), lambda f: (Run(f).seconds, Run(f).validation)),
     "manifest": Parser("step/manifest.json", checkpoint, lambda f: read(f / "step")),
     "state": Parser("step/state.json", checkpoint, lambda f: read(f / "step")),
 }

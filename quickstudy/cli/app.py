@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import sys
 import traceback
@@ -14,8 +12,16 @@ from typing import Annotated, Any
 
 import typer
 
-from quickstudy.cli.options import Command, Commands, manners, settings_flags
-from quickstudy.errors import QuickstudyError
+from quickstudy.cli.algorithms import algorithms
+from quickstudy.cli.calibrate import calibrate
+from quickstudy.cli.doctor import doctor
+from quickstudy.cli.evaluate import evaluate
+from quickstudy.cli.info import info
+from quickstudy.cli.options import Command, Commands, Json, manners
+from quickstudy.cli.reproduce import reproduce
+from quickstudy.cli.tasks import tasks
+from quickstudy.cli.train import train
+from quickstudy.errors import QuickstudyError, one_line
 
 app = typer.Typer(
     cls=Commands,
@@ -26,10 +32,6 @@ app = typer.Typer(
     context_settings={"max_content_width": 120, "default_map": {"help": False}},
 )
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envvar="QUICKSTUDY_DATA_ROOT")]
-Run = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -42,85 +44,8 @@ def quickstudy() -> None:
     """Meta-learning: learn how to learn from a few examples."""
 
 
-@command
-@settings_flags
-def train(
-    flags: dict[str, Any],
-    out: Annotated[Path | None, typer.Option(help="Run folder; runs/ALGORITHM-DATA-... if not given.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
-    print_settings: Annotated[bool, typer.Option("--print-settings", help="Print all settings and stop.")] = False,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.", show_default=False)] = None,
-) -> None:
-    """Meta-train a learner; keeps settings, metrics and the best weights in a run folder.
-
-    Settings come from the file, then QUICKSTUDY_* variables, then flags; the later wins.
-    """
-    from quickstudy.cli.training import train
-
-    train(flags, out, config, print_settings, resume)
-
-
-@command
-def evaluate(
-    run: Run,
-    n_tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 600,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    data: Annotated[str | None, typer.Option(help="Another source than the run's: does it generalise?")] = None,
-    data_root: DataRoot = None,
-    n_way: Annotated[int | None, typer.Option(help="Classes a task; the run's if not given.")] = None,
-    n_shot: Annotated[int | None, typer.Option(help="Support examples a class.")] = None,
-    n_query: Annotated[int | None, typer.Option(help="Query examples a class.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the tasks.")] = None,
-    test_steps: Annotated[int | None, typer.Option(min=0, help="Inner steps.")] = None,
-    transductive: Annotated[
-        bool | None, typer.Option("--transductive/--inductive", help="Normalise queries by their own statistics.")
-    ] = None,
-    rotate: Annotated[bool, typer.Option("--rotate", help="Turn each class of each task at random.")] = False,
-    views: Annotated[
-        int | None, typer.Option(min=1, help="Average over so many slightly warped copies of each image.")
-    ] = None,
-    turned: Annotated[
-        bool, typer.Option("--turned", help="Average over each image's four quarter turns; for --rotations classes.")
-    ] = False,
-    challenge: Annotated[
-        str | None, typer.Option(help="lake: the 20 one-shot trials of all_runs.zip in --data-root; tells the error.")
-    ] = None,
-    one_to_one: Annotated[
-        bool, typer.Option("--one-to-one", help="Answer knowing that each class occurs as often as others.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
-    json: Json = False,
-) -> None:
-    """Accuracy of a run on new tasks, with its 95% interval."""
-    from quickstudy.cli.evaluation import evaluate, evaluate_challenge
-
-    if challenge is not None:
-        evaluate_challenge(run, challenge, data_root, test_steps, transductive, views, turned, one_to_one, out, json)
-        return
-
-    changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
-    chosen = {name: value for name, value in changes.items() if value is not None}
-    evaluate(run, chosen, n_tasks, split, test_steps, transductive, rotate, views, turned, one_to_one, out, json)
-
-
-@command
-def reproduce(
-    name: Annotated[str | None, typer.Argument(help="Such as prototypical-omniglot-5way-1shot.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the names, with the papers' figures.")] = False,
-    budget: Annotated[float | None, typer.Option(help="Minutes of training; what was shortened is told.")] = None,
-    runs: Annotated[Path, typer.Option(help="Keeps the trainings, which names may share.")] = Path("runs/reproduce"),
-    data_root: DataRoot = None,
-    n_tasks: Annotated[int, typer.Option(help="Number of test tasks.")] = 600,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")] = None,
-    json: Json = False,
-) -> None:
-    """Train as a paper did and put our figure beside its own; goes on where it was stopped."""
-    from quickstudy.cli.reproduction import reproduce
-
-    given = {"data_root": data_root, "threads": threads}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    reproduce(name, list_, budget, runs, chosen, n_tasks, out, json)
+for each in (train, evaluate, reproduce):
+    command(each)
 
 
 @command
@@ -226,48 +151,8 @@ def push(
     push(model, repository, private, json)
 
 
-@command
-def calibrate(
-    run: Run,
-    n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,
-    n_shot: Annotated[
-        int | None, typer.Option(min=1, help="Support examples a class; as the run's if not set.")
-    ] = None,
-    n_tasks: Annotated[int, typer.Option(min=2, help="Validation tasks; one half fits, the other measures.")] = 1000,
-    data_root: DataRoot = None,
-    json: Json = False,
-) -> None:
-    """Make a run's probabilities believable, and let it say "none of these": measured on validation classes."""
-    from quickstudy.cli.calibration import calibrate
-
-    given = {"n_way": n_way, "n_shot": n_shot, "data_root": data_root}
-    calibrate(run, {name: value for name, value in given.items() if value is not None}, n_tasks, json)
-
-
-@command
-def tasks(
-    source: Annotated[str | None, typer.Argument(help="Name of a source; all are listed without.")] = None,
-    data_root: DataRoot = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing (Omniglot).")] = False,
-    draw: Annotated[Path | None, typer.Option(help="Draw some training tasks into this PNG file.")] = None,
-    n_way: Annotated[int, typer.Option(min=1, help="Classes a drawn task.")] = 5,
-    n_shot: Annotated[int, typer.Option(min=1, help="Support examples a class.")] = 1,
-    n_query: Annotated[int, typer.Option(min=1, help="Query examples a class.")] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Of the tasks.")] = 0,
-    json: Json = False,
-) -> None:
-    """List the sources of tasks, count one's classes, or draw its tasks."""
-    from quickstudy.cli.listing import tasks
-
-    tasks(source, data_root, download, draw, (n_way, n_shot, n_query), seed, json)
-
-
-@command
-def algorithms(json: Json = False) -> None:
-    """The algorithms, their settings and their papers."""
-    from quickstudy.cli.listing import algorithms
-
-    algorithms(json)
+for each in (calibrate, tasks, algorithms):
+    command(each)
 
 
 @command
@@ -286,28 +171,13 @@ def bench(
     bench(toy, repetitions, workers, device, out, plot, json)
 
 
-@command
-def doctor(
-    folder: Annotated[Path, typer.Argument(help="A run or a classifier.", show_default=False)], json: Json = False
-) -> None:
-    """Verify a folder: hashes, settings, checkpoints, weights, and that it answers as when it was written."""
-    from quickstudy.cli.doctor import doctor
-
-    doctor(folder, json)
-
-
-@command
-def info(json: Json = False) -> None:
-    """Versions, device, threads and folders: what a report of a fault should hold."""
-    from quickstudy.cli.listing import info
-
-    info(json)
+for each in (doctor, info):
+    command(each)
 
 
 def main() -> None:
     """Entry point of ``quickstudy``."""
     warnings.showwarning = _warn
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # which would tell of every cache that it cannot keep
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="quickstudy", standalone_mode=False)
         sys.stdout.flush()
@@ -324,7 +194,7 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that cannot be written
         code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        reason = one_line(f"{type(error).__name__}: {error}", most=300)
         code = _fail(f"a fault of quickstudy's own, please report what --debug shows: {reason}", 1)
     if "RANK" in os.environ:
         # A worker. Python would end gloo's threads in the middle of a C++ call, which now and then aborts the process.
@@ -338,7 +208,9 @@ def _fail(message: str, code: int) -> int:
     if "--debug" in sys.argv:
         traceback.print_exc()
     if "--json" in sys.argv:
-        print(json.dumps({"error": message}))
+        from quickstudy.cli.output import print_json
+
+        print_json({"error": message})
     print(f"quickstudy: {message}", file=sys.stderr)
     return code
 

@@ -1,4 +1,4 @@
-"""Flags made from the settings' schema, so that a setting is written once."""
+"""Options that several commands share, and flags made from the schema of the settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from quickstudy.runs.settings import FIELDS, choices, kinds
 
 _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner loop", "steps": "Outer loop"}
 """Headings of ``--help`` by the first setting under each."""
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envvar="QUICKSTUDY_DATA_ROOT")]
+RunFolder = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
+Out = Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")]
 
 
 class Commands(TyperGroup):

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, one_line
 from quickstudy.io.console import drawn, messages
 from quickstudy.io.files import whole_file
 
@@ -83,8 +83,9 @@ def _receive_patiently(url: str, file: BufferedRandom, max_bytes: int, progress:
                 reason = getattr(error, "reason", None) or error
                 found = f"HTTP status {status} ({reason})" if status else getattr(reason, "strerror", None) or reason
                 advice = "check the network and try again" if passing else "check the address"
-                found = " ".join(str(found).split())
-                raise DataError(f"cannot download {url}: {found}; {advice}, or put the file there by hand") from error
+                raise DataError(
+                    f"cannot download {url}: {one_line(found)}; {advice}, or put the file there by hand"
+                ) from error
             time.sleep(pause)
 
 

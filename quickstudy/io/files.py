@@ -13,7 +13,7 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from quickstudy.errors import ModelError
+from quickstudy.errors import ModelError, SettingError, one_line
 
 MAX_JSON = 10**6
 """Bytes of a JSON text that is read."""
@@ -70,6 +70,16 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             sync(folder.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a place for a new folder that holds something already.
+
+    Raises:
+        SettingError: There is a file, or a folder that is not empty.
+    """
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise SettingError(f"{str(folder)!r} exists already; choose another folder with --out")
 
 
 @contextmanager
@@ -133,7 +143,7 @@ def parse_json(path: Path, content: bytes) -> Any:
     try:
         return json.loads(content, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
 
 
 def read_json(path: Path) -> Any:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from quickstudy.errors import ModelError
+from quickstudy.errors import ModelError, one_line
 from quickstudy.io.files import MAX_JSON, parse_json, plain_file
 
 _MAX_FILE, _MAX_TENSORS = 2**30, 10_000
@@ -69,7 +69,7 @@ def unpack(path: Path, expected: Mapping[str, Kind], most: int = _MAX_FILE) -> d
             tensors = {name: file.get_tensor(name) for name in expected}
             sha256 = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
     if sha256 != digest(tensors):
         raise ModelError(f"{path} is not as it was written: its SHA-256 differs; copy it again")
     return tensors

@@ -77,11 +77,12 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
         hints = get_type_hints(cls.__init__)
     except NameError:  # names that only a type checker imports
         hints = {}
+    # JSON has no tuples, and arguments are attributes that compare equal to what was saved.
+    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     for name, value in arguments.items():
-        several = value if isinstance(value, list) else [value]
+        several = value if isinstance(value, tuple) else [value]
         try:
-            given = tuple(value) if isinstance(value, list) else value
-            TypeAdapter(hints.get(name, Any), config=_STRICT).validate_python(given)
+            TypeAdapter(hints.get(name, Any), config=_STRICT).validate_python(value)
         except ValidationError as error:
             raise SettingError(f"{name}={_short(value)}: {error.errors()[0]['msg']}") from None
         most = 10_000 if name.endswith("steps") else 4_000 if name == "size" else 1_000_000

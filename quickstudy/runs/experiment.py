@@ -12,18 +12,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError
+from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_line
+from quickstudy.inputs.base import Inputs
+from quickstudy.inputs.dataset import joined, rotated_classes
+from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.models.build import build
 from quickstudy.models.folder import ModelFolder
-from quickstudy.runs.run import Record, recorded
+from quickstudy.runs.run import Record, Run, recorded
 from quickstudy.runs.settings import HYPERPARAMETERS, VECTORS, Settings
 from quickstudy.tasks import sources
-from quickstudy.inputs.dataset import joined, rotated_classes
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
-from quickstudy.inputs.base import Inputs
-from quickstudy.inputs.images import Images
 from quickstudy.tasks.omniglot import alphabet
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.splits import Split, Splits
@@ -56,7 +56,7 @@ class Experiment:
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
         """Refuse what cannot run, before anything is started or written."""
-        if not resume and not self.workers.rank and (folder / "run.json").exists():
+        if not resume and not self.workers.rank and Run(folder).exists():
             raise SettingError(
                 f"there is a run in {str(folder)!r} already; go on with it by `quickstudy train --resume {folder}`, or "
                 f"choose another folder with --out"
@@ -272,7 +272,9 @@ def find_device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise SettingError(f"device = {name!r} is not to be had here: {str(error).splitlines()[0]}") from None
+        raise SettingError(
+            f"device = {name!r} is not available on this machine ({one_line(error)}); use cpu, cuda or auto"
+        ) from None
 
 
 def _optimizer(settings: Settings, learner: Learner) -> torch.optim.Optimizer:

@@ -18,7 +18,7 @@ GRACE = 10.0
 
 
 def launch(workers: int, environment: dict[str, str], command: list[str]) -> int:
-    """Run a quickstudy command in several processes, which meet in a file; their exit code.
+    """Run a quickstudy command in several processes, which meet in a file, and return the exit code.
 
     SIGINT and SIGTERM are passed on. Where one worker ends by a fault, the others are ended too.
 
@@ -44,24 +44,24 @@ def _start(workers: int, environment: dict[str, str], command: list[str]) -> lis
 
 def _watch(children: list[subprocess.Popen[bytes]]) -> int:
     """Wait for the children to end, and see to it that all do."""
-    told = 0
+    received = 0
 
     def forward(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        told = number
+        nonlocal received
+        received = number
         for child in children:
             if child.poll() is None:
                 child.send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    still: list[int] = []
+    running: list[int] = []
     try:
         while all(child.poll() is None for child in children):
             time.sleep(0.05)
         deadline = time.monotonic() + GRACE
         # A worker that lost another says so and leaves; one that stands still does neither.
         while (
-            still := [r for r, child in enumerate(children) if child.poll() is None]
+            running := [r for r, child in enumerate(children) if child.poll() is None]
         ) and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
@@ -72,10 +72,10 @@ def _watch(children: list[subprocess.Popen[bytes]]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     codes = [child.returncode for child in children]
-    if told:
-        return 128 + told
-    if still:
-        raise WorkerLost(f"worker {still[0]} stood still and was ended; `quickstudy train --resume` goes on")
+    if received:
+        return 128 + received
+    if running:
+        raise WorkerLost(f"worker {running[0]} stood still and was ended; `quickstudy train --resume` goes on")
     for rank, code in enumerate(codes):
         if code < 0:
             name = signal.Signals(-code).name

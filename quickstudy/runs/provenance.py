@@ -1,4 +1,4 @@
-"""With what a result was made."""
+"""How a result was made, and what runs on this machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ import platform
 import shlex
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from quickstudy.inputs.cache import data_folder
+from quickstudy.training.engine import describe
+
+_PACKAGES = ("quickstudy", "torch", "numpy", "safetensors", "pillow", "scikit-learn", "matplotlib", "tensorboard")
+
 
 def provenance() -> dict[str, Any]:
-    """With what a result was made: command, versions, threads, machine and time."""
+    """Return how a result was made: command, versions, threads, machine and time."""
     return {
         "command": shlex.join([*_program(), *sys.argv[1:]]),
         "versions": {name: version(name) for name in ("quickstudy", "torch", "numpy")},
@@ -24,6 +29,26 @@ def provenance() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def environment() -> dict[str, Any]:
+    """Return what runs on this machine: versions, device, threads, engine, and the folder of the data."""
+    return {
+        **{name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "threads": torch.get_num_threads(),
+        "engine": describe(),
+        "data folder": str(data_folder()),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _program() -> list[str]:

@@ -1,21 +1,22 @@
-"""A published figure again: its training, whole or shortened to a budget, and both figures side by side."""
+"""Reproduction of published figures: the training, whole or shortened to a budget, and both figures side by side."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from quickstudy.errors import SettingError
-from quickstudy.training.evaluation import evaluate
-from quickstudy.runs.experiment import Experiment
 from quickstudy.learners.gradient import GradientLearner
-from quickstudy.runs.papers import Cell, Protocol, find
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.papers import PROTOCOLS, Cell, Protocol, find
 from quickstudy.runs.provenance import provenance
-from quickstudy.runs.run import open_run, read_settings
+from quickstudy.runs.run import Run
 from quickstudy.runs.settings import Settings, complete
+from quickstudy.runs.signals import between_steps
+from quickstudy.runs.train import watch
 from quickstudy.training import Progress
+from quickstudy.training.evaluation import evaluate
 
 _TRAINING = 0.85
 """Share of a budget that goes into steps; the rest is validation."""
@@ -24,6 +25,82 @@ _MEASURED = 6.0
 _MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every"}
 _ON_THE_WAY = {"n_way", "n_shot", "n_query", "test_steps", "validate_every", "validation_tasks", "seed"}
 """Settings that do not change what is learned, or not by more than which validation is the best."""
+
+
+class Figure(NamedTuple):
+    """A published figure that can be reproduced.
+
+    Attributes:
+        name: What ``reproduce`` takes.
+        title: The method's name.
+        accuracy: Mean accuracy, in [0, 1].
+        ci95: Half width of its 95% interval; None where the paper gives none.
+        transductive: Whether an answer could depend on the other queries.
+        source: Paper with the figure.
+    """
+
+    name: str
+    title: str
+    accuracy: float
+    ci95: float | None
+    transductive: bool
+    source: str
+
+
+def published() -> list[Figure]:
+    """List the published figures that can be reproduced.
+
+    >>> published()[0].name, published()[0].accuracy
+    ('maml-omniglot-5way-1shot', 0.987)
+    """
+    return [
+        Figure(
+            f"{key}-{cell.n_way}way-{cell.n_shot}shot",
+            protocol.title,
+            cell.mean / 100,
+            None if cell.ci95 is None else cell.ci95 / 100,
+            protocol.transductive,
+            protocol.source,
+        )
+        for key, protocol in PROTOCOLS.items()
+        for cell in protocol.cells
+    ]
+
+
+def reproduce(
+    name: str,
+    runs: Path | str = "runs/reproduce",
+    *,
+    budget: float | None = None,
+    n_tasks: int = 600,
+    data_root: Path | str | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Train as a paper did, or continue that training, and return our figures beside the paper's.
+
+    Args:
+        name: Name of a published figure, such as "prototypical-omniglot-5way-1shot".
+        runs: Folder of the trainings; names that need the same training share it.
+        budget: Minutes of training; None trains as long as the paper did.
+        n_tasks: Number of test tasks.
+        data_root: Folder of the data; the cache folder if None.
+        threads: CPU threads; torch's own choice if None.
+
+    Returns:
+        Both figures, what was shortened, and how ours was made; all of it JSON.
+
+    Raises:
+        SettingError: The name is unknown, or the budget is less than a step takes.
+        DataError: The data is missing.
+        Interrupted: A signal ended the training, which was saved.
+    """
+    choices = {"data_root": data_root, "threads": threads}
+    given = {name: value for name, value in choices.items() if value is not None}
+    reproduction = Reproduction(name, Path(runs), given, budget)
+    with between_steps() as stop:
+        for settings, progress in reproduction.trainings(stop):
+            watch(progress, settings)
+    return reproduction.result(n_tasks)
 
 
 class Reproduction:
@@ -53,18 +130,20 @@ class Reproduction:
         Exhaust a progress before the next: a training may start from the net of the one before.
         """
         for folder, wanted in self.stages:
-            if not (folder / "run.json").exists():
+            run = Run(folder)
+            if not run.exists():
                 minutes = self.budget and self.budget / len(self.stages)
                 settings = wanted if minutes is None else _shortened(wanted, minutes)
                 yield settings, Experiment(settings).train(folder, stop=stop)
                 continue
-            settings = complete(read_settings(folder).model_dump() | self.given)
-            done = _last_step(folder) >= settings.steps
+            settings = complete(run.settings.model_dump() | self.given)
+            done = run.last_step >= settings.steps
             yield settings, iter(()) if done else Experiment(settings).train(folder, resume=True, stop=stop)
 
     def result(self, n_tasks: int = 600) -> dict[str, Any]:
         """Both figures, ours inductive and transductive, with what was shortened."""
-        trained, learner = open_run(self.folder)
+        run = Run(self.folder)
+        trained, learner = run.settings, run.learner
         cell, rotated = self.cell, self.protocol.rotated
         change = {"n_way": cell.n_way, "n_shot": cell.n_shot, "n_query": self.wanted.n_query, **self.given}
         experiment = Experiment(complete(trained.model_dump() | change))
@@ -90,16 +169,16 @@ class Reproduction:
             },
             "ours": {kind: result.summary() for kind, result in ours.items()},
             "shortened": [
-                phrase for folder, wanted in self.stages for phrase in shortened(wanted, read_settings(folder))
+                phrase for folder, wanted in self.stages for phrase in shortened(wanted, Run(folder).settings)
             ],
-            "training": _run(self.folder),
-            **({"first_training": _run(self.stages[0][0])} if self.protocol.first else {}),
+            "training": run.summary(),
+            **({"first_training": Run(self.stages[0][0]).summary()} if self.protocol.first else {}),
             **provenance(),
         }
 
 
 def shortened(wanted: Settings, done: Settings) -> list[str]:
-    """What was trained otherwise than wanted, a phrase each.
+    """List what was trained otherwise than wanted, one phrase each.
 
     >>> shortened(complete({"steps": 100}), complete({"steps": 10}))
     ['steps 10 in place of 100']
@@ -118,7 +197,7 @@ def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:
 
 
 def _shortened(wanted: Settings, minutes: float) -> Settings:
-    """As many steps as fit, the rate falling to zero by a cosine unless it falls already."""
+    """Return settings with as many steps as fit; the rate falls to zero by a cosine, or as it did already."""
     steps = int(_TRAINING * minutes * 60 / _step_seconds(wanted))
     if steps < 1:
         raise SettingError(f"a budget of {minutes} minutes is less than a step takes; give more")
@@ -138,14 +217,3 @@ def _step_seconds(settings: Settings, steps: int | None = None) -> float:
     trial = Experiment(settings.model_copy(update={"steps": steps, "validate_every": 10**9, "patience": None}))
     seconds = [p.seconds for p in trial.train()]
     return (seconds[-2] - seconds[1]) / (steps - 3)
-
-
-def _last_step(folder: Path) -> int:
-    lines = (folder / "metrics.jsonl").read_bytes().splitlines() if (folder / "metrics.jsonl").exists() else []
-    return int(json.loads(lines[-1])["step"]) if lines else 0
-
-
-def _run(folder: Path) -> dict[str, Any]:
-    """How a training was done, and how long it took."""
-    last = json.loads((folder / "metrics.jsonl").read_bytes().splitlines()[-1])
-    return dict(json.loads((folder / "run.json").read_bytes()), seconds=float(last["seconds"]))

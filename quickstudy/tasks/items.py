@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, one_line
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.tasks.tree import Tree, tree_map
 
@@ -55,7 +55,7 @@ class Items:
         try:
             x = default_collate([known[i] for i in wanted])
         except (TypeError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             raise DataError(
                 f"inputs of the dataset cannot be stacked ({reason}); let it give tensors of one shape, by a transform"
             ) from error

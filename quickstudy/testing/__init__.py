@@ -1,6 +1,7 @@
 """Laws that anyone can run on a learner or a net of their own."""
 
+from quickstudy.testing.inputs import check_inputs
 from quickstudy.testing.learner import LAWS, TOLERANCE, check_learner, noise_tasks
 from quickstudy.testing.net import check_net
 
-__all__ = ["LAWS", "TOLERANCE", "check_learner", "check_net", "noise_tasks"]
+__all__ = ["LAWS", "TOLERANCE", "check_inputs", "check_learner", "check_net", "noise_tasks"]

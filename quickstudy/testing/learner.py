@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.errors import ModelError, QuickstudyError, SettingError
+from quickstudy.errors import ModelError, QuickstudyError, SettingError, one_line
 from quickstudy.learners import Learner
 from quickstudy.models.build import build, describe
 from quickstudy.nets import has_foreign, input_shape
@@ -51,7 +51,7 @@ def check_learner(learner: Learner, tasks: Task | None = None, *, net: nn.Module
         try:
             off = law(examined, tasks)
         except Exception as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error, most=1000)
             raise AssertionError(f"{statement} Instead: {type(error).__name__}: {reason}") from error
         if not off <= TOLERANCE:
             raise AssertionError(f"{statement} It is off by {off:.3g}.")

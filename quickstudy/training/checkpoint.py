@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.errors import CheckpointError
+from quickstudy.errors import CheckpointError, one_line
 from quickstudy.io.files import whole_folder
 from quickstudy.learners import Learner
 from quickstudy.training.outer import State
@@ -86,7 +86,7 @@ class Checkpoints:
                 try:
                     self._fill(tensors, plain)
                 except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
-                    reason = " ".join(str(error).split())[:200]
+                    reason = one_line(error)
                     raise CheckpointError(f"{folder} does not fit the run's settings: {reason}") from error
             except CheckpointError as error:
                 warnings.warn(f"skipped a damaged checkpoint: {error}", stacklevel=2)

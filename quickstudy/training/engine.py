@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from quickstudy.errors import SettingError
+from quickstudy.errors import SettingError, one_line
 from quickstudy.learners.draws import same, seeded, states
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.nets import has_foreign
@@ -162,7 +162,7 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
             warnings.simplefilter("ignore")  # torch's, of what vmap does slowly
             off = distance(expected, measure(few, "vmap"))
     except Exception as error:  # of any kind: what torch or the net makes of batched tensors
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        reason = one_line(f"{type(error).__name__}: {error}")
         warnings.warn(f"vmap cannot take this net, so tasks go one after another ({reason})", stacklevel=3)
         return Settled("loop")
     if off > most:

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from quickstudy.errors import SettingError, WorkerLost
+from quickstudy.errors import SettingError, WorkerLost, one_line
 from quickstudy.tasks.task import Task
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
@@ -94,7 +94,7 @@ def _losses_told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise WorkerLost(f"another worker is gone or stands still: {str(error).splitlines()[0]}") from error
+        raise WorkerLost(f"another worker is gone or stands still: {one_line(error)}") from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import quickstudy.cli.listing
+import quickstudy.runs.provenance
 from tests.limits import HANGING
 
 QUICKSTUDY = [sys.executable, "-m", "quickstudy"]
@@ -77,10 +77,10 @@ def test_debug_shows_where_an_error_came_from(cli):
 
 
 def test_a_fault_of_our_own_is_one_line_that_says_so(cli, monkeypatch):
-    def broken(as_json: bool) -> None:
+    def broken() -> None:
         raise ZeroDivisionError("of two\nlines")
 
-    monkeypatch.setattr(quickstudy.cli.listing, "info", broken)
+    monkeypatch.setattr(quickstudy.runs.provenance, "environment", broken)
     code, out, err = cli("info", "--json")
     assert code == 1
     assert err.count("\n") == 1
@@ -93,12 +93,13 @@ def test_a_fault_of_our_own_is_one_line_that_says_so(cli, monkeypatch):
 def test_a_warning_is_one_line_unless_quiet(cli, monkeypatch, quiet):
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command line replaces
 
-    def worried(as_json: bool) -> None:
+    def worried() -> dict[str, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.showwarning("it is late", UserWarning, "file.py", 1)
+        return {"torch": "new"}
 
-    monkeypatch.setattr(quickstudy.cli.listing, "info", worried)
+    monkeypatch.setattr(quickstudy.runs.provenance, "environment", worried)
     assert cli("info", *quiet).err == ("" if quiet else "quickstudy: warning: it is late\n")
 
 

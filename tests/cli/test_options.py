@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from quickstudy.cli.app import train
+from quickstudy.cli.train import train
 from quickstudy.runs.settings import FIELDS, choices, complete, kinds
 
 

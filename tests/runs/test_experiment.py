@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 
 from quickstudy.errors import NotEnoughClasses, SettingError
-from quickstudy.runs.experiment import Experiment, check_applies
 from quickstudy.learners import LEARNERS
 from quickstudy.nets import ResNet12
-from quickstudy.runs.run import open_run
+from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.run import Run
 from quickstudy.runs.settings import HYPERPARAMETERS, SINUSOID, complete
 from quickstudy.tasks.omniglot import alphabet
 
@@ -51,7 +51,8 @@ def test_a_run_is_kept_and_opened_again(tmp_path, small, algorithm):
         "run.json",
         "seal.json",
     ]
-    settings, learner = open_run(tmp_path / "run")
+    run = Run(tmp_path / "run")
+    settings, learner = run.settings, run.learner
     assert settings == experiment.settings
     support, query = experiment.test_tasks().sample(0, 1).at(0)
     assert torch.equal(learner.adapt(support)(query.x), experiment.learner.adapt(support)(query.x))
@@ -83,14 +84,14 @@ def test_a_run_is_never_written_over(tmp_path, small):
 def test_sinusoids_are_learned(tmp_path, algorithm):
     experiment, _ = trained(tmp_path, algorithm=algorithm, data="sinusoid", steps=3, validation_tasks=2)
     assert metrics(tmp_path)[-1]["validation"]["metric"] == "mse"
-    _, learner = open_run(tmp_path)
+    learner = Run(tmp_path).learner
     support, query = experiment.test_tasks().sample(0, 1).at(0)
     assert torch.equal(learner.adapt(support)(query.x), experiment.learner.adapt(support)(query.x))
 
 
 def test_glyphs_need_no_files(tmp_path):
     trained(tmp_path, width=4, steps=1, train_way=5, validation_tasks=2)
-    assert open_run(tmp_path)[0].data == "glyphs"
+    assert Run(tmp_path).settings.data == "glyphs"
 
 
 def test_a_training_task_has_at_most_all_classes(small):
@@ -149,7 +150,7 @@ def test_colour_images_of_another_size(tmp_path):
 
 def test_a_residual_net_is_trained_on(tmp_path, small):
     trained(tmp_path, **small | {"net": "resnet12", "width": 2})
-    net = open_run(tmp_path)[1].net
+    net = Run(tmp_path).learner.net
     assert (type(net), net.channels, net.size, net.width) == (ResNet12, 1, 28, 2)
 
 
@@ -206,7 +207,7 @@ def test_training_without_queries_is_for_reptile_alone(small, algorithm):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(SettingError, match="device = 'nowhere' is not to be had here") as caught:
+    with pytest.raises(SettingError, match="device = 'nowhere' is not available on this machine") as caught:
         Experiment(complete({"data": "sinusoid", "algorithm": "maml", "device": "nowhere"}))
     assert "\n" not in str(caught.value)
 
@@ -245,7 +246,7 @@ def test_invented_characters_join_no_other_data(small):
 def test_training_starts_from_another_models_net(tmp_path, small):
     trained(tmp_path / "first", **small, algorithm="prototypical")
     second = Experiment(complete({**small, "algorithm": "matching", "init": tmp_path / "first"}))
-    for name, w in open_run(tmp_path / "first")[1].net.state_dict().items():
+    for name, w in Run(tmp_path / "first").learner.net.state_dict().items():
         assert torch.equal(second.learner.net.state_dict()[name], w)
     assert len(list(second.train(tmp_path / "second"))) == 3
 

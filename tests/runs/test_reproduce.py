@@ -8,12 +8,12 @@ import torch
 
 from quickstudy import load
 from quickstudy.runs import reproduce
-from quickstudy.training.evaluation import evaluate
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.papers import PROTOCOLS, Cell, Protocol
 from quickstudy.runs.reproduce import Reproduction, shortened
 from quickstudy.runs.settings import complete
 from quickstudy.training import outer
+from quickstudy.training.evaluation import evaluate
 
 SMALL = {
     "algorithm": "prototypical", "data": "folders", "width": 4, "train_way": 4, "train_query": 2, "n_query": 3,

@@ -9,7 +9,7 @@ import pytest
 
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.runs.experiment import Experiment
-from quickstudy.runs.run import open_run
+from quickstudy.runs.run import Run
 from quickstudy.runs.settings import complete
 
 
@@ -81,6 +81,72 @@ def test_a_folder_that_is_no_run_is_named(tmp_path, content, says):
     if content is not None:
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(ModelError, match=says) as caught:
-        open_run(tmp_path)
+        _ = Run(tmp_path).settings
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+LINE = '{{"step": {step}, "loss": 1.0, "lr": 0.1, "seconds": {seconds}{more}}}\n'
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A run folder with the metrics of three steps, two of them validated."""
+
+    def write(metric="accuracy", means=(0.5, 0.25), end=""):
+        more = [f', "validation": {{"metric": "{metric}", "mean": {mean}}}' for mean in means]
+        lines = [LINE.format(step=i + 1, seconds=i / 2, more=extra) for i, extra in enumerate([*more, ""])]
+        (tmp_path / "run.json").write_text(json.dumps({"settings": {"steps": 3}, "python": "3"}))
+        (tmp_path / "metrics.jsonl").write_text("".join(lines) + end)
+        return Run(tmp_path)
+
+    return write
+
+
+def test_a_run_says_how_far_it_came_and_how_long_it_took(recorded):
+    run = recorded()
+    assert (run.last_step, run.seconds, run.settings.steps) == (3, 1.0, 3)
+    assert [line["step"] for line in run.metrics()] == [1, 2, 3]
+    assert run.summary() == {"settings": {"steps": 3}, "python": "3", "seconds": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("metric", "means", "best"),
+    [("accuracy", (0.5, 0.25), 0.5), ("mse", (0.5, 0.25), 0.25), ("mse", ("null", 2.0), 2.0), ("mse", (), None)],
+)
+def test_the_best_validation_is_the_most_accurate_or_of_the_least_error(recorded, metric, means, best):
+    validation = recorded(metric, means).validation
+    assert (validation and validation["mean"]) == best
+
+
+@pytest.mark.parametrize("end", ['{"step": 4', '{"step": 4, "seconds": 9.0}'])
+def test_a_last_line_that_was_cut_in_the_middle_is_left_out(recorded, end):
+    run = recorded(end=end)
+    assert (run.last_step, run.seconds, len(list(run.metrics()))) == (3, 1.0, 3)
+    with pytest.raises(ModelError, match="ends in the middle of a line"):
+        list(run.metrics(whole=True))
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"step": 4, "seconds": NaN}', '{"step": 1e400, "seconds": 1}'])
+def test_a_damaged_line_is_named(recorded, line, tmp_path):
+    run = recorded(end=f"{line}\n")
+    for read in (lambda: list(run.metrics()), lambda: run.seconds, lambda: run.last_step):
+        with pytest.raises(ModelError, match="cannot be read") as caught:
+            read()
+        assert str(tmp_path / "metrics.jsonl") in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_the_package_is_a_run_by_its_name_without_metrics():
+    run = Run("glyphs-proto")
+    assert run.exists()
+    assert (run.settings.data, run.seconds, run.last_step, run.validation) == ("glyphs", None, 0, None)
+    assert list(run.metrics()) == []
+    assert run.learner.training is False
+    with pytest.raises(ModelError, match="cannot be read"):
+        list(run.metrics(whole=True))
+
+
+def test_a_folder_is_no_run_before_one_is_trained_there(tmp_path):
+    assert not Run(tmp_path).exists()
+    assert not Run("nowhere").exists()

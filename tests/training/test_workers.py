@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-import quickstudy.cli.training
+import quickstudy.runs.train
 from tests.limits import HANGING
 
 TRAIN = shlex.split("train --data sinusoid --steps 6 --tasks-per-step 5 --validate-every 3 --validation-tasks 7")
@@ -53,6 +53,6 @@ def test_two_and_four_processes_walk_the_path_of_one(tmp_path, algorithm, n):
 
 
 def test_workers_without_a_task_are_refused_in_one_line_before_anything_starts(refused, monkeypatch):
-    monkeypatch.setattr(quickstudy.cli.training, "launch", None)
+    monkeypatch.setattr(quickstudy.runs.train, "launch", None)
     err = refused(*TRAIN, "--algorithm", "maml", "--workers", "6", "--out", "run")
     assert err.startswith("quickstudy: tasks_per_step=5 leaves some of 6 workers idle")

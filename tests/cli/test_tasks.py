@@ -1,12 +1,10 @@
-"""``quickstudy tasks``, ``algorithms`` and ``info`` say what there is, as a table or as JSON."""
+"""``quickstudy tasks`` lists the sources, counts their classes and draws their tasks."""
 
 import json
-from importlib.metadata import version
 
 import pytest
 from PIL import Image
 
-from quickstudy.learners import LEARNERS
 from quickstudy.runs.settings import choices
 
 
@@ -50,25 +48,6 @@ def test_tasks_are_drawn_as_png_whatever_the_file_is_called(cli, pictures, tmp_p
 )
 def test_what_cannot_be_is_refused(refused, arguments, says):
     assert says in refused("tasks", *arguments)
-
-
-def test_algorithms_come_with_their_settings_and_papers(cli):
-    rows = {row["algorithm"]: row for row in json.loads(cli("algorithms", "--json").out)}
-    assert set(rows) == set(LEARNERS)
-    assert all(row["what"] and " 20" in row["source"] for row in rows.values())
-    assert rows["maml"]["settings"]["inner_steps"] == 1
-    shown = cli("algorithms").out
-    assert all(name in shown for name in rows)
-    assert "…" not in shown
-
-
-def test_info_says_what_runs(cli, monkeypatch, tmp_path):
-    monkeypatch.setenv("QUICKSTUDY_CACHE", str(tmp_path))
-    facts = json.loads(cli("info", "--json").out)
-    assert facts["torch"] == version("torch")
-    assert facts["data folder"] == str(tmp_path)
-    assert facts["threads"] >= 1
-    assert "torch" in cli("info").out
 
 
 def test_shared_omniglot_is_counted(cli, shared):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from quickstudy.cli.training import default_name
 from quickstudy.runs.settings import FIELDS, complete
+from quickstudy.runs.train import default_folder
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_a_run_is_made_and_its_folder_is_printed(cli, arguments, tmp_path):
 def test_a_run_without_a_folder_gets_one_by_its_name(cli, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli("train", *arguments, "--seed", 7).out == "runs/prototypical-folders-3way-1shot-seed7\n"
-    assert (tmp_path / "runs" / default_name(complete({"data": "folders", "n_way": 3, "seed": 7}))).is_dir()
+    assert (tmp_path / default_folder(complete({"data": "folders", "n_way": 3, "seed": 7}))).is_dir()
 
 
 def test_file_environment_and_flags_together(cli, tmp_path, monkeypatch):

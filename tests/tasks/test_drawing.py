@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from quickstudy.cli.drawing import _sheet, draw_tasks
 from quickstudy.errors import SettingError
+from quickstudy.tasks.drawing import _sheet, draw_tasks
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.task import Examples, one_hot
 

@@ -1,17 +1,19 @@
-"""Pictures of tasks."""
+"""Drawings of tasks."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from quickstudy.errors import SettingError
+from quickstudy.io.files import replace
 from quickstudy.tasks.task import Examples, Task
 
 
 def draw_tasks(tasks: Task, path: Path) -> None:
-    """A row a task into a PNG file: support left, queries right; each image under its class position."""
+    """Draw each task as a row of a PNG file: support left, queries right, each image under its class position."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -28,7 +30,9 @@ def draw_tasks(tasks: Task, path: Path) -> None:
             else:
                 ax.plot(examples.x[:, 0], examples.y[:, 0], "o", markersize=3)
                 ax.set(xlim=(-5, 5), ylim=(-5.2, 5.2))
-    figure.savefig(path, format="png", dpi=110)
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=110)
+    replace(path, content.getvalue())
 
 
 def _sheet(examples: Examples) -> np.ndarray:

@@ -1,0 +1,37 @@
+"""``quickstudy calibrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quickstudy.cli.options import DataRoot, Json, RunFolder
+
+
+def calibrate(
+    run: RunFolder,
+    n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,
+    n_shot: Annotated[
+        int | None, typer.Option(min=1, help="Support examples a class; as the run's if not set.")
+    ] = None,
+    n_tasks: Annotated[int, typer.Option(min=2, help="Validation tasks; one half fits, the other measures.")] = 1000,
+    data_root: DataRoot = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for a calibrated copy; the run itself if not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a run's probabilities believable, and let it say "none of these": measured on validation classes."""
+    from quickstudy.cli.output import print_json
+    from quickstudy.runs.calibration import calibrate
+
+    result = calibrate(run, n_way, n_shot, n_tasks=n_tasks, data_root=data_root, out=out)
+    confidence = result.confidence
+    if json:
+        print_json({**result._asdict(), "confidence": vars(confidence)})
+        return
+    tasks = f"{result.n_tasks} other validation tasks, {confidence.n_way}-way {confidence.n_shot}-shot, inductive"
+    print(f"expected calibration error {100 * result.before:.2f} % -> {100 * result.after:.2f} % ({tasks})")
+    print(f"accuracy {100 * result.accuracy:.2f} %; saved in {out or run}: `quickstudy adapt` passes it on")

@@ -1,0 +1,30 @@
+"""The learners as settings know them: what each does, its settings and its paper."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from quickstudy.learners import LEARNERS
+from quickstudy.runs.settings import HYPERPARAMETERS
+
+
+def algorithms() -> list[dict[str, Any]]:
+    """List each learner's name, summary, settings with their defaults, and source, from its documentation.
+
+    >>> algorithms()[0]["algorithm"]
+    'maml'
+    """
+    rows = []
+    for name, cls in LEARNERS.items():
+        text = inspect.getdoc(cls) or ""
+        parameters = inspect.signature(cls.__init__).parameters
+        rows.append(
+            {
+                "algorithm": name,
+                "what": text.partition("\n")[0],
+                "settings": {key: p.default for key, p in parameters.items() if key in HYPERPARAMETERS},
+                "source": text.partition("Source: ")[2].partition("\n\n")[0].replace("\n", " "),
+            }
+        )
+    return rows

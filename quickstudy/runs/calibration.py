@@ -1,0 +1,87 @@
+"""Calibration of a run, saved in its folder or in a copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quickstudy.classify.confidence import Calibration
+from quickstudy.classify.confidence import calibrate as calibrate_learner
+from quickstudy.errors import ModelError, SettingError
+from quickstudy.io.files import check_new, replace, whole_folder
+from quickstudy.models.folder import ModelFolder
+from quickstudy.models.seal import changed, read_seal
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.run import METRICS, RECORD, Run
+from quickstudy.runs.settings import complete
+
+
+def calibrate(
+    run: Path | str,
+    n_way: int | None = None,
+    n_shot: int | None = None,
+    *,
+    n_tasks: int = 1000,
+    data_root: Path | str | None = None,
+    out: Path | str | None = None,
+) -> Calibration:
+    """Calibrate a run's probabilities on validation tasks, and save the result where `adapt` finds it.
+
+    Args:
+        run: Folder of a run, or the name of a model that comes with quickstudy, which needs ``out``.
+        n_way: Classes of a task; the run's if None.
+        n_shot: Support examples of each class; the run's if None.
+        n_tasks: Validation tasks; one half fits, the other half measures.
+        data_root: Folder of the data; the run's if None.
+        out: New folder for a calibrated copy; the run itself is calibrated if None.
+
+    Returns:
+        The calibration and its errors before and after.
+
+    Raises:
+        ModelError: The folder is not a run, or its model is damaged.
+        SettingError: The run learns functions, ``out`` exists already, or a model of quickstudy is given without it.
+    """
+    trained, out = Run(run), None if out is None else Path(out)
+    if out is None:
+        trained.check_writable("--out FOLDER writes a calibrated copy")
+    else:
+        check_new(out)
+    changes = {"n_way": n_way, "n_shot": n_shot, "data_root": data_root}
+    given = {name: value for name, value in changes.items() if value is not None}
+    settings = complete({**trained.settings.model_dump(), **given})
+    if settings.data == "sinusoid":
+        raise SettingError(
+            f"{trained.name!r} learns functions, and only classes have probabilities; calibrate a classifier"
+        )
+    sums = read_seal(trained.folder)
+    for fault in changed(trained.folder, sums):
+        raise ModelError(f"{fault}; nothing is written")
+    experiment = Experiment(settings, inputs=trained.model.inputs)
+    tasks = experiment.test_tasks("validation")
+    learner = trained.learner.to(experiment.device)
+    calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
+    if out is None:
+        with _put_back_on_failure(trained.folder / "config.json", trained.folder / "seal.json"):
+            ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))
+        return calibration
+    with whole_folder(out) as partial:
+        for name in (*sums, "seal.json", RECORD, METRICS):
+            if (trained.folder / name).exists():
+                replace(partial / name, (trained.folder / name).read_bytes())
+        ModelFolder(partial).amend(confidence=vars(calibration.confidence))
+    return calibration
+
+
+@contextmanager
+def _put_back_on_failure(*paths: Path) -> Iterator[None]:
+    """Write files as they were where the block fails between writing one and the next."""
+    before = {path: path.read_bytes() for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, content in before.items():
+            if path.read_bytes() != content:
+                replace(path, content)
+        raise

@@ -1,0 +1,201 @@
+"""Accuracy of a run on new tasks of a source, or on the tasks of a published challenge, with how it was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from quickstudy.errors import DataError, SettingError, unknown
+from quickstudy.inputs.cache import data_folder
+from quickstudy.inputs.images import Images
+from quickstudy.learners import Learner, Turned
+from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.supervised import SupervisedLearner
+from quickstudy.nets import Views
+from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.provenance import provenance
+from quickstudy.runs.run import Run
+from quickstudy.runs.settings import VECTORS, Settings, complete
+from quickstudy.tasks.lake import LakeTrials
+from quickstudy.tasks.splits import Split
+from quickstudy.training.evaluation import Evaluation, evaluate
+
+
+class Score(NamedTuple):
+    """Result of the evaluation of a run; ``print`` shows it as one line.
+
+    Attributes:
+        evaluation: The mean over tasks with its 95% interval.
+        record: The same as JSON, with the tasks, how the run was trained and how it was evaluated.
+        line: The same in words.
+    """
+
+    evaluation: Evaluation
+    record: dict[str, Any]
+    line: str
+
+    def __str__(self) -> str:
+        return self.line
+
+
+def evaluate_run(
+    run: Path | str,
+    n_tasks: int = 600,
+    split: str = "test",
+    *,
+    data: str | None = None,
+    data_root: Path | str | None = None,
+    n_way: int | None = None,
+    n_shot: int | None = None,
+    n_query: int | None = None,
+    seed: int | None = None,
+    rotate: bool = False,
+    test_steps: int | None = None,
+    transductive: bool | None = None,
+    views: int | None = None,
+    turned: bool = False,
+    one_to_one: bool = False,
+) -> Score:
+    """Evaluate a run on tasks of a split; what is None is as the run was trained.
+
+    Args:
+        run: Folder of a run, or the name of a model that comes with quickstudy.
+        n_tasks: Number of tasks.
+        split: "train", "validation" or "test".
+        data: Name of another source than the run's.
+        data_root: Folder of the data.
+        n_way: Classes of a task.
+        n_shot: Support examples of each class.
+        n_query: Query examples of each class.
+        seed: Seed of the tasks.
+        rotate: Turn each class of each task at random.
+        test_steps: Inner steps.
+        transductive: Normalise queries by their own statistics.
+        views: Average over so many slightly warped copies of each image.
+        turned: Average over the four quarter turns of each image.
+        one_to_one: Answer knowing that each class occurs as often as the others.
+
+    Raises:
+        ModelError: The folder is not a run.
+        SettingError: A value is out of range, or does not apply to the run's learner.
+        DataError: The data is missing, or its images are of another format than the run's.
+
+    >>> str(evaluate_run("glyphs-proto", n_tasks=2, data="digits")).partition(":")[0]
+    'digits test, 5-way 1-shot'
+    """
+    if split not in get_args(Split):
+        raise SettingError(unknown("split", split, get_args(Split)))
+    trained = Run(run)
+    changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
+    given = {name: value for name, value in changes.items() if value is not None}
+    settings = complete({**trained.settings.model_dump(), **given})
+    learner = _learner(trained, settings, test_steps, transductive, views, turned)
+    experiment = Experiment(settings, inputs=trained.model.inputs)
+    _check_inputs(experiment, trained)
+    tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
+    result = evaluate(learner.to(experiment.device), tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
+    record = {
+        "algorithm": settings.algorithm,
+        "data": settings.data,
+        "split": f"{split} classes of the {settings.split} split" if settings.data == "omniglot" else split,
+        "n_way": settings.n_way,
+        "n_shot": settings.n_shot,
+        "n_query": settings.n_query,
+        "rotate": rotate,
+        "test_steps": getattr(trained.learner, "test_steps", None),
+        "views": views,
+        "turned": turned,
+        "one_to_one": one_to_one,
+        "seed": settings.seed,
+        **result.summary(),
+        "training": trained.summary(),
+        "evaluation": provenance(),
+    }
+    if settings.data == "sinusoid":
+        return Score(result, record, f"sinusoid, {settings.n_shot} points: {result}")
+    where = f"{settings.data} {split}, {settings.n_way}-way {settings.n_shot}-shot"
+    cost = f"{1000 * result.seconds_per_adaptation:.1f} ms to adapt"
+    return Score(result, record, f"{where}: {result} (chance {100 / settings.n_way:.1f} %, {cost})")
+
+
+def evaluate_challenge(
+    run: Path | str,
+    challenge: str = "lake",
+    data_root: Path | str | None = None,
+    *,
+    test_steps: int | None = None,
+    transductive: bool | None = None,
+    views: int | None = None,
+    turned: bool = False,
+    one_to_one: bool = False,
+) -> Score:
+    """Evaluate a run on the tasks of a published challenge.
+
+    Args:
+        run: Folder of a run, or the name of a model that comes with quickstudy.
+        challenge: "lake": the 20 one-shot runs of Omniglot's ``all_runs.zip``.
+        data_root: Folder of the archive; the cache folder of Omniglot if None.
+        test_steps, transductive, views, turned, one_to_one: As in ``evaluate_run``.
+
+    Raises:
+        SettingError: The challenge is unknown, or a value does not apply to the run's learner.
+        DataError: The archive is missing, or the run was trained on other images.
+    """
+    if challenge != "lake":
+        raise SettingError(unknown("challenge", challenge, ["lake"]))
+    trained = Run(run)
+    learner = _learner(trained, trained.settings, test_steps, transductive, views, turned)
+    if trained.model.inputs != Images():
+        raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
+    trials = LakeTrials(Path(data_root or data_folder() / "omniglot"))
+    result = evaluate(learner, trials, n_tasks=len(trials), one_to_one=one_to_one)
+    record = {
+        "challenge": challenge,
+        "algorithm": trained.settings.algorithm,
+        "views": views,
+        "turned": turned,
+        "one_to_one": one_to_one,
+        "error": 1 - result.mean,
+        **result.summary(),
+        "training": trained.summary(),
+        "evaluation": provenance(),
+    }
+    n_way, kind = trials.runs[0].support.y.shape[-1], "transductive" if result.transductive else "inductive"
+    known = ", each character once" if one_to_one else ""
+    interval = f"± {100 * result.ci95:.2f} % over {len(trials)} runs of {n_way}-way 1-shot, {kind}{known}"
+    line = f"Lake's challenge: error {100 * (1 - result.mean):.2f} {interval} (people 4.5 %)"
+    return Score(result, record, line)
+
+
+def _learner(
+    run: Run,
+    settings: Settings,
+    test_steps: int | None,
+    transductive: bool | None,
+    views: int | None,
+    turned: bool,
+) -> Learner:
+    """The run's learner, which takes other inner steps or sees each image as several where that is asked for."""
+    learner = run.learner
+    for name, value in {"test_steps": test_steps, "transductive": transductive}.items():
+        if value is not None:
+            check_applies(name, settings.algorithm)
+            setattr(learner, name, value)
+    if views is not None:
+        if not isinstance(learner, MetricLearner | SupervisedLearner) or settings.data in VECTORS:
+            raise SettingError(
+                f"views are of images whose embedding a task does not change, and this is {settings.algorithm} on "
+                f"{settings.data}; leave them out"
+            )
+        learner.net = Views(learner.net, views)
+    if turned and settings.data in VECTORS:
+        raise SettingError(f"--turned is for images, and {settings.data} has none; leave it out")
+    return Turned(learner) if turned else learner
+
+
+def _check_inputs(experiment: Experiment, run: Run) -> None:
+    trained, there = run.model.inputs, experiment.source and experiment.source.inputs
+    if trained != there:
+        raise DataError(
+            f"{experiment.settings.data} gives {there}, but the run was trained on {trained}; choose other data"
+        )

@@ -1,0 +1,113 @@
+"""A run trained from its settings, in this process or in several, or continued from its newest checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from quickstudy.errors import Interrupted, SettingError
+from quickstudy.io.console import messages
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.launch import launch
+from quickstudy.runs.run import Run
+from quickstudy.runs.settings import Settings, complete
+from quickstudy.runs.signals import between_steps
+from quickstudy.training import Progress, show
+from quickstudy.training.workers import ENVIRONMENT, join
+
+HERE = ("workers", "threads", "device", "worker_timeout")
+"""Settings of the machine, which may differ where a run is continued."""
+
+
+def train_run(
+    settings: Settings,
+    folder: Path | str | None = None,
+    *,
+    resume: bool = False,
+    command: Sequence[str] | None = None,
+) -> Path | None:
+    """Train as the settings say, with a progress bar on a terminal.
+
+    SIGINT and SIGTERM end the run after its step, and save it.
+
+    Args:
+        settings: What to train, as ``load_settings``, ``complete`` or ``resumed`` gives it.
+        folder: Folder of the run; ``default_folder`` if None.
+        resume: Continue the run in the folder from its newest checkpoint.
+        command: Arguments of the ``quickstudy`` command that called this; each of several workers runs it again.
+
+    Returns:
+        The folder; None in every worker process but the first.
+
+    Raises:
+        SettingError: The settings do not fit each other, or there is a run in the folder already.
+        Interrupted: A signal ended the run, which was saved.
+        SystemExit: A worker failed, and has said why.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> settings = complete({"data": "sinusoid", "algorithm": "maml", "steps": 2, "validation_tasks": 2})
+    >>> with TemporaryDirectory() as place:
+    ...     Run(train_run(settings, Path(place, "run"))).last_step
+    2
+    """
+    folder = Path(folder or default_folder(settings))
+    if settings.workers > 1 and "WORLD_SIZE" not in os.environ:
+        if command is None:
+            raise SettingError(
+                f"workers = {settings.workers}: Python trains in its own process; use `quickstudy train --workers "
+                f"{settings.workers}`, or torchrun"
+            )
+        Experiment(settings).check(folder, resume=resume)  # one line says what is wrong, not one from each worker
+        if code := launch(settings.workers, ENVIRONMENT, list(command)):
+            raise SystemExit(code)
+        return folder
+    with join(settings.worker_timeout) as workers, between_steps() as stop:
+        messages.quiet |= workers.rank > 0
+        experiment = Experiment(settings, workers)
+        try:
+            watch(experiment.train(folder, resume=resume, stop=stop), settings)
+        except Interrupted as error:
+            if workers.rank:
+                raise SystemExit(error.exit_code) from None  # the first worker says it for all
+            raise
+    return None if workers.rank else folder
+
+
+def resumed(folder: Path | str, changes: Mapping[str, Any]) -> Settings:
+    """Return the settings of a run that is to be continued on this machine.
+
+    Args:
+        folder: Folder of the run.
+        changes: Settings of the machine that differ: workers, threads, device and worker_timeout.
+
+    Raises:
+        ModelError: The folder is not a run.
+        SettingError: A change would be of the training itself, or the run is a model that comes with quickstudy.
+    """
+    for name in changes:
+        if name not in HERE:
+            raise SettingError(
+                f"--{name.replace('_', '-')} does not go with --resume, which goes on as the run began; leave it out, "
+                f"or train anew into another folder"
+            )
+    run = Run(folder)
+    run.check_writable("--init starts a new training from its net")
+    return complete(run.settings.model_dump() | dict(changes), dict.fromkeys(changes, "the command line"))
+
+
+def watch(progress: Iterator[Progress], settings: Settings) -> None:
+    """Exhaust a training's progress, with a bar on a terminal."""
+    for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
+        pass
+
+
+def default_folder(settings: Settings) -> Path:
+    """Return the folder of a run for which none was chosen.
+
+    >>> default_folder(complete({"seed": 7})).as_posix()
+    'runs/prototypical-glyphs-5way-1shot-seed7'
+    """
+    s = settings
+    return Path("runs") / f"{s.algorithm}-{s.data}-{s.n_way}way-{s.n_shot}shot-seed{s.seed}"

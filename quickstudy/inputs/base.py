@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -117,7 +117,7 @@ class Inputs(ABC):
             DataError: There are none, or one thing is given where a list of them is needed.
         """
         if (
-            isinstance(things, str | bytes | Path | Item)
+            isinstance(things, str | bytes | Path | Item | Mapping)
             or not hasattr(things, "__len__")
             or getattr(things, "ndim", 1) == 0
         ):

@@ -51,8 +51,8 @@ def test_digits_are_for_the_test_alone():
 
 def test_folders_are_read_in_the_format_asked_for(pictures):
     images = Images(3, 20, ink=False)
-    source = load("folders", pictures, images=images)
-    assert source.images == images
+    source = load("folders", pictures, inputs=images)
+    assert source.inputs == images
     assert source.splits.train.x.shape[1:] == (3, 20, 20)
 
 

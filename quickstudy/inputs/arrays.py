@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 
 _MAX_BYTES = 2**30
@@ -26,6 +26,9 @@ class Arrays(Inputs):
     Attributes:
         shape: Shape of one input.
 
+    Raises:
+        SettingError: A side is below 1.
+
     >>> Arrays((2,)).encode([Item("first", [1.0, 2.0])])
     tensor([[1., 2.]])
     """
@@ -33,6 +36,10 @@ class Arrays(Inputs):
     shape: tuple[int, ...] = ()
 
     noun: ClassVar[str] = "array"
+
+    def __post_init__(self) -> None:
+        if min(self.shape, default=1) < 1:
+            raise SettingError(f"shape={self.shape}: every side is 1 or more")
 
     @property
     def recipe(self) -> str:

@@ -60,7 +60,10 @@ def test_a_name_may_hold_spaces_and_any_letters(tmp_path):
         (lambda path: (path / "cats").mkdir(), "class folder '.*cats' holds no images"),
         (lambda path: (draw(path / "birds/owl/a.png"), (path / "birds/jay").mkdir()), "'.*jay' holds no images"),
         (lambda path: draw(path / "a" / "b" / "c" / "d.png"), "'.*a/b' holds no images"),
-        (lambda path: (draw(path / "cats/a.png"), draw(path / "cats/tom/a.png")), "'.*cats' holds images and folders, so it is neither"),
+        (
+            lambda path: (draw(path / "cats/a.png"), draw(path / "cats/tom/a.png")),
+            "'.*cats' holds images and folders, so it is neither",
+        ),
     ],
     ids=["empty", "missing", "file", "loose", "loose beside", "no image", "no image in a group", "deep", "both"],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 
 _MAX_BYTES = 2**30
@@ -25,6 +26,9 @@ class Arrays(Inputs):
     Attributes:
         shape: Shape of one input.
 
+    Raises:
+        SettingError: A side is below 1.
+
     >>> Arrays((2,)).encode([Item("first", [1.0, 2.0])])
     tensor([[1., 2.]])
     """
@@ -32,6 +36,10 @@ class Arrays(Inputs):
     shape: tuple[int, ...] = ()
 
     noun: ClassVar[str] = "array"
+
+    def __post_init__(self) -> None:
+        if min(self.shape, default=1) < 1:
+            raise SettingError(f"shape={self.shape}: every side is 1 or more")
 
     @property
     def recipe(self) -> str:
@@ -73,14 +81,29 @@ class Arrays(Inputs):
 
 
 def _read(name: str, source: Path | bytes) -> np.ndarray:
+    """Return the array of a NumPy file, which must be as long as its header says before memory is taken for it."""
+    content = source if isinstance(source, bytes) else _content(name, source)
+    file = io.BytesIO(content)
     try:
-        if isinstance(source, Path) and source.stat().st_size > _MAX_BYTES:
-            raise DataError(f"{name!r} has more than {_MAX_BYTES:,} bytes; give fewer rows")
-        x: np.ndarray = np.load(io.BytesIO(source) if isinstance(source, bytes) else source, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{name!r} cannot be read: {error.strerror or 'it is not a NumPy file'}") from error
-    except (ValueError, EOFError, SyntaxError) as error:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_columns, dtype = header(file)
+        n, start = math.prod(shape), file.tell()
+        whole = dtype.kind in "biuf" and min(shape, default=0) >= 0 and n * dtype.itemsize == len(content) - start
+    except (ValueError, TypeError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
         raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
-    if not isinstance(x, np.ndarray) or x.dtype.kind not in "biuf" or x.ndim == 0:
-        raise DataError(f"{name!r} does not hold one array of numbers; convert it")
+    if not whole or not shape:
+        raise DataError(f"{name!r} does not hold one array of numbers as long as it says; convert it")
+    x: np.ndarray = np.frombuffer(bytearray(content), dtype, n, start).reshape(shape, order="F" if by_columns else "C")
     return x
+
+
+def _content(name: str, path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise DataError(f"{name!r} cannot be read: it is not a file; give a NumPy file (.npy)")
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(f"{name!r} has more than {_MAX_BYTES:,} bytes; give fewer rows")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{name!r} cannot be read: {error.strerror}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -117,19 +117,19 @@ class Inputs(ABC):
             DataError: There are none, or one thing is given where a list of them is needed.
         """
         if (
-            isinstance(things, str | bytes | Path | Item)
+            isinstance(things, str | bytes | Path | Item | Mapping)
             or not hasattr(things, "__len__")
             or getattr(things, "ndim", 1) == 0
         ):
             raise DataError(f"one {type(things).__name__} is given, but a list of {self.noun}s is needed; write [X]")
         found: list[Item] = []
-        for number, one in enumerate(things, 1):
-            if isinstance(one, Item):
-                found.append(one)
-            elif isinstance(one, str | Path):
-                found += self.open(one)
+        for number, thing in enumerate(things, 1):
+            if isinstance(thing, Item):
+                found.append(thing)
+            elif isinstance(thing, str | Path):
+                found += self.open(thing)
             else:
-                found.append(Item(f"{self.noun} {number}", one))
+                found.append(Item(f"{self.noun} {number}", thing))
         if not found:
             raise DataError(f"the list holds no {self.noun}s; give at least one")
         return found

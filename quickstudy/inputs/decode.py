@@ -109,7 +109,7 @@ def _of_array(name: str, value: Any) -> Image.Image:
     fits = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4))
     if pixels.dtype != np.uint8 and fits and pixels.dtype.kind == "f" and pixels.size:
         fits = pixels.min() >= 0 and pixels.max() <= 1
-        pixels = np.rint(255 * pixels.clip(0, 1)).astype(np.uint8)
+        pixels = np.rint(255 * pixels).astype(np.uint8) if fits else pixels
     if not fits or not pixels.size or pixels.dtype != np.uint8:
         raise DataError(
             f"{name} is an array of shape {pixels.shape} and type {pixels.dtype}; give (height, width) or (height, "

@@ -122,7 +122,7 @@ class Table(Inputs):
         """Return rows as vectors, (n, n_features); an array of n_features numbers stays as it is."""
         if items and all(isinstance(item.value, np.ndarray | Tensor) for item in items):
             return torch.stack([torch.as_tensor(item.value) for item in items])
-        items = [Item(name, json.loads(row) if isinstance(row, bytes) else row) for name, row in items]
+        items = [Item(item.name, _row(item)) for item in items]
         columns = [_standard(_numbers(name, items), *pair) for name, pair in self.numbers.items()]
         for name, values in self.categories.items():
             words = _words(name, items)
@@ -138,12 +138,12 @@ class Table(Inputs):
 
     def caption(self, item: Item) -> str:
         """Return the row's name and its columns."""
-        row = json.loads(self.keep(item))
+        row = _row(Item(item.name, self.keep(item)))
         return f"{item.name}: " + ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
 
     def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
         """Yield each column, empty."""
-        row = json.loads(self.keep(item))
+        row = _row(Item(item.name, self.keep(item)))
         for name in row:
             yield name, Item(item.name, row | {name: None})
 
@@ -157,6 +157,19 @@ def labelled_rows(source: Path) -> list[tuple[Item, str]]:
     rows = list(read_rows(source))
     labels = labels_of(source, rows)
     return [(Item(f"{source} row {i}", row), label) for i, (row, label) in enumerate(zip(rows, labels, strict=True), 1)]
+
+
+def _row(item: Item) -> Any:
+    """Return what an item holds; a kept row is JSON."""
+    if not isinstance(item.value, bytes):
+        return item.value
+    try:
+        row = json.loads(item.value)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{item.name} is not a kept row; give its columns by name") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{item.name} is not a kept row; give its columns by name")
+    return row
 
 
 def _cell(name: str, item: Item) -> Any:

@@ -72,7 +72,9 @@ class ModelFolder:
         if config.get("format") == 1:
             return _from_format_1(config)
         if config.get("format") != FORMAT:
-            raise ModelError(f"{path} has format {_short(config.get('format'))}, this version reads 1 to {FORMAT}")
+            raise ModelError(
+                f"{path} has format {_short(config.get('format'))}, this version reads 1 to {FORMAT}; upgrade quickstudy"
+            )
         return config
 
     @cached_property

@@ -9,15 +9,17 @@ from pathlib import Path
 import torch
 
 from quickstudy.classify.classifier import Classifier
+from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Learner, NearestPixels
 from quickstudy.learners.gradient import GradientLearner
-from quickstudy.models.build import FORMAT
-from quickstudy.models.seal import seal
+from quickstudy.models.folder import FORMAT
 from quickstudy.nets import Conv4
 
 HERE = Path(__file__).parent
+NAMES = ("grün/1.png", "grün/2.png", "red/1.png", "red/zwei.png", "ultramarine/1.png")
+"""Of the examples, from format 2 on."""
 
 
 def inputs(n: int, phase: float) -> torch.Tensor:
@@ -37,11 +39,12 @@ def write() -> None:
         own = {"size": 16} if cls is NearestPixels else {"n_way": 3} if issubclass(cls, GradientLearner) else {}
         learner: Learner = cls(**own) if cls is NearestPixels else cls(net, **own) if cls.episodic else cls(net, 3)
         learner.observe(inputs(20, 0.5) / 255)
-        data = ClassDataset.from_labels(inputs(5, 1.0), ["grün", "grün", "red", "red", "ultramarine"])
-        classifier = Classifier(learner, data, Images(size=16))
+        x = inputs(5, 1.0)
+        items = [Item(name, one.numpy()) for name, one in zip(NAMES, x, strict=True)]
+        data = ClassDataset.from_labels(x, ["grün", "grün", "red", "red", "ultramarine"], items)
+        classifier = Classifier(learner, Images(size=16), data)
         folder = HERE / f"format-{FORMAT}" / name
         if folder.exists():
             continue
         classifier.save(folder)
-        seal(folder)
         (folder / "answers.json").write_text(json.dumps(classifier.predict_proba(inputs(4, 2.0)).tolist()) + "\n")

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.images import Images, read_image
+from quickstudy.inputs.images import Images
+from tests.inputs.drawings import read
 from tests.limits import used
 
 INK, COLOUR = Images(), Images(channels=3, size=84, ink=False)
@@ -166,7 +167,7 @@ def test_is_refused(tmp_path, name, format):
     path = tmp_path / "image.png"
     REFUSED[name](path)
     with used() as effort, pytest.raises(DataError) as caught:
-        read_image(path, format)
+        read(path, format)
     said = str(caught.value)
     assert str(path) in said
     assert "\n" not in said
@@ -185,8 +186,8 @@ def test_gives_the_right_pixels(tmp_path, name, format):
     make(path)
     expected().save(tmp_path / "plain.png")
     with used() as effort:
-        found = read_image(path, format)
-    want = read_image(tmp_path / "plain.png", format)
+        found = read(path, format)
+    want = read(tmp_path / "plain.png", format)
     assert found.shape == want.shape
     assert np.abs(found.astype(int) - want).max() <= 3
     assert effort.read < path.stat().st_size + 10_000  # once

@@ -1,13 +1,10 @@
-"""Rows of tables as vectors: standardised by the rows of training, wherever they come from; refused in a line."""
+"""Rows with labels become three sets of labels that never meet, standardised by the training rows."""
 
 import csv
 import json
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
 from quickstudy.inputs.tables import Table
@@ -36,66 +33,28 @@ def write(path, rows=ROWS):
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_files_of_any_kind_say_the_same(tmp_path, suffix):
-    splits, told = table(write(tmp_path / f"all{suffix}"))
+    splits, rows = table(write(tmp_path / f"all{suffix}"))
     again, same = table(write(tmp_path / "all.csv"))
-    assert told == same
+    assert rows == same
     for a, b in zip(splits, again, strict=True):
         assert a.names == b.names
         assert torch.equal(a.x, b.x)
 
 
 def test_labels_never_meet_and_training_rows_have_mean_0_and_deviation_1(tmp_path):
-    splits, told = table(write(tmp_path / "all.csv"))
+    splits, rows = table(write(tmp_path / "all.csv"))
     assert [part.n_classes for part in splits] == [6, 2, 2]
     assert not set(splits.train.names) & set(splits.test.names)
     width = splits.train.x[:, 0].double()
     assert float(width.mean()) == pytest.approx(0, abs=1e-6)
     assert float(width.std(correction=0)) == pytest.approx(1, abs=1e-6)
-    assert told.features == ["width", "colour", "colour"]
-    mean, deviation = told.numbers["width"]
+    assert rows.shape == (3,)
+    assert rows.categories == {"colour": ["blue", "red"]}
+    mean, deviation = rows.numbers["width"]
     for part in splits:
         first = torch.tensor([float(name[4:]) for name in part.names])
         starts = part.x[part.starts, 0] * deviation + mean
         assert torch.allclose(starts, first, atol=1e-5)
-
-
-@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=20))
-@settings(deadline=None)
-def test_vectors_are_finite_and_deaf_to_scale_and_shift(numbers):
-    rows = [{"a": number} for number in numbers]
-    moved = [{"a": 4.0 * number + 1.0} for number in numbers]
-    x, y = (fit_table(some, ["a"]).vectors(some) for some in (rows, moved))
-    assert torch.isfinite(x).all()
-    if np.std(numbers) > 1e-3 * (1 + np.abs(numbers).max()):
-        assert torch.allclose(x, y, atol=1e-3)
-
-
-def test_one_slip_does_not_outweigh_everything():
-    told = Table({"a": [0.0, 1.0]}, {})
-    assert told.vectors([{"a": "1e20"}, {"a": "-3"}]).flatten().tolist() == [10, -3]
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [
-        ({"a": "ten"}, ["row 1", "'ten'", "'a'"]),
-        ({"a": "inf"}, ["row 1", "'inf'"]),
-        ({"b": 1}, ["row 1", "no column 'a'"]),
-    ],
-)
-def test_what_is_no_number_is_named(row, words):
-    with pytest.raises(DataError) as caught:
-        Table({"a": [0.0, 1.0]}, {}).vectors([row])
-    assert all(word in str(caught.value) for word in words)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "categories"),
-    [({"a": [0.0, 0.0]}, {}), ({"a": [0.0]}, {}), ({"a": [float("nan"), 1.0]}, {}), ({}, {})],
-)
-def test_a_format_that_cannot_be_is_refused(numbers, categories):
-    with pytest.raises(SettingError):
-        Table(numbers, categories)
 
 
 def test_free_text_is_no_category(tmp_path):
@@ -122,3 +81,11 @@ def test_tables_that_cannot_be_learned_from_say_why(tmp_path, content, error, wo
 def test_a_table_needs_a_file():
     with pytest.raises(DataError, match="give it as data_root"):
         table(None)
+
+
+def test_other_tables_are_encoded_as_they_are_asked_to_be(tmp_path):
+    mine = Table({"width": [100.0, 5.0]}, {})
+    splits, rows = table(write(tmp_path / "all.csv"), rows=mine)
+    assert rows is mine
+    assert splits.train.x.shape[1:] == (1,)
+    assert float(splits.train.x.max()) == -10

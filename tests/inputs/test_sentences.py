@@ -1,0 +1,151 @@
+"""Sentences: files are read whole or refused in one line, and embeddings are kept."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.inputs import sentences
+from quickstudy.inputs.base import Item
+from quickstudy.inputs.sentences import MINILM, Sentences, embedded, read_sentences, sentence_encoder
+
+PAIRS = [("where is my card", "card"), ('play, some "music"\nnow', "music"), ("ünï ☃", "snow")]
+
+
+def write(path, rows):
+    if path.suffix == ".csv":
+        import csv
+
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("text", "label"), *rows])
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps({"text": t, "label": y, "more": 1}) + "\n" for t, y in rows))
+    else:
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(arrow.table({"text": [t for t, _ in rows], "label": [y for _, y in rows]}), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".CSV"])
+def test_files_of_any_kind_say_the_same(tmp_path, suffix):
+    path = write(tmp_path / f"all{suffix.lower()}", PAIRS).rename(tmp_path / f"all{suffix}")
+    texts, labels = read_sentences(path)
+    assert list(zip(texts, labels, strict=True)) == PAIRS
+
+
+LINES = st.text(min_size=1, max_size=20).map(str.strip).filter(bool)
+
+
+@given(rows=st.lists(st.tuples(LINES, LINES), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_what_is_written_as_jsonl_is_read(tmp_path_factory, rows):
+    path = write(tmp_path_factory.mktemp("rows") / "all.jsonl", rows)
+    texts, labels = read_sentences(path)
+    assert list(zip(texts, labels, strict=True)) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.txt", b"", "ends in none of .csv, .jsonl, .parquet"),
+        ("a.csv", None, "cannot be read: No such file"),
+        ("a.csv", b"", "holds no rows"),
+        ("a.csv", b"words,label\nhello,a\n", "row 1 has no text"),
+        ("a.csv", b"text,label\nhello\n", "row 1 has no label"),
+        ("a.csv", b"text,label\n ,a\n", "row 1 has a text of 0 characters"),
+        ("a.csv", b"text,label\n" + b"x" * 10_001 + b",a\n", "row 1 has a text of 10001 characters"),
+        ("a.csv", b"\xff\xfe\x00", "is damaged"),
+        ("a.csv", b'text,label\n"never closed', "is damaged|has no label"),
+        ("a.jsonl", b"{", "is damaged"),
+        ("a.jsonl", b"[1]\n", "row 1 has no text and no label"),
+        ("a.jsonl", b'{"text": ["a"], "label": null}\n', "row 1 has no text and no label"),
+        ("a.jsonl", b"[" * 100_000, "is damaged"),
+        ("a.parquet", b"PAR1 no", "is damaged"),
+    ],
+)
+def test_what_is_no_table_of_sentences_is_told_in_one_line(tmp_path, name, content, says):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=says) as caught:
+        read_sentences(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value)
+
+
+def test_embeddings_know_what_sentences_mean_and_are_kept(monkeypatch):
+    pytest.importorskip("sentence_transformers")
+    texts = ["book a table for two", "reserve a place to eat", "what is the weather", "will it rain today"]
+    data = embedded(texts, ["food", "food", "weather", "weather"])
+    assert data.x.shape == (4, 384)
+    torch.testing.assert_close(data.x.norm(dim=1), torch.ones(4))
+    alike = data.x @ data.x.T
+    assert alike[0, 1] > alike[0, 2:].max()
+    assert alike[2, 3] > alike[2, :2].max()
+
+    def fail(name):
+        raise AssertionError("embedded again")
+
+    monkeypatch.setattr(sentences, "sentence_encoder", fail)
+    assert torch.equal(embedded(texts, ["food", "food", "weather", "weather"]).x, data.x)
+
+
+def test_an_unknown_encoder_is_told_in_one_line(tmp_path):
+    pytest.importorskip("sentence_transformers")
+    with pytest.raises(SettingError, match="no sentence encoder") as caught:
+        sentence_encoder(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def stub(texts):
+    return torch.tensor([[float(len(t)), float(sum(map(ord, t)) % 97)] for t in texts])
+
+
+@pytest.mark.parametrize("value", ["", " \n", "x" * 10_001, 3, None, ["a"], b"", b"\n \t"], ids=repr)
+def test_what_is_no_sentence_is_named(value):
+    with pytest.raises(DataError, match=r"^'mine' is a .*; give a sentence of 1 to 10000 characters") as caught:
+        Sentences().encode([Item("mine", value)])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sentence_a_file_and_an_upload_open_as_sentences(tmp_path):
+    path, some = write(tmp_path / "all.csv", PAIRS), Sentences()
+    texts = [text for text, _ in PAIRS]
+    for source in (path, str(path)):
+        assert [tuple(item) for item in some.open(source)] == list(zip(texts, texts, strict=True))
+    for said in ("where is it.csv now", "will it rain", "a.txt", "/etc/passwd"):  # words, not the file of that name
+        assert [tuple(item) for item in some.open(said)] == [(said, said)]
+    (upload,) = some.open("ünï".encode())
+    assert upload.name == "ünï"
+
+
+def test_kept_bytes_that_are_no_text_are_still_one_sentence(monkeypatch):
+    monkeypatch.setattr(sentences, "sentence_encoder", lambda name: stub)
+    assert Sentences().encode([Item("a", b"a\xff\xfe b")]).shape == (1, 2)
+    for text, _ in PAIRS:
+        kept = Sentences().keep(Item("a", text))
+        assert Sentences().keep(Item("a", kept)) == kept == text.encode()
+
+
+def test_words_are_left_out_one_by_one():
+    parts = [(word, item.value) for word, item in Sentences().parts(Item("a", "book  a\ttable two"))]
+    assert parts == [("book", "a table two"), ("a", "book table two"), ("table", "book a two"), ("two", "book a table")]
+    assert list(Sentences().parts(Item("a", "one"))) == []
+
+
+@pytest.mark.parametrize("name", ["other", "os.system", "../../model", "quickstudy.nets:MLP", "", "a" * 10_000])
+def test_an_encoder_is_one_of_those_known(name):
+    with pytest.raises(SettingError, match=r"^unknown encoder") as caught:
+        Sentences(name)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_encoder_with_other_weights_is_refused():
+    pytest.importorskip("sentence_transformers")
+    assert Sentences.fitted(()).sha256 == sentences.checksum(MINILM)
+    assert Sentences.fitted(()).encode([Item("a", "will it rain")]).shape == (1, 384)
+    with pytest.raises(ModelError, match="has other weights than this model was made with") as caught:
+        Sentences(MINILM, "0" * 64).encode([Item("a", "will it rain")])
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,55 @@
+"""A learner of each algorithm and net."""
+
+from collections.abc import Callable
+
+from quickstudy.learners import (
+    ANIL,
+    IMAML,
+    LRD2,
+    MAML,
+    R2D2,
+    Baseline,
+    CosineBaseline,
+    InContext,
+    Learner,
+    MAMLPlusPlus,
+    Matching,
+    MetaSGD,
+    NearestPixels,
+    ProtoMAML,
+    Prototypical,
+    Relation,
+    Reptile,
+    Siamese,
+    SimpleShot,
+)
+from quickstudy.nets import MLP, Conv4, Conv4Maps, Identity, Residual, ResNet6, ResNet12
+
+MADE: dict[str, Callable[[], Learner]] = {
+    "maml": lambda: MAML(Conv4(size=16, width=4), 3, inner_lr=0.4, first_order=True, transductive=True),
+    "maml, regression": lambda: MAML(MLP(2, (4, 4), "tanh"), 2, inner_lr=0.01, test_steps=3, loss="mse"),
+    "reptile": lambda: Reptile(MLP(2, (4,)), 3, inner_batch=None, inner_rule="sgd", test_steps=None),
+    "anil": lambda: ANIL(Conv4(size=16, width=4), 3, inner_steps=2, test_steps=3, learned_head=True),
+    "meta-sgd": lambda: MetaSGD(MLP(2, (4,)), 3, inner_lr=0.2, transductive=True),
+    "maml++": lambda: MAMLPlusPlus(Conv4(size=16, width=4), 3, inner_lr=0.2, inner_steps=2),
+    "maml++, one step": lambda: MAMLPlusPlus(Conv4(size=16, width=4), 3, inner_steps=1),
+    "imaml": lambda: IMAML(MLP(2, (4,)), 3, inner_steps=2, penalty=3.0, cg_steps=2),
+    "proto-maml": lambda: ProtoMAML(Conv4(size=16, width=4), 3, inner_steps=2, first_order=True),
+    "siamese": lambda: Siamese(Conv4(3, 16, 4, pool=False)),
+    "matching": lambda: Matching(MLP(2, (4,)), full_context=True, attention_steps=2),
+    "prototypical": lambda: Prototypical(Conv4(size=16, width=4)),
+    "prototypical, residual net": lambda: Prototypical(ResNet12(1, 16, 2, drop=0.2)),
+    "prototypical, small residual net": lambda: Prototypical(ResNet6(1, 16, 2, out_features=8)),
+    "prototypical, vectors": lambda: Prototypical(Identity(4)),
+    "prototypical, vectors adapted": lambda: Prototypical(Residual(4)),
+    "relation": lambda: Relation(Conv4(size=16, width=4)),
+    "relation of maps": lambda: Relation(Conv4Maps(size=16, width=4)),
+    "r2d2": lambda: R2D2(MLP(2, (4,)), transductive=True),
+    "r2d2, regression": lambda: R2D2(MLP(2, (4,)), loss="mse"),
+    "lrd2": lambda: LRD2(MLP(2, (4,)), inner_steps=3),
+    "in-context": lambda: InContext(MLP(2, (4,)), layers=1, token_width=8),
+    "baseline": lambda: Baseline(MLP(2, (4,)), 7, head_lr=0.2, head_steps=3),
+    "cosine-baseline": lambda: CosineBaseline(MLP(2, (4,)), 7, head_lr=0.2, head_steps=3),
+    "simple-shot": lambda: SimpleShot(Conv4(size=16, width=4), 7),
+    "nearest-pixels": lambda: NearestPixels(3, 4),
+}

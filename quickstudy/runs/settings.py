@@ -178,7 +178,7 @@ def _validated(given: Mapping[str, Any], origin: Mapping[str, str] | None) -> Se
     for name in given:
         registry, value = FIELDS[name].metadata["names"], getattr(settings, name)
         if registry is not None and value is not None and (value not in registry or value in NOT_CHOSEN):
-            words = unknown(name, value, choices(name))
+            words = unknown(name, str(value)[:80], choices(name))
             raise SettingError(f"{_from(name, origin)}{words}; a package that adds it may be missing here")
     return settings
 

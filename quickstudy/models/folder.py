@@ -73,7 +73,7 @@ class ModelFolder:
             return _from_format_1(config)
         if config.get("format") != FORMAT:
             raise ModelError(
-                f"{path} has format {_short(config.get('format'))}, this version reads 1 to {FORMAT}; upgrade quickstudy"
+                f"{path} has format {_short(config.get('format'))}, this version reads 1 to {FORMAT}; upgrade"
             )
         return config
 

@@ -18,7 +18,7 @@ from quickstudy.io.tensors import pack
 from quickstudy.learners import LEARNERS, MAML, Learner, Prototypical
 from quickstudy.models.build import describe
 from quickstudy.models.folder import FORMAT, ModelFolder, save
-from quickstudy.nets import MLP, Conv4
+from quickstudy.nets import MLP, NETS, Conv4
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import noise_tasks
 from tests.models.made import MADE

@@ -78,6 +78,7 @@ from .tasks.glyphs import glyphs as glyphs
 from .tasks.mini_imagenet import mini_imagenet as mini_imagenet
 from .tasks.omniglot import omniglot as omniglot
 from .tasks.sinusoid import Sinusoid as Sinusoid
+from .tasks.sources import SOURCES as SOURCES
 from .tasks.splits import Splits as Splits
 from .tasks.splits import split_classes as split_classes
 from .tasks.task import Examples as Examples

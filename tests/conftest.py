@@ -15,6 +15,8 @@ from hypothesis import HealthCheck
 from PIL import Image
 
 from quickstudy.cli import main
+from quickstudy.learners import LEARNERS
+from quickstudy.nets import NETS
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -24,7 +26,7 @@ torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
 hypothesis.settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("no clock")
-collect_ignore = ["fuzz.py"]  # needs a fuzzer
+collect_ignore = ["fuzz.py", "third_party"]  # one needs a fuzzer, the other is installed
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "omniglot"
 
 
@@ -46,6 +48,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _near(getattr(socket.socket, name)))
         yield
+
+
+@pytest.fixture(autouse=True)
+def as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a test registers."""
+    for registry in (LEARNERS, NETS):
+        monkeypatch.setattr(registry, "_own", dict(registry._own))
 
 
 def _near(connect):

@@ -62,8 +62,11 @@ def test_no_learner_imports_another(name):
     assert imported <= BASES
 
 
-def test_settings_rest_on_errors_alone():
-    assert imports(modules()["runs.settings"]) == {"errors"}
+def test_settings_rest_on_errors_and_names_alone():
+    assert imports(modules()["runs.settings"]) == {
+        "errors", "nets.registry", "runs.needs", "runs.recipes", "runs.schema",
+    }  # fmt: skip
+    assert imports(modules()["runs.schema"]) == {"learners.registry", "nets.registry", "registry", "runs.needs"}
 
 
 def test_the_errors_rest_on_nothing():
@@ -78,7 +81,9 @@ def test_no_module_goes_round_in_a_circle():
     assert not needs, f"these import one another: {sorted(needs)}"
 
 
-@pytest.mark.parametrize("module", ["quickstudy", "quickstudy.cli", "quickstudy.runs.settings"])
+@pytest.mark.parametrize(
+    "module", ["quickstudy", "quickstudy.cli", "quickstudy.runs.settings", "quickstudy.learners", "quickstudy.nets"]
+)
 def test_the_command_line_starts_without_torch(module):
     code = f"import sys, {module}; print([name for name in ('torch', 'numpy', 'sklearn') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -26,7 +26,7 @@ def made(**own):
 def theirs(monkeypatch):
     def announce(**points):
         found = [EntryPoint(name, value, "quickstudy.things") for name, value in points.items()]
-        monkeypatch.setattr(registry, "entry_points", lambda group: found)
+        monkeypatch.setattr(registry, "_announced", lambda group: found)
 
     return announce
 
@@ -45,6 +45,17 @@ def test_what_is_registered_is_found_by_name_and_back():
     assert some.register("mine", Mine) is Mine
     assert (some["mine"], some.name_of(Mine), some.name_of(int)) == (Mine, "mine", None)
     assert some.register("mine", Mine) is Mine
+
+
+def test_a_class_that_is_defined_again_replaces_itself():
+    some, defined = made(), []
+    for _ in range(2):
+
+        class Again(Base):
+            pass
+
+        defined.append(some.register("again", Again))
+    assert some["again"] is defined[1] is not defined[0]
 
 
 @pytest.mark.parametrize(
@@ -88,3 +99,9 @@ def test_an_entry_point_that_does_not_fit_is_refused_when_it_is_asked_for(theirs
     theirs(odd="builtins:int")
     with pytest.raises(SettingError, match="thing 'odd'"):
         made()["odd"]
+
+
+def test_an_entry_point_that_cannot_be_imported_is_refused_with_its_package(theirs):
+    theirs(gone="no_such_module:Gone")
+    with pytest.raises(SettingError, match=r"thing 'gone' of the package .*ModuleNotFoundError.*; repair or remove"):
+        made()["gone"]

@@ -285,9 +285,9 @@ class KeepsNoArguments(Learner):
         return lambda x: self.net(x) @ z.T @ support.y
 
 
-def test_a_registered_learner_must_be_written_down_and_built_again(monkeypatch):
+def test_a_registered_learner_must_be_written_down_and_built_again():
     check_learner(KeepsNoArguments())
-    monkeypatch.setitem(LEARNERS, "keeps-no-arguments", KeepsNoArguments)
+    LEARNERS.register("keeps-no-arguments", KeepsNoArguments)
     with pytest.raises(AssertionError, match=r"built from its description.*no attribute 'width'"):
         check_learner(KeepsNoArguments())
 

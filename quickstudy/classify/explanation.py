@@ -157,7 +157,7 @@ def _parts(classifier: Classifier, item: Item, whole: float, best: int) -> list[
     return [(part, float(whole - less)) for (part, _), less in zip(parts, without, strict=True)]
 
 
-def pixels(classifier: Classifier, thing: Any, method: PixelMethod = "occlusion") -> np.ndarray:
+def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occlusion") -> np.ndarray:
     """Return how much each pixel of an image supports the answer against all other labels, (height, width).
 
     Args:

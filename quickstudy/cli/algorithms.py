@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quickstudy.cli.options import Json
 
 
@@ -12,5 +14,11 @@ def algorithms(json: Json = False) -> None:
 
     rows = algorithms()
     if not json:
-        rows = [row | {"settings": ", ".join(f"{k} {v}" for k, v in row["settings"].items())} for row in rows]
+        rows = [_line(**row) for row in rows]
     print_rows(rows, json)
+
+
+def _line(settings: dict[str, Any], arguments: dict[str, Any], **row: Any) -> dict[str, Any]:
+    every = settings | {f"arguments.{name}": default for name, default in arguments.items()}
+    words = ", ".join(f"{name} {default}" for name, default in every.items())
+    return {"algorithm": row["algorithm"], "what": row["what"], "settings": words, "source": row["source"]}

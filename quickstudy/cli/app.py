@@ -12,12 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
+from quickstudy.cli.adapt import adapt
 from quickstudy.cli.algorithms import algorithms
 from quickstudy.cli.calibrate import calibrate
+from quickstudy.cli.check import check
 from quickstudy.cli.doctor import doctor
 from quickstudy.cli.evaluate import evaluate
+from quickstudy.cli.explain import explain
+from quickstudy.cli.export import export
 from quickstudy.cli.info import info
 from quickstudy.cli.options import Command, Commands, Json, manners
+from quickstudy.cli.predict import predict
+from quickstudy.cli.push import push
 from quickstudy.cli.reproduce import reproduce
 from quickstudy.cli.tasks import tasks
 from quickstudy.cli.train import train
@@ -44,114 +50,7 @@ def quickstudy() -> None:
     """Meta-learning: learn how to learn from a few examples."""
 
 
-for each in (train, evaluate, reproduce):
-    command(each)
-
-
-@command
-def adapt(
-    run: Annotated[
-        Path, typer.Argument(help="A run, a classifier that is to learn more, or a name such as glyphs-proto.")
-    ],
-    source: Annotated[
-        Path | None,
-        typer.Argument(
-            help="What to learn from: images, one folder a class; or a CSV, JSONL or Parquet file with the columns "
-            "text and label, or label and those of the run's table. Drawings may be the only argument: glyphs-proto "
-            "learns them.",
-            show_default=False,
-        ),
-    ] = None,
-    *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
-    json: Json = False,
-) -> None:
-    """Learn the classes of a folder of images, or a file of sentences or rows; any number of examples each."""
-    from quickstudy.cli.classification import adapt
-
-    learned, model = (run, None) if source is None else (source, run)
-    adapt(learned, model, out, json)
-
-
-@command
-def predict(
-    classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
-    inputs: Annotated[
-        list[str], typer.Argument(help="PNG, JPEG or WebP files; or sentences; or files of rows.", show_default=False)
-    ],
-    json: Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    coverage: Annotated[
-        float | None, typer.Option(help="Also the labels among which the right one is, with this chance.")
-    ] = None,
-    false_alarms: Annotated[
-        float | None, typer.Option(help='Answer "none of these" where none fits, wrongly in this share of cases.')
-    ] = None,
-) -> None:
-    """Label images, sentences or rows of tables, with the probability of each label."""
-    from quickstudy.cli.classification import predict
-
-    predict(classifier, inputs, json, csv, coverage, false_alarms)
-
-
-@command
-def explain(
-    classifier: Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)],
-    input: Annotated[
-        str, typer.Argument(help="A PNG, JPEG or WebP file, a sentence, or a file of a row.", show_default=False)
-    ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page that shows it (HTML).")] = None,
-    pixels: Annotated[
-        str | None, typer.Option(help="Also which pixels mattered, by occlusion or integrated-gradients (captum).")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Why this answer: which examples it rests on, and what it would have been without them."""
-    from quickstudy.cli.explanation import explain
-
-    explain(classifier, input, out, pixels, json)  # type: ignore[arg-type]  # checked there
-
-
-@command
-def check(
-    folder: Annotated[Path, typer.Argument(help="Images: one folder a class.", show_default=False)],
-    model: Annotated[Path | None, typer.Option(help="Model that compares the examples.", show_default=False)] = None,
-    unlabelled: Annotated[Path | None, typer.Option(help="Folder of images: which to label next?")] = None,
-    n: Annotated[int, typer.Option(min=1, help="How many of them to name.")] = 5,
-    json: Json = False,
-) -> None:
-    """What is wrong with a folder of images: copies, wrong labels, classes that are few or alike."""
-    from quickstudy.cli.advice import check
-
-    check(folder, model, unlabelled, n, json)
-
-
-@command
-def export(
-    model: Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file.", show_default=False)],
-    json: Json = False,
-) -> None:
-    """Write a run's encoder, or a classifier, as ONNX for other programs; checked with onnxruntime."""
-    from quickstudy.cli.export import export
-
-    export(model, out, json)
-
-
-@command
-def push(
-    model: Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)],
-    repository: Annotated[str, typer.Argument(help="On the Hugging Face Hub: user/model.", show_default=False)],
-    private: Annotated[bool, typer.Option("--private", help="Let nobody else see it.")] = False,
-    json: Json = False,
-) -> None:
-    """Put a model on the Hugging Face Hub, with a card filled in from its run."""
-    from quickstudy.cli.sharing import push
-
-    push(model, repository, private, json)
-
-
-for each in (calibrate, tasks, algorithms):
+for each in (train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms):
     command(each)
 
 

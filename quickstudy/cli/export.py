@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Annotated
 
-from quickstudy.models.folder import ModelFolder
-from quickstudy.sharing.onnx import export as export_model
+import typer
+
+from quickstudy.cli.options import Json, ModelName
 
 
-def export(model: Path, out: Path, as_json: bool) -> None:
-    """Write a run's encoder, or a classifier, as ONNX."""
+def export(
+    model: ModelName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Write a run's encoder, or a classifier, as ONNX for other programs; checked with onnxruntime."""
+    from quickstudy.cli.output import print_json
+    from quickstudy.models.folder import ModelFolder
+    from quickstudy.sharing.onnx import export
+
     folder = ModelFolder(model)
-    off = export_model(folder, out)
+    off = export(folder, out)
     kind = "encoder" if folder.labels is None else "classifier"
-    if as_json:
-        print(json.dumps({"file": str(out), "kind": kind, "difference": off}))
+    if json:
+        print_json({"file": str(out), "kind": kind, "difference": off})
     else:
         print(f"{out}: the {kind}, within {off:.1e} of the model")

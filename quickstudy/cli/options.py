@@ -15,9 +15,14 @@ from quickstudy.runs.settings import FIELDS, choices, kinds
 _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner loop", "steps": "Outer loop"}
 """Headings of ``--help`` by the first setting under each."""
 
+_NAMES = "(names)"
+"""Stands for the names of a registry until help is shown: to know them, installed packages are searched."""
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envvar="QUICKSTUDY_DATA_ROOT")]
+ClassifierFolder = Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)]
+ModelName = Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
 Out = Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")]
 
@@ -39,6 +44,8 @@ class Command(TyperCommand):
         panels: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             if record := parameter.get_help_record(ctx):
+                if _NAMES in record[1]:
+                    record = record[0], record[1].replace(_NAMES, ", ".join(choices(parameter.name)))
                 panel = getattr(parameter, "rich_help_panel", None) or f"{parameter.param_type_name.title()}s"
                 panels.setdefault(panel, []).append(record)
         for panel, records in panels.items():
@@ -88,7 +95,9 @@ def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
 def _flag(name: str) -> Any:
     """The annotation of a flag. Values stay words where they can: the schema checks them, wherever they come from."""
     words: str = FIELDS[name].metadata["description"]
-    if choices(name):
+    if FIELDS[name].metadata["names"] is not None:
+        words += f" One of {_NAMES}."
+    elif choices(name):
         words += f" One of {', '.join(choices(name))}."
     if FIELDS[name].default is not None:
         words += f" Default: {FIELDS[name].default}."
@@ -99,6 +108,7 @@ def _flag(name: str) -> Any:
             bool | None, typer.Option(both, help=words, show_default=False, rich_help_panel=_panel(name), metavar="")
         ]
     kind = next((k.__name__.upper() for k in kinds(name) if k in (int, float, Path)), "WORD")
+    kind = "JSON" if name == "arguments" else kind
     return Annotated[
         str | None, typer.Option(flag, help=words, metavar=kind, show_default=False, rich_help_panel=_panel(name))
     ]

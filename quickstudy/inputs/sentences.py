@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.errors import DataError, ModelError, SettingError, one_line
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.cache import prepared
 from quickstudy.inputs.dataset import ClassDataset
@@ -49,7 +49,7 @@ class Sentences(Inputs):
     """
 
     encoder: str = MINILM
-    sha256: str | None = None
+    sha256: str | None = field(default=None, compare=False)
 
     noun: ClassVar[str] = "text"
     part: ClassVar[str] = "word"
@@ -165,8 +165,7 @@ def _model(name: str) -> Any:
     try:
         model = SentenceTransformer(place, device="cpu")
     except Exception as error:  # of many kinds: no network, no such model, a damaged one
-        reason = " ".join(str(error).split())[:200]
-        raise SettingError(f"no sentence encoder {name!r}: {reason}") from error
+        raise SettingError(f"no sentence encoder {name!r}: {one_line(error)}") from error
     return model
 
 

@@ -10,9 +10,10 @@ import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch import nn
 
-from quickstudy.errors import ModelError, SettingError, unknown
+from quickstudy.errors import ModelError, SettingError, one_line, unknown
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.nets import NETS
+from quickstudy.registry import Registry
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 _T = TypeVar("_T")
@@ -25,12 +26,20 @@ def describe(module: nn.Module) -> dict[str, Any]:
     >>> describe(MLP(2, (8,)))
     {'name': 'mlp', 'in_features': 2, 'hidden': [8], 'activation': 'relu'}
     """
-    known = {cls: name for registry in (LEARNERS, NETS) for name, cls in registry.items()}
-    if type(module) not in known:
-        raise ModelError(f"{type(module).__name__} is not registered; add it to quickstudy.LEARNERS or quickstudy.NETS")
-    config: dict[str, Any] = {"name": known[type(module)]}
-    for argument in inspect.signature(type(module).__init__).parameters:
+    cls: type[Any] = type(module)
+    where, registry = ("LEARNERS", LEARNERS) if isinstance(module, Learner) else ("NETS", NETS)
+    name = registry.name_of(cls)
+    if name is None:
+        raise ModelError(
+            f"{cls.__name__} is not registered; add it by quickstudy.{where}.register(name, {cls.__name__})"
+        )
+    config: dict[str, Any] = {"name": name}
+    for argument in inspect.signature(cls.__init__).parameters:
         if argument != "self":
+            if not hasattr(module, argument):
+                raise SettingError(
+                    f"{cls.__name__} has no attribute {argument!r}, an argument of its __init__; keep it as such"
+                )
             value = getattr(module, argument)
             value = describe(value) if isinstance(value, nn.Module) else value
             config[argument] = list(value) if isinstance(value, tuple) else value
@@ -43,24 +52,24 @@ def build(config: dict[str, Any]) -> Learner:
     >>> build({"name": "prototypical", "net": {"name": "mlp", "in_features": 2, "hidden": [8]}}).net.out_features
     8
     """
-    learner = _build("algorithm", LEARNERS, config)
+    learner = _build(LEARNERS, config)
     assert isinstance(learner, Learner)
     return learner
 
 
-def _build(kind: str, registry: dict[str, Any], config: dict[str, Any]) -> nn.Module:
+def _build(registry: Registry[Any], config: dict[str, Any]) -> nn.Module:
     arguments = dict(config)
-    name = arguments.pop("name", None)
+    name, kind = arguments.pop("name", None), registry.noun
     if not isinstance(name, str) or name not in registry:
-        raise ModelError(unknown(kind, _short(name, str), registry))
+        raise ModelError(f"{unknown(kind, _short(name, str), registry)}; a package that adds it may be missing here")
     try:
         if isinstance(arguments.get("net"), dict):
-            arguments["net"] = _build("net", NETS, arguments["net"])
+            arguments["net"] = _build(NETS, arguments["net"])
         module: nn.Module = construct(registry[name], arguments)
     except ModelError:
         raise
     except Exception as error:  # whatever a constructor makes of arguments that fit one by one
-        raise ModelError(f"{kind} {name!r} cannot be built from its config: {_line(error)}") from error
+        raise ModelError(f"{kind} {name!r} cannot be built from its config: {one_line(error)}") from error
     return module
 
 
@@ -96,10 +105,6 @@ def blank(config: dict[str, Any]) -> Learner:
     """Return the learner without memory for weights, so that what they must be is known before any is made or read."""
     with torch.device("meta"):
         return build(config)
-
-
-def _line(error: Exception) -> str:
-    return _short(" ".join(str(error).split()), str)
 
 
 def _short(value: object, form: Callable[[object], str] = repr) -> str:

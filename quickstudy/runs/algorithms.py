@@ -6,11 +6,12 @@ import inspect
 from typing import Any
 
 from quickstudy.learners import LEARNERS
+from quickstudy.runs.experiment import own_arguments
 from quickstudy.runs.settings import HYPERPARAMETERS
 
 
 def algorithms() -> list[dict[str, Any]]:
-    """List each learner's name, summary, settings with their defaults, and source, from its documentation.
+    """List each learner's name, summary, settings and own arguments with their defaults, and source.
 
     >>> algorithms()[0]["algorithm"]
     'maml'
@@ -24,6 +25,10 @@ def algorithms() -> list[dict[str, Any]]:
                 "algorithm": name,
                 "what": text.partition("\n")[0],
                 "settings": {key: p.default for key, p in parameters.items() if key in HYPERPARAMETERS},
+                "arguments": {
+                    key: "required" if default is inspect.Parameter.empty else default
+                    for key, default in own_arguments(cls).items()
+                },
                 "source": text.partition("Source: ")[2].partition("\n\n")[0].replace("\n", " "),
             }
         )

@@ -13,6 +13,7 @@ from quickstudy.io.files import check_new, replace, whole_folder
 from quickstudy.models.folder import ModelFolder
 from quickstudy.models.seal import changed, read_seal
 from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.needs import kind_of
 from quickstudy.runs.run import METRICS, RECORD, Run
 from quickstudy.runs.settings import complete
 
@@ -50,8 +51,8 @@ def calibrate(
         check_new(out)
     changes = {"n_way": n_way, "n_shot": n_shot, "data_root": data_root}
     given = {name: value for name, value in changes.items() if value is not None}
-    settings = complete({**trained.settings.model_dump(), **given})
-    if settings.data == "sinusoid":
+    settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
+    if kind_of(settings.data) is None:
         raise SettingError(
             f"{trained.name!r} learns functions, and only classes have probabilities; calibrate a classifier"
         )

@@ -13,9 +13,10 @@ from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.nets import Views
 from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.needs import IMAGES
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.run import Run
-from quickstudy.runs.settings import VECTORS, Settings, complete
+from quickstudy.runs.settings import Settings, complete
 from quickstudy.tasks.lake import LakeTrials
 from quickstudy.tasks.splits import Split
 from quickstudy.training.evaluation import Evaluation, evaluate
@@ -88,7 +89,7 @@ def evaluate_run(
     trained = Run(run)
     changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
     given = {name: value for name, value in changes.items() if value is not None}
-    settings = complete({**trained.settings.model_dump(), **given})
+    settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
     learner = _learner(trained, settings, test_steps, transductive, views, turned)
     experiment = Experiment(settings, inputs=trained.model.inputs)
     _check_inputs(experiment, trained)
@@ -111,8 +112,8 @@ def evaluate_run(
         "training": trained.summary(),
         "evaluation": provenance(),
     }
-    if settings.data == "sinusoid":
-        return Score(result, record, f"sinusoid, {settings.n_shot} points: {result}")
+    if experiment.loaded is None:
+        return Score(result, record, f"{settings.data}, {settings.n_shot} points: {result}")
     where = f"{settings.data} {split}, {settings.n_way}-way {settings.n_shot}-shot"
     cost = f"{1000 * result.seconds_per_adaptation:.1f} ms to adapt"
     return Score(result, record, f"{where}: {result} (chance {100 / settings.n_way:.1f} %, {cost})")
@@ -182,19 +183,19 @@ def _learner(
             check_applies(name, settings.algorithm)
             setattr(learner, name, value)
     if views is not None:
-        if not isinstance(learner, MetricLearner | SupervisedLearner) or settings.data in VECTORS:
+        if not isinstance(learner, MetricLearner | SupervisedLearner) or not IMAGES.holds(settings):
             raise SettingError(
                 f"views are of images whose embedding a task does not change, and this is {settings.algorithm} on "
                 f"{settings.data}; leave them out"
             )
         learner.net = Views(learner.net, views)
-    if turned and settings.data in VECTORS:
+    if turned and not IMAGES.holds(settings):
         raise SettingError(f"--turned is for images, and {settings.data} has none; leave it out")
     return Turned(learner) if turned else learner
 
 
 def _check_inputs(experiment: Experiment, run: Run) -> None:
-    trained, there = run.model.inputs, experiment.source and experiment.source.inputs
+    trained, there = run.model.inputs, experiment.loaded and experiment.loaded.inputs
     if trained != there:
         raise DataError(
             f"{experiment.settings.data} gives {there}, but the run was trained on {trained}; choose other data"

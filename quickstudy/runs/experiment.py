@@ -15,22 +15,26 @@ from torch import nn
 from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_line
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import joined, rotated_classes
-from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.models.build import build
+from quickstudy.models.build import build, describe
 from quickstudy.models.folder import ModelFolder
+from quickstudy.nets import NETS
+from quickstudy.runs.needs import takes
 from quickstudy.runs.run import Record, Run, recorded
-from quickstudy.runs.settings import HYPERPARAMETERS, VECTORS, Settings
-from quickstudy.tasks import sources
+from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.omniglot import alphabet
-from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.tasks.source import ClassSource, FunctionSource
+from quickstudy.tasks.sources import source
 from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import Progress, State, outer_loop
 from quickstudy.training.checkpoint import Checkpoints
 from quickstudy.training.workers import ALONE, Workers, check_shares
+
+_OF_TASKS = ("batch_size", "rotations", "warp", "within_alphabets", "glyph_classes")
+"""Settings that are refused where they have no effect on the training tasks, wherever they come from."""
 
 
 class Experiment:
@@ -52,7 +56,8 @@ class Experiment:
         if settings.threads:
             torch.set_num_threads(settings.threads)
         self.device = find_device(settings.device)
-        self.source = None if settings.data == "sinusoid" else _load(settings, inputs)
+        self.source = source(settings.data, **settings.model_dump(), inputs=inputs)
+        self.loaded = self.source.load() if isinstance(self.source, ClassSource) else None
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
         """Refuse what cannot run, before anything is started or written."""
@@ -62,7 +67,8 @@ class Experiment:
                 f"choose another folder with --out"
             )
         check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
-        _ = self.tasks, self.learner
+        _ = self.tasks
+        describe(self.learner)  # what cannot be saved is refused before the training
 
     def train(
         self, folder: Path | None = None, *, resume: bool = False, stop: Callable[[], int] = lambda: 0
@@ -125,8 +131,8 @@ class Experiment:
     def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
         """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
         s = self.settings
-        if s.data == "sinusoid":
-            return Sinusoid(s.n_shot, s.n_query, seed=s.seed, split=split)
+        if isinstance(self.source, FunctionSource):
+            return self.source.tasks(s.n_shot, s.n_query, s.seed, split)
         data = self._data()._asdict()[split].to(self.device)
         return Episodes(data, s.n_way, s.n_shot, s.n_query, seed=s.seed, split=split, rotate=rotate)
 
@@ -135,26 +141,9 @@ class Experiment:
         """Training tasks."""
         s = self.settings
         episodic = LEARNERS[s.algorithm].episodic
-        if s.batch_size is not None and episodic:
-            apt = ", ".join(name for name, learner in LEARNERS.items() if not learner.episodic)
-            raise SettingError(f"batch_size does not apply to {s.algorithm}, only to {apt}; leave it out")
-        if s.rotations == "tasks" and not episodic:
-            raise SettingError(
-                f"rotations = 'tasks' turns the classes of a task, and {s.algorithm} trains on none; use classes"
-            )
-        if s.rotations != "none" and s.data in VECTORS:
-            raise SettingError(f"rotations turn images, and {s.data} has none; leave it out")
-        if s.warp and s.data in VECTORS:
-            raise SettingError(f"warp distorts images, and {s.data} has none; leave it out")
-        if s.within_alphabets and (s.data != "omniglot" or not episodic):
-            raise SettingError(
-                f"within_alphabets is for learners that train on tasks from omniglot, not for {s.algorithm} on "
-                f"{s.data}; leave it out"
-            )
-        if s.glyph_classes and s.data not in ("glyphs", "omniglot"):
-            raise SettingError(f"glyph_classes go with glyphs or omniglot, not with {s.data}; leave it out")
-        if s.data == "sinusoid":
-            return Sinusoid(s.train_shot or s.n_shot, s.train_query or 0, seed=s.seed, split="train")
+        check_effects(s, _OF_TASKS)
+        if isinstance(self.source, FunctionSource):
+            return self.source.tasks(s.train_shot or s.n_shot, s.train_query or 0, s.seed, "train")
         data = self._data().train
         if not data.n_classes:
             raise NotEnoughClasses(f"{s.data} has no classes to train on, only to test; choose other data")
@@ -179,17 +168,18 @@ class Experiment:
     def learner(self) -> Learner:
         """The learner that is trained, at first with weights drawn from the seed."""
         s = self.settings
-        cls = LEARNERS[s.algorithm]
         chosen = {name: getattr(s, name) for name in HYPERPARAMETERS if getattr(s, name) is not None}
         for name in chosen:
             check_applies(name, s.algorithm)
-        if s.data == "sinusoid":
+        chosen |= _arguments(s)
+        functions = isinstance(self.source, FunctionSource)
+        if functions:
             chosen["loss"] = "mse"
-        if _takes(cls, "n_way"):
-            chosen["n_way"] = 1 if s.data == "sinusoid" else s.train_way
+        if takes(LEARNERS, s.algorithm, "n_way"):
+            chosen["n_way"] = 1 if functions else s.train_way
         if isinstance(self.tasks, Batches):
             chosen["n_classes"] = self.tasks.data.n_classes
-        chosen |= {"net": self._net()} if _takes(cls, "net") else self._images()
+        chosen |= {"net": self._net()} if takes(LEARNERS, s.algorithm, "net") else self._images()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(s.seed)
             learner = build({"name": s.algorithm, **chosen})
@@ -198,31 +188,41 @@ class Experiment:
         return learner.to(self.device)
 
     def _net(self) -> dict[str, Any]:
+        """Return the name of the net and the arguments that the data decide, of those that it takes."""
         s = self.settings
-        if s.data == "sinusoid":
-            return {"name": "mlp", "in_features": 1}
-        if s.data in VECTORS:
-            width = self._data().train.x.shape[1]
-            return {"name": s.net, "in_features": width} | ({"hidden": [s.width]} if s.net == "mlp" else {})
-        net = {"name": s.net, **self._images(), "width": s.width}
-        return {**net, "pool": s.pool is not False} if s.net == "conv4" else net
+        assert s.net is not None
+        if isinstance(self.source, FunctionSource):
+            needed: dict[str, Any] = {"in_features": self.source.in_features}
+            optional: dict[str, Any] = {}
+        elif self._data().train.x.ndim == 2:
+            needed = {"in_features": self._data().train.x.shape[1]}
+            optional = {"width": s.width, "hidden": [s.width]}
+        else:
+            needed = self._images()
+            optional = {"width": s.width, "pool": s.pool is not False}
+        for name in needed:
+            if not takes(NETS, s.net, name):
+                raise SettingError(
+                    f"net {s.net!r} does not take {s.data}: its __init__ has no argument {name!r}; change net or data"
+                )
+        return {"name": s.net, **needed} | {k: v for k, v in optional.items() if takes(NETS, s.net, k)}
 
     def _images(self) -> dict[str, Any]:
         channels, size = self._data().train.x.shape[1:3]
         return {"channels": channels, "size": size}
 
     def _data(self) -> Splits:
-        assert self.source is not None
-        return self.source.splits
+        assert self.loaded is not None
+        return self.loaded.splits
 
     def _has(self, split: Split) -> bool:
-        return self.source is None or self._data()._asdict()[split].n_classes > 0
+        return self.loaded is None or self._data()._asdict()[split].n_classes > 0
 
     def _recorded(self, folder: Path, state: State, begun: int) -> AbstractContextManager[Record]:
         """What writes the run's progress down, in the first worker; the others write nothing."""
         if self.workers.rank:
             return nullcontext(lambda p: 0)
-        return recorded(folder, self.settings, self.learner, self.source, state, begun)
+        return recorded(folder, self.settings, self.learner, self.loaded and self.loaded.inputs, state, begun)
 
 
 def check_applies(name: str, algorithm: str) -> None:
@@ -230,13 +230,32 @@ def check_applies(name: str, algorithm: str) -> None:
 
     >>> check_applies("inner_lr", "maml")
     """
-    if not _takes(LEARNERS[algorithm], name):
-        apt = ", ".join(key for key, learner in LEARNERS.items() if _takes(learner, name))
+    if not takes(LEARNERS, algorithm, name):
+        apt = ", ".join(key for key in LEARNERS if takes(LEARNERS, key, name))
         raise SettingError(f"{name} does not apply to {algorithm}, only to {apt}; leave it out")
 
 
-def _takes(learner: type[Learner], name: str) -> bool:
-    return name in inspect.signature(learner.__init__).parameters
+def _arguments(settings: Settings) -> dict[str, Any]:
+    """Return the arguments of the learner that have no setting of their own."""
+    known = own_arguments(LEARNERS[settings.algorithm])
+    for name in settings.arguments or {}:
+        if name in HYPERPARAMETERS:
+            raise SettingError(f"arguments: {name} is a setting of its own; give it beside arguments, not in it")
+        if name not in known:
+            taken = f"only {', '.join(known)}" if known else "none"
+            raise SettingError(f"arguments: {settings.algorithm} does not take {name!r}, {taken}; leave it out")
+    return dict(settings.arguments or {})
+
+
+def own_arguments(learner: type[Learner]) -> dict[str, Any]:
+    """Return the arguments of a learner that no setting and no data decide, with their defaults.
+
+    >>> own_arguments(LEARNERS["maml"])
+    {}
+    """
+    decided = {"self", "net", "n_way", "n_classes", "loss", "channels", "size", *HYPERPARAMETERS}
+    parameters = inspect.signature(learner.__init__).parameters
+    return {name: parameter.default for name, parameter in parameters.items() if name not in decided}
 
 
 def _start_from(folder: Path, learner: Learner) -> None:
@@ -252,17 +271,6 @@ def _start_from(folder: Path, learner: Learner) -> None:
         raise SettingError(
             f"init = {str(folder)!r} has another net than the one to train; set net, width and pool as there"
         ) from None
-
-
-def _load(settings: Settings, inputs: Inputs | None) -> sources.Source:
-    return sources.load(
-        settings.data,
-        settings.data_root,
-        split=settings.split,
-        inputs=inputs or Images(settings.channels, settings.image_size, settings.ink),
-        glyph_classes=settings.glyph_classes or 600,
-        seed=settings.seed,
-    )
 
 
 def find_device(name: str) -> torch.device:

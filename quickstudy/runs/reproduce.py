@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from quickstudy.errors import SettingError
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.runs.experiment import Experiment
-from quickstudy.runs.papers import PROTOCOLS, Cell, Protocol, find
+from quickstudy.runs.papers import find, protocols
 from quickstudy.runs.provenance import provenance
+from quickstudy.runs.recipes import Cell, Protocol
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.runs.signals import between_steps
@@ -62,7 +63,7 @@ def published() -> list[Figure]:
             protocol.transductive,
             protocol.source,
         )
-        for key, protocol in PROTOCOLS.items()
+        for key, protocol in protocols().items()
         for cell in protocol.cells
     ]
 

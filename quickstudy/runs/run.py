@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.inputs.base import Inputs
 from quickstudy.io.files import named, parse_json, plain_file, read_json, replace
 from quickstudy.learners import Learner
 from quickstudy.models.folder import SHIPPED, ModelFolder
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import Settings, complete
-from quickstudy.tasks.sources import Source
 from quickstudy.training import Progress, State
 
 RECORD, METRICS = "run.json", "metrics.jsonl"
@@ -157,7 +157,7 @@ class Run:
 
 @contextmanager
 def recorded(
-    folder: Path, settings: Settings, learner: Learner, source: Source | None, state: State, begun: int
+    folder: Path, settings: Settings, learner: Learner, inputs: Inputs | None, state: State, begun: int
 ) -> Iterator[Record]:
     """Open a run's folder for writing: its settings at once, then metrics of each step and the weights of the best.
 
@@ -165,7 +165,7 @@ def recorded(
         folder: Folder of the run.
         settings: Settings of the run.
         learner: Learner that is trained.
-        source: Source that it is trained on; None where tasks are drawn.
+        inputs: Inputs that encode what it is trained on; None where tasks are functions.
         state: State from which the run is continued.
         begun: Bytes of metrics that are kept; what follows them was written after the checkpoint.
 
@@ -189,7 +189,7 @@ def recorded(
                 os.fsync(metrics.fileno())
                 return metrics.tell()
             if p.best:
-                ModelFolder(folder).write(learner, source.inputs if source else None)
+                ModelFolder(folder).write(learner, inputs)
             line: dict[str, Any] = {"step": p.step, "loss": p.loss, "lr": p.lr, "seconds": round(p.seconds, 3)}
             if p.skipped:
                 line["skipped"] = p.skipped

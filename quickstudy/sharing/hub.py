@@ -9,15 +9,17 @@ from typing import Any
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.confidence import Confidence
 from quickstudy.classify.load import load
-from quickstudy.errors import ModelError, SettingError
+from quickstudy.errors import ModelError, SettingError, one_line
 from quickstudy.inputs.cache import data_folder
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner
 from quickstudy.models.folder import ModelFolder
 from quickstudy.models.seal import FILES, read_seal, write_seal
+from quickstudy.runs.run import Run
 
 _PRIVATE = ("data_root", "init")
 """Settings that are paths of the machine where a model was trained."""
+_MADE = ("versions", "python", "time")
 _EXAMPLES = "examples.safetensors"
 _FETCHED = (*FILES, "seal.json", "run.json", "README.md")
 
@@ -40,17 +42,18 @@ def save_pretrained(model: Path | str, folder: Path | str, *, examples: bool = F
     ...     print(Path(there, "README.md").read_text().partition("# ")[2].splitlines()[0])
     glyphs-proto
     """
-    source, folder = ModelFolder(model), Path(folder)
+    run, folder = Run(model), Path(folder)
+    source = run.model
     for reason in source.faults():
         raise ModelError(f"{reason}; nothing was written")
-    run = _run(source.path)
+    record = _record(run)
     sums = {name: sha for name, sha in read_seal(source.path).items() if examples or name != _EXAMPLES}
     for name in sums:
         replace(folder / name, (source.path / name).read_bytes())
     write_seal(folder, sums)
-    if run:
-        replace(folder / "run.json", json.dumps(run, indent=2).encode())
-    replace(folder / "README.md", card(model).encode())
+    if record:
+        replace(folder / "run.json", json.dumps(record, indent=2).encode())
+    replace(folder / "README.md", card(run).encode())
 
 
 def from_pretrained(name: Path | str) -> Learner | Classifier:
@@ -93,15 +96,14 @@ def push_to_hub(model: Path | str, repository: str, *, private: bool = False, ex
             api.create_repo(repository, private=private, exist_ok=True)
             api.upload_folder(repo_id=repository, folder_path=folder, commit_message="quickstudy model")
         except Exception as error:  # of many kinds: no network, no token, no such user
-            raise ModelError(f"the Hub did not take {repository!r}: {_line(error)}") from error
+            raise ModelError(f"the Hub did not take {repository!r}: {one_line(error)}") from error
     return f"https://huggingface.co/{repository}"
 
 
-def card(model: Path | str) -> str:
+def card(run: Run) -> str:
     """Return a model card, Markdown: what it is, how it was trained, how well it does, how to use it."""
-    source = ModelFolder(model)
-    folder, config, run = source.path, source.config, _run(source.path)
-    settings = run.get("settings", {})
+    source, record = run.model, _record(run)
+    config, settings = source.config, record.get("settings", {})
     labels, confidence, inputs = source.labels, source.entry("confidence", Confidence), source.inputs
     facts = {
         "learner": f"{config['learner']['name']}",
@@ -112,10 +114,10 @@ def card(model: Path | str) -> str:
         "trained for": f"{settings['steps']} steps of {settings['tasks_per_step']} tasks"
         if settings
         else "not recorded",
-        "validation": _validation(folder, settings),
+        "validation": _validation(run, settings),
         "calibrated": f"on {confidence.n_way}-way {confidence.n_shot}-shot validation tasks" if confidence else "no",
-        "quickstudy": run.get("versions", {}).get("quickstudy", "not recorded"),
-        "made": run.get("time", "not recorded"),
+        "quickstudy": record.get("versions", {}).get("quickstudy", "not recorded"),
+        "made": record.get("time", "not recorded"),
     }
     use = "classifier = qs.from_pretrained(NAME)\nclassifier.predict(x)"
     if not labels:
@@ -125,7 +127,7 @@ def card(model: Path | str) -> str:
 library_name: quickstudy
 tags: [meta-learning, few-shot-learning, {config["learner"]["name"]}]
 ---
-# {Path(folder).absolute().name}
+# {run.folder.absolute().name}
 
 | | |
 |---|---|
@@ -142,22 +144,17 @@ import quickstudy as qs
 """
 
 
-def _run(folder: Path) -> dict[str, Any]:
-    """``run.json`` without what is nobody else's business; empty where there is none."""
-    try:
-        run = json.loads((folder / "run.json").read_bytes())
-        settings = {name: value for name, value in run["settings"].items() if name not in _PRIVATE}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+def _record(run: Run) -> dict[str, Any]:
+    """Return ``run.json`` without what concerns the machine of the training; empty where there is none."""
+    if not run.exists():
         return {}
-    return {"settings": settings, **{name: run[name] for name in ("versions", "python", "time") if name in run}}
+    settings = {name: value for name, value in run.record["settings"].items() if name not in _PRIVATE}
+    return {"settings": settings, **{name: run.record[name] for name in _MADE if name in run.record}}
 
 
-def _validation(folder: Path, settings: dict[str, Any]) -> str:
-    try:
-        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_bytes().splitlines()]
-        found = [line["validation"] for line in lines if "validation" in line]
-        best = max(found, key=lambda one: one["mean"] if one["metric"] == "accuracy" else -one["mean"])
-    except (OSError, ValueError, KeyError, TypeError):
+def _validation(run: Run, settings: dict[str, Any]) -> str:
+    best = run.validation
+    if best is None:
         return "not recorded"
     scale, unit = (100, " %") if best["metric"] == "accuracy" else (1, "")
     kind = "transductive" if best["transductive"] else "inductive"
@@ -176,7 +173,7 @@ def _fetch(name: str) -> Path:
     except SettingError:
         raise
     except Exception as error:
-        raise ModelError(f"no model {name!r}, neither here nor on the Hub: {_line(error)}") from error
+        raise ModelError(f"no model {name!r}, neither here nor on the Hub: {one_line(error)}") from error
     return folder
 
 
@@ -186,7 +183,3 @@ def _hub() -> Any:
     except ImportError:
         raise SettingError("huggingface_hub is not installed; pip install 'quickstudy[hub]'") from None
     return huggingface_hub
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

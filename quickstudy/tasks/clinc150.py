@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from quickstudy.errors import DataError
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.cache import data_folder
-from quickstudy.inputs.sentences import MINILM, embedded
+from quickstudy.inputs.sentences import MINILM, Sentences, embedded
 from quickstudy.io.download import fetch
+from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits
 
 _URL = "https://raw.githubusercontent.com/clinc/oos-eval/master/data"
@@ -74,3 +77,18 @@ def _read_clinc(root: Path | None, name: str, download: bool) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {error}; fetch it again") from error
+
+
+@dataclass(frozen=True)
+class Clinc150(ClassSource):
+    """CLINC150, as ``clinc150`` reads it."""
+
+    about: ClassVar[str] = "sentences of 150 intents in 10 domains, embedded; download it"
+    kind: ClassVar[type[Inputs]] = Sentences
+
+    data_root: Path | None = None
+    download: bool = False
+
+    def load(self) -> Loaded:
+        """Read and embed the sentences, or read the cache."""
+        return Loaded(clinc150(self.data_root, download=self.download), Sentences.fitted(()))

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch.nn import functional as F
 
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import Images
+from quickstudy.tasks.source import ClassSource, Loaded
+from quickstudy.tasks.splits import Splits
 
 
 def digits() -> ClassDataset:
@@ -27,3 +34,16 @@ def digits() -> ClassDataset:
     x = torch.from_numpy(found.images).float()[:, None] * (255 / 16)
     x = F.interpolate(x, (20, 20), mode="bicubic", align_corners=False)
     return ClassDataset.from_labels(F.pad(x, (4, 4, 4, 4)).clamp(0, 255).round().to(torch.uint8), found.target)
+
+
+@dataclass(frozen=True)
+class Digits(ClassSource):
+    """The digits, all ten of them test classes."""
+
+    about: ClassVar[str] = "real handwritten digits, all for testing"
+    kind: ClassVar[type[Inputs]] = Images
+
+    def load(self) -> Loaded:
+        """Return no class for training and validation, and ten for the test."""
+        data = digits()
+        return Loaded(Splits(data.select([]), data.select([]), data), Images())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from quickstudy.errors import DataError
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.layout import find_classes, listing
+from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import FIFTHS, Splits, cut
 
 _SPLITS = (("train",), ("validation", "val"), ("test",))
@@ -84,3 +88,26 @@ def _read_splits(path: Path, places: list[list[Path]], images: Images) -> Splits
                 )
             of[name] = folders[0]
     return Splits(*(read_folder(folder, images) for (folder,) in places))
+
+
+@dataclass(frozen=True)
+class Folders(ClassSource):
+    """A folder of images, one folder per class."""
+
+    about: ClassVar[str] = "your own images, one folder per class (--data-root)"
+    kind: ClassVar[type[Inputs]] = Images
+
+    data_root: Path | None = None
+    image_size: int = 28
+    channels: int = 1
+    ink: bool = True
+    seed: int = 0
+    inputs: Inputs | None = None
+
+    def load(self) -> Loaded:
+        """Read the images."""
+        if self.data_root is None:
+            raise DataError("data = 'folders' needs the folder of your images; give it as data_root")
+        asked = Images(self.channels, self.image_size, self.ink)
+        images = self.inputs if isinstance(self.inputs, Images) else asked
+        return Loaded(folders(self.data_root, images, seed=self.seed), images)

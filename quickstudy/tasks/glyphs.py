@@ -9,12 +9,17 @@ from __future__ import annotations
 import cmath
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from quickstudy.errors import SettingError
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.images import Images
+from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits
 
 Piece = tuple[complex, complex, complex, complex]
@@ -202,3 +207,18 @@ def _room(piece: Piece, written: list[Piece]) -> float:
     middle = sum(piece) / 4
     free = min((abs(middle - sum(other) / 4) for other in written), default=0)
     return min(free, 0.5) - 2 * max(0, abs(piece[3]) - 0.6, abs(middle) - 0.6)
+
+
+@dataclass(frozen=True)
+class Glyphs(ClassSource):
+    """Invented characters: as many training classes as asked for, 600 if None, 100 for validation, 200 for the test."""
+
+    about: ClassVar[str] = "invented characters, embedded and without end"
+    kind: ClassVar[type[Inputs]] = Images
+
+    glyph_classes: int | None = None
+    seed: int = 0
+
+    def load(self) -> Loaded:
+        """Draw the characters."""
+        return Loaded(glyphs((self.glyph_classes or 600, 100, 200), seed=self.seed), Images())

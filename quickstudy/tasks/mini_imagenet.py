@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.base import Item
+from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.cache import data_folder, prepared
 from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.inputs.images import Images
+from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits
 
 _SPLITS = ("train", "val", "test")
@@ -123,3 +126,17 @@ def _key(classes: _Classes, size: int) -> str:
         for file in files
     ]
     return f"mini_imagenet-{_VERSION}-{hashlib.sha256(repr((size, listing)).encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True)
+class MiniImageNet(ClassSource):
+    """mini-ImageNet, as ``mini_imagenet`` reads it."""
+
+    about: ClassVar[str] = "100 classes of photographs, 84x84 (--data-root)"
+    kind: ClassVar[type[Inputs]] = Images
+
+    data_root: Path | None = None
+
+    def load(self) -> Loaded:
+        """Read the pictures, or the cache."""
+        return Loaded(mini_imagenet(self.data_root), Images(channels=3, size=84, ink=False))

@@ -9,16 +9,20 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from PIL import Image
 
 from quickstudy.errors import DataError, SettingError, unknown
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.cache import data_folder, prepared
 from quickstudy.inputs.dataset import ClassDataset, joined
+from quickstudy.inputs.images import Images
 from quickstudy.io.download import fetch
+from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits, split_classes
 
 OmniglotSplit = Literal["background", "vinyals", "random", "small1", "small2"]
@@ -179,3 +183,20 @@ def drawing(content: bytes, where: Path) -> np.ndarray:
     if small is None:
         raise DataError(f"{where} is {size[0]}x{size[1]}, but Omniglot is 105x105; fetch Omniglot again")
     return 255 - np.asarray(small)
+
+
+@dataclass(frozen=True)
+class Omniglot(ClassSource):
+    """Omniglot, as ``omniglot`` reads it."""
+
+    about: ClassVar[str] = "1,623 characters of 50 alphabets, 20 drawings each"
+    kind: ClassVar[type[Inputs]] = Images
+
+    data_root: Path | None = None
+    split: OmniglotSplit = "background"
+    seed: int = 0
+    download: bool = False
+
+    def load(self) -> Loaded:
+        """Read the archives, or the cache."""
+        return Loaded(omniglot(self.data_root, split=self.split, download=self.download, seed=self.seed), Images())

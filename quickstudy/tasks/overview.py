@@ -5,24 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quickstudy.errors import SettingError, unknown
-from quickstudy.tasks import sources
 from quickstudy.tasks.drawing import draw_tasks
 from quickstudy.tasks.episodes import Episodes
-from quickstudy.tasks.sinusoid import Sinusoid
-
-ABOUT = {
-    "glyphs": "invented characters, embedded and without end",
-    "omniglot": "1,623 characters of 50 alphabets, 20 drawings each",
-    "digits": "real handwritten digits, all for testing",
-    "folders": "your own images, a folder a class (--data-root)",
-    "mini-imagenet": "100 classes of photographs, 84x84 (--data-root)",
-    "clinc150": "sentences of 150 intents in 10 domains, embedded; download it",
-    "text": "your own sentences with labels: a CSV, JSONL or Parquet file of text and label",
-    "table": "rows of numbers and categories: a CSV, JSONL or Parquet file with a column label",
-    "sinusoid": "regression on sine waves",
-}
-"""What each source is, in a few words."""
+from quickstudy.tasks.source import ClassSource, FunctionSource
+from quickstudy.tasks.sources import SOURCES
+from quickstudy.tasks.sources import source as source_of
 
 
 def list_sources() -> list[dict[str, Any]]:
@@ -31,7 +18,7 @@ def list_sources() -> list[dict[str, Any]]:
     >>> list_sources()[2]
     {'source': 'digits', 'what': 'real handwritten digits, all for testing'}
     """
-    return [{"source": name, "what": what} for name, what in ABOUT.items()]
+    return [{"source": name, "what": cls.about} for name, cls in SOURCES.items()]
 
 
 def survey(
@@ -64,14 +51,14 @@ def survey(
     >>> survey("digits")[2]
     {'split': 'test', 'classes': 10, 'examples': 1797, 'shape': [1, 28, 28]}
     """
-    if source not in ABOUT:
-        raise SettingError(unknown("source", source, ABOUT))
-    if source == "sinusoid":
-        if draw is not None:
-            draw_tasks(Sinusoid(n_shot, 50, seed=seed).sample(0, 4), Path(draw))
-        return [{"source": source, "classes": "endless", "examples": "endless"}]
     root = None if data_root is None else Path(data_root)
-    splits = sources.load(source, root, download=download, seed=seed).splits
+    origin = source_of(source, data_root=root, download=download, seed=seed)
+    if isinstance(origin, FunctionSource):
+        if draw is not None:
+            draw_tasks(origin.tasks(n_shot, 50, seed, "train").sample(0, 4), Path(draw))
+        return [{"source": source, "classes": "endless", "examples": "endless"}]
+    assert isinstance(origin, ClassSource)
+    splits = origin.load().splits
     if draw is not None:
         data = splits.train if splits.train.n_classes else splits.test
         draw_tasks(Episodes(data, n_way, n_shot, n_query, seed=seed).sample(0, 3), Path(draw))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from quickstudy.errors import SettingError
 from quickstudy.tasks.episodes import generator
+from quickstudy.tasks.source import FunctionSource
+from quickstudy.tasks.splits import Split
 from quickstudy.tasks.task import Examples, Task
 
 
@@ -70,3 +73,14 @@ class Sinusoid:
 
 def _between(ends: tuple[float, float], u: np.ndarray) -> np.ndarray:
     return ends[0] + (ends[1] - ends[0]) * u
+
+
+class Sinusoids(FunctionSource):
+    """Sine waves, as ``Sinusoid`` draws them."""
+
+    about: ClassVar[str] = "regression on sine waves"
+    in_features: ClassVar[int] = 1
+
+    def tasks(self, n_shot: int, n_query: int, seed: int, split: Split) -> Sinusoid:
+        """Return the tasks."""
+        return Sinusoid(n_shot, n_query, seed=seed, split=split)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
 from quickstudy.errors import DataError
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.tables import Table, labelled_rows
+from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits, cut
 
 
@@ -32,3 +36,19 @@ def table(path: Path | None, seed: int = 0, rows: Table | None = None) -> tuple[
     rows = rows or Table.fitted([items[i] for i in order.train.x.tolist()])
     x = rows.encode(items)
     return Splits(*(ClassDataset(x[part.x], part.y, part.names) for part in order)), rows
+
+
+@dataclass(frozen=True)
+class Rows(ClassSource):
+    """A file of rows with labels."""
+
+    about: ClassVar[str] = "rows of numbers and categories: a CSV, JSONL or Parquet file with a column label"
+    kind: ClassVar[type[Inputs]] = Table
+
+    data_root: Path | None = None
+    seed: int = 0
+    inputs: Inputs | None = None
+
+    def load(self) -> Loaded:
+        """Read the rows; they are standardised as the training rows are, or as the run was that is evaluated."""
+        return Loaded(*table(self.data_root, self.seed, self.inputs if isinstance(self.inputs, Table) else None))

@@ -3,5 +3,6 @@
 from quickstudy.testing.inputs import check_inputs
 from quickstudy.testing.learner import LAWS, TOLERANCE, check_learner, noise_tasks
 from quickstudy.testing.net import check_net
+from quickstudy.testing.source import check_source
 
-__all__ = ["LAWS", "TOLERANCE", "check_inputs", "check_learner", "check_net", "noise_tasks"]
+__all__ = ["LAWS", "TOLERANCE", "check_inputs", "check_learner", "check_net", "check_source", "noise_tasks"]

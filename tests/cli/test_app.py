@@ -27,7 +27,6 @@ HEAVY = {"torch", "numpy", "scipy", "sklearn", "PIL"}
         (["--help"], {*HEAVY, "pydantic", "rich"}),
         (["train", "--help"], {*HEAVY, "pydantic", "rich"}),
         (["evaluate", "--help"], {*HEAVY, "pydantic", "rich"}),
-        (["train", "--print-settings"], HEAVY),
     ],
 )
 def test_what_is_slow_to_import_is_imported_only_where_it_is_needed(arguments, missing):

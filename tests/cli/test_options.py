@@ -39,21 +39,26 @@ def test_without_flags_there_are_defaults(flags):
     assert flags() == complete({}).model_dump(mode="json")
 
 
+BESIDE = {"within_alphabets": ["--data", "omniglot"], "ink": ["--data", "folders"]}
+"""What a flag needs to have an effect."""
+
+
 @pytest.mark.parametrize("name", [name for name in FIELDS if kinds(name) == (bool,)])
 def test_yes_and_no_flags(flags, name):
-    flag = name.replace("_", "-")
-    assert flags(f"--{flag}")[name] is True
-    assert flags(f"--no-{flag}")[name] is False
+    flag, beside = name.replace("_", "-"), BESIDE.get(name, ())
+    assert flags(f"--{flag}", *beside)[name] is True
+    assert flags(f"--no-{flag}", *beside)[name] is False
 
 
 @pytest.mark.parametrize(
     ("flag", "text", "value"),
     [
         ("--seed", "3", 3),
-        ("--channels", "3", 3),
+        ("--threads", "3", 3),
         ("--outer-lr", "1e-4", 1e-4),
         ("--data-root", "some/where", "some/where"),
         ("--algorithm", "maml", "maml"),
+        ("--arguments", '{"token_width": 8}', {"token_width": 8}),
     ],
 )
 def test_a_flag_is_its_setting(flags, flag, text, value):

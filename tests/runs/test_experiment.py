@@ -6,12 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
-from quickstudy.errors import NotEnoughClasses, SettingError
-from quickstudy.learners import LEARNERS
-from quickstudy.nets import ResNet12
+from quickstudy.errors import NotEnoughClasses, QuickstudyError, SettingError
+from quickstudy.learners import LEARNERS, Prototypical
+from quickstudy.nets import MLP, NETS, ResNet12
 from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.recipes import recipes
 from quickstudy.runs.run import Run
-from quickstudy.runs.settings import HYPERPARAMETERS, SINUSOID, complete
+from quickstudy.runs.settings import HYPERPARAMETERS, complete
 from quickstudy.tasks.omniglot import alphabet
 
 QUICK = {
@@ -80,7 +81,7 @@ def test_a_run_is_never_written_over(tmp_path, small):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("algorithm", SINUSOID)
+@pytest.mark.parametrize("algorithm", [name for name, recipe in recipes().items() if recipe.regression is not None])
 def test_sinusoids_are_learned(tmp_path, algorithm):
     experiment, _ = trained(tmp_path, algorithm=algorithm, data="sinusoid", steps=3, validation_tasks=2)
     assert metrics(tmp_path)[-1]["validation"]["metric"] == "mse"
@@ -181,10 +182,13 @@ def test_hyperparameters_reach_the_learner_or_stop_the_run(tmp_path):
     [
         (
             {"algorithm": "maml", "batch_size": 16},
-            "batch_size does not apply to maml, only to baseline, cosine-baseline, simple-shot; leave it out",
+            "batch_size = 16 has no effect with algorithm = maml: it needs an algorithm that trains on plain batches",
         ),
-        ({"algorithm": "baseline", "rotations": "tasks"}, "rotations = 'tasks' .* and baseline trains on none"),
-        ({"algorithm": "simple-shot", "rotations": "tasks"}, "rotations = 'tasks' .* and simple-shot trains on none"),
+        (
+            {"algorithm": "baseline", "rotations": "tasks"},
+            "rotations = tasks has no effect with algorithm = baseline: it needs an algorithm that trains on tasks",
+        ),
+        ({"algorithm": "simple-shot", "rotations": "tasks"}, "rotations = tasks has no effect .*= simple-shot"),
     ],
 )
 def test_a_setting_that_would_do_nothing_is_refused(small, given, words):
@@ -239,7 +243,9 @@ def test_shared_omniglot_is_trained_on_beside_invented_characters(shared):
 
 
 def test_invented_characters_join_no_other_data(small):
-    with pytest.raises(SettingError, match="glyph_classes go with glyphs or omniglot, not with folders"):
+    with pytest.raises(
+        SettingError, match="glyph_classes = 5 has no effect with data = folders: it needs data = glyphs or omniglot"
+    ):
         _ = Experiment(complete({**small, "glyph_classes": 5})).tasks
 
 
@@ -262,10 +268,86 @@ def test_another_net_is_no_start(tmp_path, small, other):
 def test_only_tasks_from_omniglot_are_within_alphabets(algorithm, data, monkeypatch):
     monkeypatch.setattr("quickstudy.runs.experiment._load", lambda settings: None)
     run = Experiment(complete({"algorithm": algorithm, "data": data, "within_alphabets": True}))
-    with pytest.raises(SettingError, match="within_alphabets is for learners that train on tasks from omniglot"):
+    with pytest.raises(SettingError, match=r"within_alphabets = True has no effect with .*: it needs"):
         _ = run.tasks
 
 
 def test_what_has_no_images_is_not_warped():
-    with pytest.raises(SettingError, match="warp distorts images, and sinusoid has none"):
+    with pytest.raises(
+        SettingError, match="warp = True has no effect with data = sinusoid: it needs data that are images"
+    ):
         _ = Experiment(complete({"algorithm": "maml", "data": "sinusoid", "warp": True})).tasks
+
+
+class Soft(Prototypical):
+    """A learner with an argument that has no setting of its own."""
+
+    def __init__(self, net, *, temperature: float = 1.0):
+        super().__init__(net)
+        self.temperature = temperature
+
+
+class Flat(MLP):
+    """A net for images, with arguments of its own."""
+
+    def __init__(self, channels: int, size: int, depth: int = 1):
+        super().__init__(channels * size**2, (8,) * depth)
+        self.channels, self.size, self.depth = channels, size, depth
+
+    def forward(self, x):
+        return super().forward(x.flatten(1))
+
+
+class Vectors(MLP):
+    def __init__(self, in_features: int, width: int = 8):
+        super().__init__(in_features, (width,))
+        self.width = width
+
+
+def test_a_registered_learner_and_net_are_trained_with_arguments_and_opened_again(tmp_path, small):
+    LEARNERS.register("soft", Soft)
+    NETS.register("flat", Flat)
+    given = {**small, "algorithm": "soft", "net": "flat", "arguments": {"temperature": 2.0}}
+    trained(tmp_path / "run", **given)
+    settings, learner = Run(tmp_path / "run").settings, Run(tmp_path / "run").learner
+    assert (
+        settings.arguments
+        == {"temperature": 2.0}
+        == json.loads((tmp_path / "run" / "run.json").read_text())["settings"]["arguments"]
+    )
+    assert (type(learner), learner.temperature, type(learner.net)) == (Soft, 2.0, Flat)
+
+
+def test_arguments_that_a_learner_does_not_take_are_refused(small):
+    LEARNERS.register("soft", Soft)
+    for algorithm, arguments, says in (
+        ("soft", {"temprature": 2.0}, "arguments: soft does not take 'temprature', only temperature; leave it out"),
+        ("maml", {"temperature": 2.0}, "arguments: maml does not take 'temperature', none; leave it out"),
+        ("maml", {"inner_lr": 2.0}, "arguments: inner_lr is a setting of its own; give it beside arguments"),
+        ("soft", {"net": "conv4"}, "arguments: soft does not take 'net'"),
+        ("soft", {"temperature": "hot"}, "temperature='hot'"),
+    ):
+        with pytest.raises(QuickstudyError, match=says):
+            _ = Experiment(complete({**small, "algorithm": algorithm, "arguments": arguments})).learner
+
+
+def test_a_registered_net_takes_images_or_vectors(small):
+    NETS.register("flat", Flat)
+    NETS.register("vectors", Vectors)
+    sinusoid = {"algorithm": "maml", "data": "sinusoid"}
+    assert type(Experiment(complete({**sinusoid, "net": "vectors"})).learner.net) is Vectors
+    with pytest.raises(SettingError, match="net 'flat' does not take sinusoid: its __init__ has no argument 'in_feat"):
+        _ = Experiment(complete({**sinusoid, "net": "flat"})).learner
+    with pytest.raises(SettingError, match="net 'vectors' does not take folders: its __init__ has no argument 'chann"):
+        _ = Experiment(complete({**small, "net": "vectors"})).learner
+
+
+def test_a_learner_that_cannot_be_saved_is_refused_before_it_is_trained(tmp_path, small):
+    class Forgetful(Prototypical):
+        def __init__(self, net, *, temperature: float = 1.0):
+            super().__init__(net)
+
+    LEARNERS.register("forgetful", Forgetful)
+    with pytest.raises(SettingError, match="Forgetful has no attribute 'temperature'"):
+        trained(tmp_path / "run", **small, algorithm="forgetful")
+    assert not (tmp_path / "run").exists()

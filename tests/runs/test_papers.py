@@ -3,7 +3,7 @@
 import pytest
 
 from quickstudy.errors import SettingError
-from quickstudy.runs.papers import PROTOCOLS, find, names
+from quickstudy.runs.papers import find, names, protocols
 from quickstudy.runs.settings import complete
 
 
@@ -46,7 +46,7 @@ def test_published_details_that_are_often_missed():
 
 
 def test_our_own_recipe_is_never_the_papers():
-    own = [protocol for protocol in PROTOCOLS.values() if protocol.settings.get("warp")]
+    own = [protocol for protocol in protocols().values() if protocol.settings.get("warp")]
     assert own
     assert all("our own" in protocol.title for protocol in own)
 

@@ -9,7 +9,8 @@ import torch
 from quickstudy import load
 from quickstudy.runs import reproduce
 from quickstudy.runs.experiment import Experiment
-from quickstudy.runs.papers import PROTOCOLS, Cell, Protocol
+from quickstudy.runs.papers import protocols
+from quickstudy.runs.recipes import Cell, Protocol
 from quickstudy.runs.reproduce import Reproduction, shortened
 from quickstudy.runs.settings import complete
 from quickstudy.training import outer
@@ -25,7 +26,7 @@ SMALL = {
 def given(monkeypatch, pictures):
     """Machine settings of a protocol that takes a second."""
     protocol = Protocol("Small", "Nobody 2000", False, SMALL, (Cell(3, 1, 60.0, 1.5), Cell(2, 1, 70.0)))
-    monkeypatch.setitem(PROTOCOLS, "small", protocol)
+    monkeypatch.setitem(protocols(), "small", protocol)
     return {"data_root": str(pictures), "threads": 1}
 
 
@@ -60,7 +61,7 @@ def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, mon
     first = {"algorithm": "cosine-baseline", "data": "folders", "width": 4, "n_way": 3, "n_query": 3}
     first |= {"head_steps": 0, "steps": 20, "validation_tasks": 4}
     protocol = Protocol("Two", "Nobody 2000", False, SMALL, (Cell(3, 1, 60.0),), first=first)
-    monkeypatch.setitem(PROTOCOLS, "two", protocol)
+    monkeypatch.setitem(protocols(), "two", protocol)
     reproduction = Reproduction("two-3way-1shot", tmp_path, given, budget=0.2)
     steps = []
     for settings, progress in reproduction.trainings():

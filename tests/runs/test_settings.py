@@ -8,9 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quickstudy.errors import SettingError
-from quickstudy.learners import LEARNERS
-from quickstudy.runs.settings import FIELDS, HYPERPARAMETERS, PRESETS, SINUSOID, choices, complete, load_settings
+from quickstudy.learners import LEARNERS, MAML, Learner
+from quickstudy.nets import NETS, Conv4
+from quickstudy.runs.recipes import recipes
+from quickstudy.runs.settings import FIELDS, HYPERPARAMETERS, choices, complete, load_settings
 
+RECIPES = recipes()
+REGRESSION = {name for name, recipe in RECIPES.items() if recipe.regression is not None}
 ORDINARY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 STEPS = st.none() | st.integers(1, 10**9)
 
@@ -48,20 +52,20 @@ def test_sources_are_joined_setting_by_setting(tmp_path):
 @pytest.mark.parametrize("algorithm", LEARNERS)
 def test_a_preset_gives_way_to_what_is_said(algorithm):
     assert complete({"algorithm": algorithm, "pool": False}).pool is False
-    assert complete({"algorithm": algorithm}).tasks_per_step == PRESETS[algorithm]["tasks_per_step"]
+    assert complete({"algorithm": algorithm}).tasks_per_step == RECIPES[algorithm].preset["tasks_per_step"]
 
 
 @pytest.mark.parametrize(
     ("algorithm", "data"),
-    [(a, d) for a in LEARNERS for d in choices("data") if d != "sinusoid" or a in SINUSOID],
+    [(a, d) for a in LEARNERS for d in choices("data") if d != "sinusoid" or a in REGRESSION],
 )
 def test_settings_survive_json_and_are_complete_at_once(algorithm, data):
     found = complete({"algorithm": algorithm, "data": data, "data_root": Path("some/where"), "inner_lr": 0.1})
     assert complete(json.loads(json.dumps(found.model_dump(mode="json")))) == found
 
 
-def test_every_algorithm_has_a_preset_and_a_name():
-    assert set(choices("algorithm")) == set(LEARNERS) == set(PRESETS)
+def test_every_algorithm_has_a_recipe_and_a_name():
+    assert choices("algorithm") == tuple(LEARNERS) == tuple(RECIPES)
 
 
 def test_every_setting_is_described():
@@ -72,13 +76,15 @@ def test_every_setting_is_described():
 @pytest.mark.parametrize("no", ["false", "0", "no", "off", "False"])
 @pytest.mark.parametrize("yes", ["true", "1", "yes", "on", "TRUE"])
 def test_yes_and_no_from_the_environment(yes, no):
-    found = load_settings(environment={"QUICKSTUDY_TENSORBOARD": yes, "QUICKSTUDY_INK": no})
+    found = load_settings(
+        environment={"QUICKSTUDY_DATA": "folders", "QUICKSTUDY_TENSORBOARD": yes, "QUICKSTUDY_INK": no}
+    )
     assert (found.tensorboard, found.ink) == (True, False)
 
 
 def test_numbers_are_read_from_text():
-    variables = {"QUICKSTUDY_CHANNELS": "3", "QUICKSTUDY_OUTER_LR": "1e-4", "QUICKSTUDY_DATA_ROOT": "a/b"}
-    found = load_settings(environment=variables)
+    variables = {"CHANNELS": "3", "OUTER_LR": "1e-4", "DATA_ROOT": "a/b", "DATA": "folders"}
+    found = load_settings(environment={f"QUICKSTUDY_{name}": value for name, value in variables.items()})
     assert (found.channels, found.outer_lr, found.data_root) == (3, 1e-4, Path("a/b"))
 
 
@@ -121,6 +127,10 @@ def test_an_unknown_word_names_the_nearest():
         'ink = "perhaps"',
         'pool = ""',
         "[width]\nof = 1",
+        "arguments = 3",
+        'arguments = "temperature"',
+        "[arguments]\nday = 2020-01-01",
+        "[arguments]\nscale = nan",
     ],
 )
 def test_a_wrong_value_is_named_with_where_it_stands(tmp_path, wrong):
@@ -151,7 +161,7 @@ def test_any_text_is_settings_or_one_line(given_):
         assert len(str(error).splitlines()) == 1  # noqa: PT017
 
 
-@pytest.mark.parametrize("algorithm", sorted(set(LEARNERS) - set(SINUSOID)))
+@pytest.mark.parametrize("algorithm", sorted(set(LEARNERS) - REGRESSION))
 def test_who_only_classifies_is_refused_for_regression(algorithm):
     assert "choose one of maml, reptile" in refusal(flags={"algorithm": algorithm, "data": "sinusoid"})
 
@@ -162,3 +172,54 @@ def test_a_net_that_does_not_take_the_data_is_refused():
         flags={"net": "mlp"}
     )
     assert complete({"net": "resnet12"}).net == "resnet12"
+
+
+def test_arguments_are_a_table_or_json(tmp_path):
+    file = written(tmp_path, "[arguments]\ntemperature = 2\nsizes = [1, 2]")
+    assert load_settings(file, {}).arguments == {"temperature": 2, "sizes": [1, 2]}
+    assert load_settings(file, {}, {"arguments": '{"temperature": 3}'}).arguments == {"temperature": 3}
+    assert load_settings(environment={"QUICKSTUDY_ARGUMENTS": "{}"}).arguments == {}
+    assert "give a table, or an object in JSON" in refusal(flags={"arguments": "[" * 100_000})
+
+
+class Narrow(MAML):
+    """A learner of another package that extends one of ours and takes fewer arguments."""
+
+    def __init__(self, net, n_way=5, *, inner_lr=0.4, loss="cross_entropy"):
+        super().__init__(net, n_way, inner_lr=inner_lr, loss=loss)
+
+
+class Alone(Learner):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def adapt(self, support):
+        raise NotImplementedError
+
+
+class Plain(Alone):
+    episodic = False
+
+
+def test_a_learner_without_a_recipe_is_trained_as_the_one_it_extends_or_by_its_base():
+    for cls in (Narrow, Alone, Plain):
+        LEARNERS.register(cls.__name__, cls)
+    narrow, alone, plain = (complete({"algorithm": cls.__name__}) for cls in (Narrow, Alone, Plain))
+    assert (narrow.tasks_per_step, narrow.clip, narrow.test_steps) == (32, 10.0, None)
+    assert (alone.tasks_per_step, alone.train_query, alone.batch_size, alone.optimizer) == (4, 5, None, "adam")
+    assert (plain.tasks_per_step, plain.batch_size) == (1, 128)
+    assert complete({"algorithm": "Narrow", "data": "sinusoid"}).tasks_per_step == 25
+    assert "Alone classifies, sinusoid is regression" in refusal(flags={"algorithm": "Alone", "data": "sinusoid"})
+
+
+def test_a_registered_name_is_a_choice():
+    LEARNERS.register("mine", Alone)
+    NETS.register("wide", Conv4)
+    assert (choices("algorithm")[-1], choices("net")[-1]) == ("mine", "wide")
+    assert complete({"algorithm": "mine", "net": "wide"}).net == "wide"
+
+
+def test_what_is_not_registered_may_be_of_a_missing_package():
+    assert refusal(flags={"algorithm": "mine"}).endswith("; a package that adds it may be missing here")
+    assert "unknown net 'identity'" in refusal(flags={"net": "identity"})

@@ -1,66 +1,70 @@
-"""A source is its splits, which never meet, and the format of their images; data that is missing says where it goes."""
+"""A source is its splits, which never meet, and its inputs; data that is missing says where it goes."""
 
-from itertools import combinations
+import csv
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.images import Images
-from quickstudy.runs.settings import choices
-from quickstudy.tasks.sources import load
+from quickstudy.inputs.sentences import Sentences
+from quickstudy.tasks.source import ClassSource
+from quickstudy.tasks.sources import SOURCES, source
+from quickstudy.testing import check_source
 
-IMAGES = [name for name in choices("data") if name not in ("sinusoid", "clinc150", "text", "table")]
+CLASSES = [name for name, cls in SOURCES.items() if issubclass(cls, ClassSource)]
+
+
+def write(path, columns, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
 
 
 @pytest.fixture
 def roots(tmp_path, pictures, mini):
-    """A folder for each source that reads files; the others need none."""
+    """A folder or file for each source that reads some; the others need none."""
     omniglot = tmp_path / "omniglot"
     for part, alphabets in (("images_background", range(10)), ("images_evaluation", range(10, 12))):
         for a in alphabets:
             folder = omniglot / part / f"Alphabet_{a}" / "character01"
             folder.mkdir(parents=True)
             Image.new("1", (105, 105), 1).save(folder / "0001_01.png")
-    return {"folders": pictures, "omniglot": omniglot, "mini-imagenet": mini}
+    text = write(tmp_path / "text.csv", ["text", "label"], [(f"{word} {i}", word) for word in "abcde" for i in "12"])
+    table = write(tmp_path / "table.csv", ["width", "label"], [(c, f"kind {c % 5}") for c in range(20)])
+    return {"folders": pictures, "omniglot": omniglot, "mini-imagenet": mini, "text": text, "table": table}
 
 
-@pytest.mark.parametrize("name", IMAGES)
-def test_splits_never_meet_and_their_images_are_of_the_format(roots, name):
-    splits, images, *_ = load(name, roots.get(name))
-    for a, b in combinations(splits, 2):
-        assert not set(a.names) & set(b.names)
-    for data in splits:
-        assert data.x.shape[1:] == (images.channels, images.size, images.size)
-        assert data.x.dtype == torch.uint8
-    assert splits.test.n_classes
+@pytest.mark.parametrize("name", [name for name in CLASSES if name != "clinc150"])
+def test_every_source_keeps_the_laws(roots, name):
+    if SOURCES[name].kind is Sentences:
+        pytest.importorskip("sentence_transformers")
+    check_source(source(name, data_root=roots.get(name), glyph_classes=5, seed=3))
 
 
-@pytest.mark.parametrize("name", ["folders", "omniglot"])
-def test_the_same_seed_is_the_same_data(roots, name):
-    one, other = (load(name, roots.get(name), seed=3).splits for _ in range(2))
-    assert all(a.names == b.names and torch.equal(a.x, b.x) for a, b in zip(one, other, strict=True))
+def test_a_name_that_is_not_a_source_is_refused_with_the_nearest():
+    with pytest.raises(SettingError, match="unknown source 'glyfs': did you mean 'glyphs'"):
+        source("glyfs")
 
 
 def test_digits_are_for_the_test_alone():
-    splits = load("digits").splits
+    splits = source("digits").load().splits
     assert [data.n_classes for data in splits] == [0, 0, 10]
 
 
-def test_folders_are_read_in_the_format_asked_for(pictures):
-    images = Images(3, 20, ink=False)
-    source = load("folders", pictures, inputs=images)
-    assert source.inputs == images
-    assert source.splits.train.x.shape[1:] == (3, 20, 20)
+def test_folders_are_read_in_the_format_asked_for_or_in_a_runs_own(pictures):
+    splits, images = source("folders", data_root=pictures, channels=3, image_size=20, ink=False).load()
+    assert images == Images(3, 20, ink=False)
+    assert splits.train.x.shape[1:] == (3, 20, 20)
+    assert source("folders", data_root=pictures, inputs=Images(size=16), image_size=20).load().inputs == Images(size=16)
 
 
 def test_omniglot_is_cut_as_asked(roots):
-    background = load("omniglot", roots["omniglot"]).splits
+    background = source("omniglot", data_root=roots["omniglot"]).load().splits
     assert [data.n_classes for data in background] == [9, 1, 2]
     with pytest.raises(DataError, match="1623"):
-        load("omniglot", roots["omniglot"], split="random")
+        source("omniglot", data_root=roots["omniglot"], split="random").load()
 
 
 @pytest.mark.parametrize(
@@ -69,23 +73,25 @@ def test_omniglot_is_cut_as_asked(roots):
         ("omniglot", ["images_background.zip", "`quickstudy tasks omniglot --download`"]),
         ("mini-imagenet", ["train.csv", "images/"]),
         ("folders", ["CLASS/IMAGE"]),
+        ("clinc150", ["`quickstudy tasks clinc150 --download`"]),
     ],
 )
 def test_missing_data_says_where_to_put_what(tmp_path, name, words):
     with pytest.raises(DataError) as caught:
-        load(name, tmp_path / "empty")
+        source(name, data_root=tmp_path / "empty").load()
     for word in (str(tmp_path / "empty"), *words):
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_folders_need_a_folder():
+@pytest.mark.parametrize("name", ["folders", "text", "table"])
+def test_your_own_data_need_a_place(name):
     with pytest.raises(DataError, match="give it as data_root"):
-        load("folders")
+        source(name).load()
 
 
 def test_shared_omniglot_as_its_authors_cut_it(shared):
-    splits, images, *_ = load("omniglot", shared)
+    splits, images = source("omniglot", data_root=shared).load()
     assert [data.n_classes for data in splits] == [828, 136, 659]
     assert images == Images(channels=1, size=28)
     assert np.mean(splits.test.x.numpy() > 127) < 0.2, "ink is bright on dark"

@@ -1,0 +1,43 @@
+"""``quickstudy adapt``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quickstudy.cli.options import Json
+
+
+def adapt(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A run, a classifier that learns more, or a name such as glyphs-proto. It may be left out: the kind "
+            "of what is learned decides then."
+        ),
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            help="What to learn from: images, one folder per class; or a CSV, JSONL or Parquet file with the columns "
+            "text and label, or label and any others.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Learn the classes of a folder of images, or of a file of sentences or rows; any number of examples of each."""
+    from quickstudy.classify.learn import adapt
+    from quickstudy.cli.output import print_json
+
+    classifier = adapt(model, out=out) if source is None else adapt(source, model, out)
+    counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))
+    if json:
+        print_json({"classifier": str(out), "examples": counts})
+    else:
+        total = ", ".join(f"{label} {count}" for label, count in counts.items())
+        print(f"{out}: learned {len(counts)} classes ({total})")

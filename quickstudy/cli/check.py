@@ -1,0 +1,60 @@
+"""``quickstudy check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quickstudy.cli.options import Json
+
+if TYPE_CHECKING:
+    from quickstudy.classify.check import Report
+
+
+def check(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Images, one folder per class; or a file of sentences or rows with labels.", show_default=False
+        ),
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="Model that compares the examples; their kind decides if not given.")
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="Folder of images, or file of sentences or rows: which to label next?")
+    ] = None,
+    n: Annotated[int, typer.Option(min=1, help="How many of them to name.")] = 5,
+    json: Json = False,
+) -> None:
+    """Report what is wrong with labelled examples: copies, wrong labels, classes that are few or alike."""
+    from quickstudy.classify.check import check
+    from quickstudy.cli.output import print_json
+
+    report = check(source, model, unlabelled, n)
+    if json:
+        print_json(report.summary())
+    else:
+        _print_report(report)
+
+
+def _print_report(report: Report) -> None:
+    noun, counts = report.noun, report.examples
+    print(f"{sum(counts.values())} {noun}s of {len(counts)} classes")
+    for line in report.unreadable:
+        print(f"unreadable: {line}")
+    for first, second, exact in report.duplicates:
+        kind = f"the same {noun}" if exact else f"nearly the same {noun}"
+        print(f"{kind}, so remove one: {first} and {second}")
+    for name, label, better, probability in report.suspects:
+        print(f"wrong label? {name} is called {label}, and looks like {better} ({100 * probability:.0f} %)")
+    for pair in report.confusable:
+        print(f"easily confused: {pair.first} and {pair.second}; give each more examples that show the difference")
+    for label in report.unbalanced:
+        print(f"few examples: {label} has {counts[label]}, others up to {max(counts.values())}; add some")
+    if report.sound:
+        print("nothing is wrong")
+    for name in report.label_next or []:
+        print(f"label next: {name}")

@@ -1,0 +1,64 @@
+"""``quickstudy explain``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quickstudy.cli.options import ClassifierFolder, Json
+
+if TYPE_CHECKING:
+    from quickstudy.classify.classifier import Classifier
+    from quickstudy.classify.explanation import Explanation
+
+_LEAST = 0.0005
+"""Influence that is not printed as 0.0 %."""
+
+
+def explain(
+    classifier: ClassifierFolder,
+    input: Annotated[
+        str, typer.Argument(help="A PNG, JPEG or WebP file, a sentence, or a file of a row.", show_default=False)
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page that shows it (HTML).")] = None,
+    pixels: Annotated[
+        str | None, typer.Option(help="Also which pixels mattered, by occlusion or integrated-gradients (captum).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Explain an answer: which examples and parts it rests on, and what it would have been without them."""
+    from quickstudy.classify.classifier import Classifier
+    from quickstudy.classify.explanation import explain, one_item
+    from quickstudy.classify.explanation import pixels as pixels_of
+    from quickstudy.classify.page import page
+    from quickstudy.cli.output import print_json
+    from quickstudy.io.files import replace
+
+    model = Classifier.load(classifier)
+    item = one_item(model, input)
+    why = explain(model, item)
+    heat = None if pixels is None else pixels_of(model, item, pixels)
+    if out is not None:
+        replace(out, page(why, model, item, heat).encode())
+    if json:
+        facts = why.summary() if heat is None else {**why.summary(), "pixels": heat.tolist()}
+        print_json({**facts, model.inputs.part_plural: why.parts} if why.parts else facts)
+        return
+    print(f"{item.name}\t{why.label}\t{100 * why.probabilities.max():.1f} %")
+    _print_reasons(why, model)
+    if out is not None:
+        print(f"  the page is {out}")
+
+
+def _print_reasons(why: Explanation, model: Classifier) -> None:
+    names = [model.inputs.caption(item) for item in model.items]
+    for i in why.supporting[:3]:
+        if why.influence[i] >= _LEAST:
+            print(f"  example {names[i]!r} of {why.label_of[i]} supports it: {100 * why.influence[i]:.1f} %")
+    for i in why.misleading[:3]:
+        if -why.influence[i] >= _LEAST:
+            print(f"  example {names[i]!r} of {why.label_of[i]} speaks against it: {100 * why.influence[i]:.1f} %")
+    for part, share in sorted(why.parts, key=lambda pair: -abs(pair[1]))[:5]:
+        print(f"  the {model.inputs.part} {part!r} supports it: {100 * share:.1f} %")

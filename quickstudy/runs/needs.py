@@ -1,0 +1,87 @@
+"""Needs: what a setting must stand beside to have an effect."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from quickstudy.learners.registry import LEARNERS
+from quickstudy.nets.registry import NETS
+from quickstudy.registry import Registry
+from quickstudy.tasks.sources import SOURCES
+
+if TYPE_CHECKING:
+    from quickstudy.inputs.base import Inputs
+
+
+class Need(NamedTuple):
+    """What a setting needs to have an effect.
+
+    Attributes:
+        words: The need in words, after "it needs".
+        by: Settings that decide whether it holds.
+        holds: Whether it holds, a function of completed settings.
+    """
+
+    words: str
+    by: tuple[str, ...]
+    holds: Callable[[Any], bool]
+
+
+def only(setting: str, *values: Any) -> Need:
+    """Return the need for one of some values of another setting.
+
+    >>> only("schedule", "halving").words
+    'schedule = halving'
+    """
+    words = f"{setting} = {' or '.join(str(value) for value in values)}"
+    return Need(words, (setting,), lambda settings: getattr(settings, setting) in values)
+
+
+def takes(registry: Registry[Any], name: str | None, *arguments: str) -> bool:
+    """Return whether the constructor of an entry takes one of some arguments; imports the entry.
+
+    >>> takes(NETS, "conv4", "pool"), takes(NETS, "resnet12", "pool")
+    (True, False)
+    """
+    return name is not None and any(a in inspect.signature(registry[name].__init__).parameters for a in arguments)
+
+
+def kind_of(source: str) -> type[Inputs] | None:
+    """Return the inputs of a source's examples; None where its tasks are functions; imports the source.
+
+    >>> kind_of("digits").__name__, kind_of("sinusoid")
+    ('Images', None)
+    """
+    return getattr(SOURCES[source], "kind", None)
+
+
+HALVING = only("schedule", "halving")
+FULL_CONTEXT = only("full_context", True)
+FOLDERS = Need("data = folders", ("data",), lambda s: takes(SOURCES, s.data, "image_size"))
+SPLIT = Need("data = omniglot", ("data",), lambda s: takes(SOURCES, s.data, "split"))
+OMNIGLOT = only("data", "omniglot")
+CHARACTERS = only("data", "glyphs", "omniglot")
+CLASSES = Need("data with classes", ("data",), lambda s: kind_of(s.data) is not None)
+IMAGES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.data), "spatial", False))
+EPISODIC = Need("an algorithm that trains on tasks", ("algorithm",), lambda s: LEARNERS[s.algorithm].episodic)
+PLAIN = Need("an algorithm that trains on plain batches", ("algorithm",), lambda s: not LEARNERS[s.algorithm].episodic)
+TURNED_TASKS = Need(
+    "an algorithm that trains on tasks", ("algorithm",), lambda s: s.rotations != "tasks" or EPISODIC.holds(s)
+)
+QUERIES = Need(
+    "an algorithm that learns from queries", ("algorithm",), lambda s: s.algorithm != "reptile" or s.train_query == 0
+)
+NET = Need("an algorithm with a net", ("algorithm",), lambda s: takes(LEARNERS, s.algorithm, "net"))
+WIDTH = Need(
+    "a net with a width",
+    ("net", "data"),
+    lambda s: kind_of(s.data) is not None and takes(NETS, s.net, "width", "hidden"),
+)
+POOL = Need("a net that can pool, such as conv4", ("net",), lambda s: takes(NETS, s.net, "pool"))
+NORMS = Need(
+    "a net with batch normalisation", ("net",), lambda s: s.net not in ("mlp", "residual") or not s.transductive
+)
+WORKERS = Need("workers = 2 or more", ("workers",), lambda s: s.workers > 1 or "WORLD_SIZE" in os.environ)  # torchrun

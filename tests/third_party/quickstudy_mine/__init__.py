@@ -1,0 +1,1 @@
+"""A learner and a net that quickstudy finds by their entry points."""

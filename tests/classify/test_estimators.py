@@ -161,7 +161,7 @@ def test_learners_of_other_families_fit_too(glyphs, name):
 
 def test_a_folder_is_a_learner(tmp_path, glyphs):
     learner = drawn().learner
-    save(learner, tmp_path / "model", images=vars(Images()))
+    save(learner, tmp_path / "model", Images())
     by_folder = FewShotClassifier(tmp_path / "model").fit(*glyphs)
     np.testing.assert_array_equal(by_folder.predict_proba(glyphs[0]), drawn().fit(*glyphs).predict_proba(glyphs[0]))
     with pytest.raises(ModelError, match=r"no model in 'nowhere'.*a name of: .*glyphs-proto"):

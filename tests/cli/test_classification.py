@@ -12,7 +12,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from quickstudy.inputs.images import Images, read_image
+from quickstudy.inputs.images import Images
 
 
 def quickstudy(*arguments, cwd):
@@ -143,13 +143,15 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("kept")
     for out in ("file", "folder"):
-        assert "is there already; choose another folder with -o" in refused("adapt", run, "few", "-o", out)
-    assert "is there already" in refused("adapt", run, "few", "-o", run)
+        assert "exists already; choose another folder with -o" in refused("adapt", run, "few", "-o", out)
+    assert "exists already" in refused("adapt", run, "few", "-o", run)
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "file").read_text() == "kept"
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was trained on neither images, sentences nor tables" in refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "was trained on none of images, sentences, table, arrays, so it cannot learn from files" in refused(
+        "adapt", sinusoid, pictures, "-o", "out"
+    )
     assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 

@@ -174,7 +174,7 @@ def test_one_class_is_no_choice():
 @pytest.mark.parametrize("shape", [(3, 2, 20, 20), (3, 784), (28, 28), ()])
 def test_images_of_another_shape_are_refused(shape):
     classifier = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, DATA)
-    with pytest.raises(DataError, match="is given, but a list of images is needed|is an array of shape"):
+    with pytest.raises(DataError, match=r"is given, but a list of images is needed|is an array of shape"):
         classifier.predict(np.zeros(shape))
     if len(shape) > 1:
         data = ClassDataset.from_labels(np.zeros((4, *shape[1:])), list("aabb"))

@@ -179,8 +179,8 @@ def test_the_page_stands_alone_whatever_the_names(name):
 
 def test_what_cannot_be_explained_is_told():
     few = classifier("prototypical")
-    with pytest.raises(DataError, match="^'image 1' is an array of shape"):
-        explain(few, np.zeros((1, 20, 20)))
+    with pytest.raises(DataError, match=r"^'image 1' is an array of shape"):
+        explain(few, np.zeros((2, 20, 20)))
     with pytest.raises(SettingError, match="unknown method 'occlusions': did you mean 'occlusion'"):
         pixels(few, GLYPHS.x[0], "occlusions")
     two = ClassDataset(torch.zeros(1001, 1, 16, 16), (torch.arange(1001) > 500).long(), ("a", "b"))

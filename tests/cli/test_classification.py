@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from quickstudy.inputs.images import Images
+from tests.inputs.drawings import read
 
 
 def quickstudy(*arguments, cwd):
@@ -113,7 +114,7 @@ def test_paper_and_ink_may_be_either_way_round(cli, classifier, drawings, tmp_pa
         ("larger.png", image.resize((280, 280), Image.Resampling.NEAREST)),
     ):
         drawn.save(tmp_path / name, lossless=True)
-        assert abs(read_image(tmp_path / name, Images()).astype(int) - read_image(drawings[0], Images())).max() <= 1
+        assert abs(read(tmp_path / name, Images()).astype(int) - read(drawings[0], Images())).max() <= 1
     names = ["inverted.png", "colour.webp", "larger.png"]
     rows = json.loads(cli("predict", classifier, drawings[0], *(tmp_path / name for name in names), "--json").out)
     assert len({row["label"] for row in rows}) == 1
@@ -149,10 +150,7 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was trained on none of images, sentences, table, arrays, so it cannot learn from files" in refused(
-        "adapt", sinusoid, pictures, "-o", "out"
-    )
-    assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
+XX    assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 
 def test_only_classifiers_predict(refused, run, drawings):

@@ -9,13 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from PIL import Image
 
 from quickstudy.classify.classifier import Classifier
+from quickstudy.classify.load import load
 from quickstudy.errors import QuickstudyError
+from quickstudy.inputs.arrays import Arrays
+from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.images import Images, read_image
+from quickstudy.inputs.images import Images
+from quickstudy.inputs.sentences import Sentences, read_sentences
 from quickstudy.inputs.tables import Table
 from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP
@@ -24,7 +29,6 @@ from quickstudy.runs.settings import complete, load_settings
 from quickstudy.tasks.folders import read_folder
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.table import table
-from quickstudy.tasks.text import read_sentences
 from quickstudy.training.checkpoint import read, write
 
 
@@ -49,7 +53,28 @@ def one(name: str, content: bytes) -> Callable[[Path], object]:
 def classifier(folder: Path) -> None:
     torch.manual_seed(0)
     data = ClassDataset.from_labels(torch.rand(3, 2), ["a", "b", "c"])
-    Classifier(Prototypical(MLP(2, (4,))), data).save(folder)
+    Classifier(Prototypical(MLP(2, (4,))), Arrays((2,)), data).save(folder)
+
+
+def numpy_file(x: np.ndarray | None = None) -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.zeros((3, 2)) if x is None else x, allow_pickle=False)
+    return content.getvalue()
+
+
+def opened(inputs: Inputs, source: Path | bytes) -> list[Item]:
+    return list(inputs.open(source))
+
+
+def encode(inputs: Inputs, path: Path) -> object:
+    return inputs.encode(opened(inputs, path))
+
+
+def kept(inputs: Inputs, path: Path, encode: bool = True) -> object:
+    """Use bytes in every way that what was kept of an example is used."""
+    item = Item("example 1", path.read_bytes())
+    shown = inputs.caption(item), inputs.picture(item), [name for name, _ in inputs.parts(item)], inputs.keep(item)
+    return (inputs.encode([item]), shown) if encode else shown
 
 
 def pictures(folder: Path) -> None:
@@ -79,25 +104,32 @@ METRICS = (
 )
 SENTENCES = b'text,label\nwill it rain,weather\n"a table, please",food\n'
 LINES = b'{"text": "will it rain", "label": "weather"}\n{"text": "a table", "label": 3}\n'
+TABLE = Table({"a": [1.0, 2.0]}, {"b": ["x"]})
 ROWS = b"a,b,label\n1.5,x,one\n-2e3,,two\n,y,three\n"
 SETTINGS = b'algorithm = "maml"\nsteps = 7\ninner_lr = 0.5\npool = false\ndata_root = "there"\n'
 
 PARSERS = {
     "settings": Parser("run.toml", one("run.toml", SETTINGS), lambda f: load_settings(f / "run.toml", {})),
-    "PNG": Parser("image", one("image", picture("PNG")), lambda f: read_image(f / "image", Images())),
-    "JPEG": Parser("image", one("image", picture("JPEG")), lambda f: read_image(f / "image", Images(3))),
-    "WebP": Parser("image", one("image", picture("WEBP")), lambda f: read_image(f / "image", Images())),
+    "PNG": Parser("image", one("image", picture("PNG")), lambda f: encode(Images(), f / "image")),
+    "JPEG": Parser("image", one("image", picture("JPEG")), lambda f: encode(Images(3), f / "image")),
+    "WebP": Parser("image", one("image", picture("WEBP")), lambda f: encode(Images(), f / "image")),
     "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, Images())),
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
     "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),
     "lines": Parser("all.jsonl", one("all.jsonl", LINES), lambda f: read_sentences(f / "all.jsonl")),
     "rows": Parser("all.csv", one("all.csv", ROWS), lambda f: table(f / "all.csv")),
-    "row": Parser(
-        "all.csv", one("all.csv", ROWS), lambda f: Table({"a": [1.0, 2.0]}, {"b": ["x"]}).read(f / "all.csv")
-    ),
+    "row": Parser("all.csv", one("all.csv", ROWS), lambda f: encode(TABLE, f / "all.csv")),
+    "upload of rows": Parser("kept", one("kept", ROWS), lambda f: opened(TABLE, (f / "kept").read_bytes())),
+    "array": Parser("x.npy", one("x.npy", numpy_file()), lambda f: encode(Arrays((2,)), f / "x.npy")),
+    "kept image": Parser("kept", one("kept", picture("PNG")), lambda f: kept(Images(), f / "kept")),
+    "kept row": Parser("kept", one("kept", b'{"a": "1", "b": null}'), lambda f: kept(TABLE, f / "kept")),
+    "kept array": Parser("kept", one("kept", numpy_file(np.zeros(2))), lambda f: kept(Arrays((2,)), f / "kept")),
+    "kept sentence": Parser("kept", one("kept", b"will it rain"), lambda f: kept(Sentences(), f / "kept", False)),
     "config": Parser("config.json", classifier, Classifier.load),
     "weights": Parser("model.safetensors", classifier, Classifier.load),
     "support": Parser("support.safetensors", classifier, Classifier.load),
+    "examples": Parser("examples.safetensors", classifier, Classifier.load),
+    "classifier": Parser("config.json", classifier, load),
     "run": Parser("run.json", run, lambda f: Run(f).settings),
     "metrics": Parser("metrics.jsonl", one("metrics.jsonl", METRICS), lambda f: (Run(f).seconds, Run(f).validation)),
     "manifest": Parser("step/manifest.json", checkpoint, lambda f: read(f / "step")),

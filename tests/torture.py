@@ -218,7 +218,7 @@ def faults() -> Row:
 
 def hostile() -> Row:
     """The tests that load model folders made to harm."""
-    return _tests("hostile model folders refused", "tests/test_hostile_models.py")
+    return _tests("hostile model folders refused", "tests/models/test_hostile_models.py")
 
 
 def _tests(name: str, *arguments: str) -> Row:

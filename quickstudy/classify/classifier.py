@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -324,7 +325,7 @@ class Classifier:
 def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:
     """Return the examples of a folder as people know them; none where they did not come along."""
     name = "examples.safetensors"
-    if not (model.path / name).exists():
+    if not os.path.lexists(model.path / name):
         return ()
     bytes_, ends = (torch.uint8, (-1,)), (torch.int64, (n,))
     parts = model.tensors(name, {"names": bytes_, "name_ends": ends, "kept": bytes_, "kept_ends": ends})

@@ -159,7 +159,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each label, (n, n_classes), in the order of ``classes_``."""
-        return self.classifier_.predict_proba(self._asked(X))
+        asked = self._asked(X)  # first, for it refuses what was never fitted
+        return self.classifier_.predict_proba(asked)
 
     def kneighbors(self, X: Any, n_neighbors: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Return the examples, ``X_`` and ``y_``, that lie nearest to each input as the learner's net sees them.

@@ -11,9 +11,10 @@ from PIL import Image
 from quickstudy import ClassDataset, Classifier, load
 from quickstudy.classify.advice import confusable, duplicates, next_to_label, suspects, unbalanced
 from quickstudy.errors import SettingError
+from quickstudy.inputs.images import Images
 from quickstudy.tasks.glyphs import draw_glyphs
 
-LEARNER = load("glyphs-proto")
+LEARNER, IMAGES = load("glyphs-proto"), Images()
 
 
 def clean(seed, n_classes=5, per_class=5):
@@ -30,7 +31,7 @@ def relabelled(data, row, to):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_planted_wrong_label_is_the_first_suspect(seed):
     data = clean(seed)
-    few = Classifier(LEARNER, relabelled(data, 0, 3))
+    few = Classifier(LEARNER, IMAGES, relabelled(data, 0, 3))
     first = suspects(few)[0]
     assert torch.equal(few.data.x[first.row], data.x[0])
     assert (first.label, first.better) == (data.names[3], data.names[0])
@@ -38,7 +39,7 @@ def test_a_planted_wrong_label_is_the_first_suspect(seed):
 
 
 def test_clean_sets_raise_hardly_an_alarm():
-    few = [Classifier(LEARNER, clean(seed)) for seed in range(10, 20)]
+    few = [Classifier(LEARNER, IMAGES, clean(seed)) for seed in range(10, 20)]
     assert sum(len(suspects(one)) for one in few) <= 5  # of 250 examples
     assert all(duplicates(one) == [] for one in few)
     assert sum(len(confusable(one)) for one in few) <= 3
@@ -49,7 +50,7 @@ def test_a_planted_copy_is_found():
     x = data.x.clone()
     x[7] = x[5]
     x[12] = (x[10].float() * 0.97).to(torch.uint8)
-    found = duplicates(Classifier(LEARNER, ClassDataset(x, data.y, data.names)))
+    found = duplicates(Classifier(LEARNER, IMAGES, ClassDataset(x, data.y, data.names)))
     assert [tuple(pair) for pair in found] == [(5, 7, True), (10, 12, False)]
 
 
@@ -57,7 +58,7 @@ def test_classes_that_are_one_are_confusable():
     data = draw_glyphs([900_001, 900_002, 900_003], 10)
     y = data.y.clone()
     y[5:10], y[10:] = 1, y[10:] + 1  # the first class, cut in two
-    few = Classifier(LEARNER, ClassDataset(data.x, y, ("one", "one again", "two", "three")))
+    few = Classifier(LEARNER, IMAGES, ClassDataset(data.x, y, ("one", "one again", "two", "three")))
     (pair,) = confusable(few)
     assert {pair.first, pair.second} == {"one", "one again"}
     assert pair.probability > 0.3
@@ -65,7 +66,7 @@ def test_classes_that_are_one_are_confusable():
 
 def test_an_only_example_is_not_judged():
     data = clean(3, per_class=1)
-    few = Classifier(LEARNER, data)
+    few = Classifier(LEARNER, IMAGES, data)
     assert suspects(few) == confusable(few) == duplicates(few) == []
 
 
@@ -83,7 +84,7 @@ def test_order_of_the_examples_is_nothing():
         ]
     )
     one, two = (
-        Classifier(LEARNER, ClassDataset(data.x[rows], data.y, data.names))
+        Classifier(LEARNER, IMAGES, ClassDataset(data.x[rows], data.y, data.names))
         for rows in (torch.arange(len(data.x)), order)
     )
     a, b = suspects(one), suspects(two)
@@ -95,12 +96,12 @@ def test_what_is_labelled_next_covers_the_classes():
     picked, random = [], []
     for seed in range(20):
         data = clean(seed, n_classes=8, per_class=8)
-        pool = Classifier(LEARNER, data).embed(data.x.float() / 255).numpy()
+        pool = Classifier(LEARNER, IMAGES, data).embed(data.x.float() / 255).numpy()
         picked.append(len(set(data.y[next_to_label(None, pool, 8)].tolist())))
         random.append(len(set(data.y[np.random.default_rng(seed).choice(64, 8, replace=False)].tolist())))
     assert np.mean(picked) > np.mean(random) + 1
     data = clean(0, n_classes=4, per_class=6)
-    known = Classifier(LEARNER, data.select([0, 1]))
+    known = Classifier(LEARNER, IMAGES, data.select([0, 1]))
     pool = known.embed(data.x.float() / 255).numpy()
     assert set(data.y[next_to_label(known, pool, 2)].tolist()) == {2, 3}
     with pytest.raises(SettingError, match="n=25 to label next of 24"):

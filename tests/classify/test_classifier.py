@@ -28,6 +28,7 @@ from quickstudy import (
     SimpleShot,
 )
 from quickstudy.errors import DataError, ModelError
+from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.images import Images
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
@@ -52,6 +53,7 @@ LEARNERS = {
 every_learner = pytest.mark.parametrize("learner", LEARNERS, indirect=True)
 ORDINARY = settings(max_examples=20, deadline=None)
 
+IMAGES = Images()
 GLYPHS = draw_glyphs(range(6), 6)
 SHOTS = (1, 4, 2)
 NAMES = ("zebra", "äpfel", "β 2")
@@ -78,7 +80,7 @@ def vectors(seed=0):
 
 @every_learner
 def test_unequal_shots_and_words_for_labels(learner):
-    classifier = Classifier(learner, DATA)
+    classifier = Classifier(learner, IMAGES, DATA)
     probabilities = classifier.predict_proba(QUERIES)
     assert classifier.labels == tuple(sorted(NAMES))
     assert probabilities.shape == (6, 3)
@@ -89,25 +91,26 @@ def test_unequal_shots_and_words_for_labels(learner):
 
 @every_learner
 def test_a_kept_classifier_answers_the_same(learner, tmp_path):
-    classifier = Classifier(learner, DATA, Images())
+    classifier = Classifier(learner, IMAGES, DATA)
     classifier.save(tmp_path / "kept")
     again = Classifier.load(tmp_path / "kept")
     assert np.array_equal(again.predict_proba(QUERIES), classifier.predict_proba(QUERIES))
-    assert (again.labels, again.images) == (classifier.labels, Images())
-    assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) == [".json", ".safetensors", ".safetensors"]
+    assert (again.labels, again.inputs) == (classifier.labels, IMAGES)
+    assert {path.suffix for path in (tmp_path / "kept").iterdir()} == {".json", ".safetensors"}
+    assert [item.name for item in again.items] == [item.name for item in classifier.items]
 
 
 @every_learner
 def test_the_order_of_examples_does_not_matter(learner):
     order = np.random.default_rng(0).permutation(len(LABELS))
     shuffled = ClassDataset.from_labels(GLYPHS.x[FOR_SHOTS][order], [LABELS[i] for i in order])
-    one, other = (Classifier(learner, data).predict_proba(QUERIES) for data in (DATA, shuffled))
+    one, other = (Classifier(learner, IMAGES, data).predict_proba(QUERIES) for data in (DATA, shuffled))
     assert np.allclose(one, other, atol=1e-4)
 
 
 @every_learner
 def test_an_answer_does_not_depend_on_the_other_queries_but_where_transductive(learner):
-    classifier = Classifier(learner, DATA)
+    classifier = Classifier(learner, IMAGES, DATA)
     alone = np.concatenate([classifier.predict_proba(QUERIES[i : i + 1]) for i in range(len(QUERIES))])
     assert np.allclose(alone, classifier.predict_proba(QUERIES), atol=1e-5) != learner.transductive
 
@@ -115,7 +118,7 @@ def test_an_answer_does_not_depend_on_the_other_queries_but_where_transductive(l
 @every_learner
 @pytest.mark.parametrize("n", [2, 5])
 def test_fewer_and_more_classes_than_in_training(learner, n):
-    classifier = Classifier(learner, GLYPHS.select(range(n)))
+    classifier = Classifier(learner, IMAGES, GLYPHS.select(range(n)))
     probabilities = classifier.predict_proba(GLYPHS.x[: 6 * n])
     assert probabilities.shape == (6 * n, n)
     assert np.isfinite(probabilities).all()
@@ -123,7 +126,7 @@ def test_fewer_and_more_classes_than_in_training(learner, n):
 
 @pytest.mark.parametrize("learner", ["siamese", "matching", "prototypical"], indirect=True)
 def test_what_compares_knows_the_examples_it_was_shown(learner):
-    classifier = Classifier(learner, ClassDataset(GLYPHS.x[[0, 6]], torch.tensor([0, 1]), ("b", "a")))
+    classifier = Classifier(learner, IMAGES, ClassDataset(GLYPHS.x[[0, 6]], torch.tensor([0, 1]), ("b", "a")))
     assert classifier.predict(GLYPHS.x[[6, 0, 0]]) == ["a", "b", "b"]
 
 
@@ -131,7 +134,7 @@ def test_what_compares_knows_the_examples_it_was_shown(learner):
 def test_the_learner_is_left_as_it_is_and_may_go_on_learning(learner):
     learner.train()
     before = {name: tensor.clone() for name, tensor in learner.state_dict().items()}
-    classifier = Classifier(learner, DATA)
+    classifier = Classifier(learner, IMAGES, DATA)
     answers = classifier.predict_proba(QUERIES)
     assert learner.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in learner.state_dict().items())
@@ -143,7 +146,7 @@ def test_the_learner_is_left_as_it_is_and_may_go_on_learning(learner):
 @pytest.mark.parametrize("kind", [np.uint8, np.float16, np.float32, np.float64])
 def test_images_are_taken_in_any_kind_of_number(kind):
     x = QUERIES.numpy() if kind is np.uint8 else (QUERIES.numpy() / 255).astype(kind)
-    classifier = Classifier(Prototypical(seen(Conv4(width=4))), DATA)
+    classifier = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, DATA)
     assert np.allclose(classifier.predict_proba(x), classifier.predict_proba(QUERIES), atol=1e-2)
 
 
@@ -152,7 +155,7 @@ def test_images_are_taken_in_any_kind_of_number(kind):
 def test_any_labels_of_any_vectors(data):
     labels = data.draw(st.lists(st.integers(-3, 3), min_size=2, max_size=9).filter(lambda some: len(set(some)) > 1))
     x = np.random.default_rng(0).normal(size=(len(labels), 2))
-    classifier = Classifier(vectors(), ClassDataset.from_labels(x, labels))
+    classifier = Classifier(vectors(), Arrays((2,)), ClassDataset.from_labels(x, labels))
     assert set(classifier.predict(x)) <= {str(label) for label in labels}
     assert np.allclose(classifier.predict_proba(x).sum(1), 1)
 
@@ -165,24 +168,34 @@ def refusal(call) -> str:
 
 
 def test_one_class_is_no_choice():
-    assert "at least two classes" in refusal(lambda: Classifier(vectors(), DATA.select([0])))
+    assert "at least two classes" in refusal(lambda: Classifier(vectors(), IMAGES, DATA.select([0])))
 
 
-@pytest.mark.parametrize("shape", [(3, 1, 20, 20), (3, 3, 28, 28), (3, 28, 28), (3, 784), (28, 28), ()])
+@pytest.mark.parametrize("shape", [(3, 2, 20, 20), (3, 784), (28, 28), ()])
 def test_images_of_another_shape_are_refused(shape):
-    classifier = Classifier(Prototypical(seen(Conv4(width=4))), DATA)
-    assert f"{shape[1:]}, but the learner takes (1, 28, 28)" in refusal(lambda: classifier.predict(np.zeros(shape)))
+    classifier = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, DATA)
+    with pytest.raises(DataError, match=r"is given, but a list of images is needed|is an array of shape"):
+        classifier.predict(np.zeros(shape))
     if len(shape) > 1:
         data = ClassDataset.from_labels(np.zeros((4, *shape[1:])), list("aabb"))
-        assert "the learner takes (1, 28, 28)" in refusal(lambda: Classifier(Prototypical(seen(Conv4(width=4))), data))
+        assert "the learner takes (1, 28, 28)" in refusal(
+            lambda: Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, data)
+        )
+
+
+@pytest.mark.parametrize("shape", [(2, 60, 60), (2, 60, 60, 3), (2, 3, 60, 60), (2, 28, 28), (2, 1, 60, 60)])
+def test_pictures_of_any_size_are_brought_to_the_learners(shape):
+    """As files are: an array is a picture, and only what has the learner's shape is taken as it is."""
+    few = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, DATA)
+    assert few.predict_proba(np.zeros(shape, np.uint8)).shape == (2, 3)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_are_refused_by_row(bad):
-    classifier = Classifier(vectors(), ClassDataset.from_labels(np.eye(2), ["a", "b"]))
+    classifier = Classifier(vectors(), Arrays((2,)), ClassDataset.from_labels(np.eye(2), ["a", "b"]))
     x = np.zeros((4, 2))
     x[2, 1] = bad
-    assert "input 2 holds NaN or infinity" in refusal(lambda: classifier.predict(x))
+    assert "array 3 holds NaN or infinity" in refusal(lambda: classifier.predict(x))
     assert "row 2 (class 'b') holds NaN" in refusal(lambda: ClassDataset.from_labels(x, list("aabb")))
 
 
@@ -209,8 +222,8 @@ def support(change):
         config(labels=["a", "a"]),
         config(labels=["a", "b", "c"]),
         config(labels=3),
-        config(images={"channels": 7}),
-        config(images={"side": 28}),
+        config(inputs={"name": "images", "channels": 7}),
+        config(inputs={"name": "arrays", "side": 28}),
         support(lambda own, weights: own[:-3]),
         support(lambda own, weights: weights),
         support(lambda own, weights: b""),
@@ -218,7 +231,7 @@ def support(change):
     ],
 )
 def test_a_damaged_classifier_is_one_line(tmp_path, damage):
-    Classifier(vectors(), ClassDataset.from_labels(np.eye(2), ["a", "b"])).save(tmp_path)
+    Classifier(vectors(), Arrays((2,)), ClassDataset.from_labels(np.eye(2), ["a", "b"])).save(tmp_path)
     damage(tmp_path)
     with pytest.raises(ModelError) as caught:
         Classifier.load(tmp_path)

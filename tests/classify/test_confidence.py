@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from quickstudy import MAML, ClassDataset, Classifier, Conv4, Episodes, Prototypical, load, save
-from quickstudy.classify.classifier import confidence
+from quickstudy import MAML, ClassDataset, Classifier, Conv4, Episodes, Prototypical, load
 from quickstudy.classify.confidence import (
     Confidence,
     answers,
@@ -23,11 +22,18 @@ from quickstudy.classify.confidence import (
     promised,
 )
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.inputs.images import Images
+from quickstudy.models.folder import ModelFolder
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
+IMAGES = Images()
 RAMP = tuple(i / 100 for i in range(99))
+
+
+def calibrated(folder):
+    return ModelFolder(folder).entry("confidence", Confidence)
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +71,16 @@ def test_an_honest_forecaster_has_no_calibration_error_and_a_boaster_has_his_boa
 
 def test_temperature_never_changes_an_answer(trained, unseen):
     data = unseen.select(range(5))
-    plain = Classifier(trained, data)
+    plain = Classifier(trained, IMAGES, data)
     for temperature in (0.1, 1.0, 30.0):
-        cool = Classifier(trained, data, confidence=Confidence(temperature, RAMP, RAMP, 5, 1))
+        cool = Classifier(trained, IMAGES, data, Confidence(temperature, RAMP, RAMP, 5, 1))
         np.testing.assert_array_equal(plain.predict_proba(unseen.x).argmax(1), cool.predict_proba(unseen.x).argmax(1))
 
 
 def test_logits_are_divided_by_the_temperature_of_the_shots(trained, unseen):
     data = unseen.select(range(5))  # 12 examples of each
     told = Confidence(2.0, RAMP, RAMP, 5, 1)
-    plain, cool = (Classifier(trained, data, confidence=c).predict_proba(unseen.x[:7]) for c in (None, told))
+    plain, cool = (Classifier(trained, IMAGES, data, c).predict_proba(unseen.x[:7]) for c in (None, told))
     by_hand = torch.tensor(np.log(plain)).div(2 * (1 + 1 / 12)).softmax(-1).numpy()
     np.testing.assert_allclose(cool, by_hand, atol=1e-9)
 
@@ -151,15 +157,16 @@ def test_promises_are_kept_on_new_tasks(trained, unseen):
 
 
 def test_confidence_is_kept_with_a_classifier(tmp_path, trained, unseen):
-    told = confidence("glyphs-proto")
-    few = Classifier(trained, unseen.select(range(3)), confidence=told)
+    told = calibrated("glyphs-proto")
+    few = Classifier(trained, IMAGES, unseen.select(range(3)), told)
     few.save(tmp_path / "few")
     again = Classifier.load(tmp_path / "few")
     assert again.confidence == told
     x = unseen.x[:9]
     np.testing.assert_array_equal(again.predict_proba(x), few.predict_proba(x))
-    assert again.predict_sets(x, 0.95) == few.predict_sets(x, 0.95)
-    assert again.none_of_these(unseen.x[-12:]) == few.none_of_these(unseen.x[-12:])
+    asked = {"coverage": 0.95, "false_alarms": 0.05}
+    assert list(again.answer(x, **asked)) == list(few.answer(x, **asked))
+    assert list(again.answer(unseen.x[-12:], **asked)) == list(few.answer(unseen.x[-12:], **asked))
     larger = few.extend(unseen.select(range(3, 5)))
     assert larger.confidence == told
     assert larger.forget(unseen.names[4]).forget(unseen.names[3]).labels == few.labels
@@ -167,41 +174,42 @@ def test_confidence_is_kept_with_a_classifier(tmp_path, trained, unseen):
 
 def test_without_calibration_there_are_no_promises(unseen):
     one = ClassDataset(unseen.x[[0, -1]], torch.arange(2), ("a", "b"))
-    few = Classifier(Prototypical(seen(Conv4(width=4))), one)
-    for asked in (few.predict_sets, few.none_of_these):
+    few = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, one)
+    for asked in ({"coverage": 0.9}, {"false_alarms": 0.05}):
         with pytest.raises(ModelError, match="not calibrated; `quickstudy calibrate RUN`"):
-            asked(unseen.x[:1])
+            list(few.answer(unseen.x[:1], **asked))
 
 
 def test_learners_by_gradient_are_not_asked_to_learn_again_for_a_promise(unseen):
-    few = Classifier(MAML(seen(Conv4(width=4)), 2, inner_lr=0.1), unseen.select(range(2)))
+    few = Classifier(MAML(seen(Conv4(width=4)), 2, inner_lr=0.1), IMAGES, unseen.select(range(2)))
     with pytest.raises(ModelError, match="not calibrated"):
-        few.predict_sets(unseen.x[:1])
+        list(few.answer(unseen.x[:1], coverage=0.9))
 
 
 def test_own_examples_promise_for_inputs_that_the_weights_never_knew(trained):
     """Weights that know invented characters, on handwritten digits: their own calibration says nothing of those."""
-    tasks, told = Episodes(digits(), 10, 5, 5, split="test"), confidence("glyphs-proto")
+    tasks, told = Episodes(digits(), 10, 5, 5, split="test"), calibrated("glyphs-proto")
     inside, by_calibration, alarms = [], [], []
     for i in range(20):
         support, query = tasks.sample(i, 1).at(0)
         shown = ClassDataset.from_labels(support.x, [f"class {k}" for k in support.y.argmax(1).tolist()])
-        few = Classifier(trained, shown, confidence=told)
+        few = Classifier(trained, IMAGES, shown, told)
         right = query.y.argmax(1)
-        inside += [few.labels[k] in found for k, found in zip(right, few.predict_sets(query.x, 0.9), strict=True)]
+        said = list(few.answer(query.x, coverage=0.9, false_alarms=0.1))
+        inside += [few.labels[k] in one.members for k, one in zip(right, said, strict=True)]
         p = torch.from_numpy(few.predict_proba(query.x))
         by_calibration += told.members(p, 0.9).gather(1, right[:, None])[:, 0].tolist()
-        alarms += few.none_of_these(query.x, 0.1)
+        alarms += [one.none for one in said]
     assert fmean(inside) == pytest.approx(0.9, abs=0.03)
     assert fmean(by_calibration) < 0.5
     assert fmean(alarms) == pytest.approx(0.1, abs=0.03)
 
 
 def test_each_example_is_judged_by_the_rest_as_if_it_had_never_been_shown(trained, unseen):
-    few = Classifier(trained, unseen.select(range(2)), confidence=confidence("glyphs-proto"))
+    few = Classifier(trained, IMAGES, unseen.select(range(2)), calibrated("glyphs-proto"))
     for i in (0, 25):
         keep = torch.arange(len(few.data.x)) != i
-        rest = Classifier(trained, ClassDataset(few.data.x[keep], few.data.y[keep], few.labels))
+        rest = Classifier(trained, IMAGES, ClassDataset(few.data.x[keep], few.data.y[keep], few.labels))
         again = trained.adapt(rest.support)(few.support.x[i : i + 1])
         torch.testing.assert_close(few.judged[i : i + 1], again.detach().double(), atol=1e-4, rtol=1e-4)
 
@@ -235,9 +243,9 @@ def test_shares_are_whole_percents(share):
 )
 def test_a_damaged_calibration_is_refused_in_one_line(tmp_path, unseen, change):
     told = {"temperature": 1.0, "misfits": RAMP, "fits": RAMP, "n_way": 5, "n_shot": 1} | change
-    save(Prototypical(seen(Conv4(width=4))), tmp_path, confidence=told)
-    with pytest.raises(ModelError, match=r"config.json says confidence = .*; calibrate again") as caught:
-        confidence(tmp_path)
+    ModelFolder(tmp_path).write(Prototypical(seen(Conv4(width=4))), confidence=told)
+    with pytest.raises(ModelError, match=r"config.json says confidence = .*; train or calibrate again") as caught:
+        calibrated(tmp_path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 1000
 
@@ -250,7 +258,7 @@ def test_calibrate_tells_and_keeps(tmp_path, cli, small):
     assert done.code == 0
     said = json.loads(done.out)
     assert said["n_tasks"] == 5
-    assert confidence(run).temperature == said["confidence"]["temperature"]
+    assert calibrated(run).temperature == said["confidence"]["temperature"]
     assert cli("doctor", str(run)).code == 0
     folder = small["data_root"]
     assert cli("adapt", str(run), folder, "-o", str(tmp_path / "few")).code == 0

@@ -114,11 +114,11 @@ def test_files_pictures_and_arrays_are_one(tmp_path, glyphs):
 @pytest.mark.parametrize(
     ("X", "says"),
     [
-        ("one.png", r"X is one str, but a list of them is needed; write \[X\]"),
-        ([], "X has no images"),
+        ("one.png", r"one str is given, but a list of images is needed; write \[X\]"),
+        ([], "the list holds no images; give at least one"),
         (["nowhere.png"], "'nowhere.png' cannot be read"),
-        (np.zeros((2, 5)), r"images of shape \(2, 5\)"),
-        (np.zeros((2, 1, 30, 30)), r"images of shape \(2, 1, 30, 30\) and type float64"),
+        (np.zeros((2, 5)), r"'image 1' is an array of shape \(5,\)"),
+        (np.full((2, 1, 30, 30), 7.0), r"'image 1' is an array of shape \(30, 30, 1\) and type float64"),
     ],
 )
 def test_what_are_no_images_is_told_in_one_line(glyphs, X, says):
@@ -161,7 +161,7 @@ def test_learners_of_other_families_fit_too(glyphs, name):
 
 def test_a_folder_is_a_learner(tmp_path, glyphs):
     learner = drawn().learner
-    save(learner, tmp_path / "model", images=vars(Images()))
+    save(learner, tmp_path / "model", Images())
     by_folder = FewShotClassifier(tmp_path / "model").fit(*glyphs)
     np.testing.assert_array_equal(by_folder.predict_proba(glyphs[0]), drawn().fit(*glyphs).predict_proba(glyphs[0]))
     with pytest.raises(ModelError, match=r"no model in 'nowhere'.*a name of: .*glyphs-proto"):

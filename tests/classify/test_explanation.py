@@ -6,18 +6,21 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
-from quickstudy.classify.explanation import pixels, words
+from quickstudy.classify.explanation import pixels
 from quickstudy.classify.page import page
 from quickstudy.errors import DataError, SettingError
+from quickstudy.inputs.base import Item
+from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Matching, Siamese
 from quickstudy.models.build import build
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
 EXACT = {"prototypical", "matching", "siamese"}
-GLYPHS = draw_glyphs(range(3), 4, size=16)
+IMAGES, GLYPHS = Images(size=16), draw_glyphs(range(3), 4, size=16)
 
 
 def classifier(name, data=GLYPHS):
@@ -29,7 +32,7 @@ def classifier(name, data=GLYPHS):
     config |= {"n_way": 3} if "n_way" in arguments else {}
     config |= {"n_classes": 5} if "n_classes" in arguments else {}
     config |= {"test_steps": 2} if "test_steps" in arguments else {}
-    return Classifier(seen(build(config)).double(), data)
+    return Classifier(seen(build(config)).double(), IMAGES, data)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -40,7 +43,7 @@ def test_influence_is_learning_again_without_the_example(name):
     np.testing.assert_allclose(why.probabilities, whole)
     for i in (0, 5, 11):
         keep = torch.arange(12) != i
-        again = Classifier(few.learner, ClassDataset(GLYPHS.x[keep], GLYPHS.y[keep], GLYPHS.names))
+        again = Classifier(few.learner, few.inputs, ClassDataset(GLYPHS.x[keep], GLYPHS.y[keep], GLYPHS.names))
         less = again.predict_proba(x[None])[0]
         assert why.influence[i] == pytest.approx(whole.max() - less[whole.argmax()], abs=1e-9)
         assert why.without[i] == GLYPHS.names[less.argmax()]
@@ -51,7 +54,7 @@ def test_influence_is_learning_again_without_the_example(name):
 def test_contributions_sum_to_the_scores(name):
     few, x = classifier(name), draw_glyphs([1], 6, size=16).x[5]
     why = explain(few, x)
-    logits = few.learner.adapt(few.support)(few.inputs(x[None]))[0].detach().numpy()
+    logits = few.learner.adapt(few.support)(few.taken(x[None]))[0].detach().numpy()
     scores = np.exp(logits) if name == "matching" else logits
     summed = np.array([why.contributions[GLYPHS.y.numpy() == c].sum() for c in range(3)])
     np.testing.assert_allclose(summed, scores, rtol=1e-9)
@@ -65,8 +68,8 @@ def test_order_of_the_examples_does_not_matter(learner):
     order = torch.tensor([3, 1, 0, 2, 5, 4, 7, 6, 8, 11, 10, 9])
     torch.manual_seed(0)
     one = learner(net).double()
-    a = explain(Classifier(one, GLYPHS), x)
-    b = explain(Classifier(one, ClassDataset(GLYPHS.x[order], GLYPHS.y, GLYPHS.names)), x)
+    a = explain(Classifier(one, IMAGES, GLYPHS), x)
+    b = explain(Classifier(one, IMAGES, ClassDataset(GLYPHS.x[order], GLYPHS.y, GLYPHS.names)), x)
     for name in ("influence", "contributions", "distances"):
         np.testing.assert_allclose(getattr(b, name), getattr(a, name)[order.numpy()], atol=1e-9)
 
@@ -78,13 +81,13 @@ def test_leaving_out_the_most_misleading_example_makes_the_answer_surer():
     shown = torch.arange(len(y)) % 6 < 5
     names = [data.names[c] for c in y[shown].tolist()]
     names[0] = data.names[1]  # a drawing of the first class, labelled as the second
-    few = Classifier(learner, ClassDataset.from_labels(data.x[shown], names))
+    few = Classifier(learner, Images(), ClassDataset.from_labels(data.x[shown], names))
     why = explain(few, data.x[5])  # of the first class
     assert why.label == data.names[0]
     worst = int(why.misleading[0])
     assert torch.equal(few.data.x[worst], data.x[0])
     keep = torch.arange(len(few.data.x)) != worst
-    surer = Classifier(learner, ClassDataset(few.data.x[keep], few.data.y[keep], few.labels))
+    surer = Classifier(learner, Images(), ClassDataset(few.data.x[keep], few.data.y[keep], few.labels))
     assert surer.predict_proba(data.x[5:6]).max() > why.probabilities.max()
 
 
@@ -103,7 +106,7 @@ def test_pixels_that_mattered_hurt_more_than_others(method):
     rng = np.random.default_rng(0)
     for step in range(12):
         task = tasks.sample(step, 1).at(0)
-        few = Classifier(learner, ClassDataset(task.support.x, torch.arange(5), tuple("abcde")))
+        few = Classifier(learner, Images(), ClassDataset(task.support.x, torch.arange(5), tuple("abcde")))
         x = task.query.x[0]
         heat = pixels(few, x, method)
         assert heat.shape == (28, 28)
@@ -132,9 +135,15 @@ def test_integrated_gradients_add_up_to_the_log_odds():
     assert heat.sum() == pytest.approx(odds(x) - odds(torch.zeros_like(x)), rel=0.1)
 
 
-def test_words_are_left_out_one_by_one():
-    found = words(lambda several: [one.count("o") / 10 for one in several], "book  a\ttable two")
-    assert found == [("book", pytest.approx(0.2)), ("a", 0.0), ("table", 0.0), ("two", pytest.approx(0.1))]
+def test_parts_are_what_the_answer_loses_without_them():
+    few = classifier("prototypical")
+    item = Item("a", Image.fromarray(255 - GLYPHS.x[5, 0].numpy()))
+    why = explain(few, item)
+    best = few.labels.index(why.label)
+    assert len(why.parts) == 49
+    for (part, share), (name, rest) in zip(why.parts, IMAGES.parts(item), strict=True):
+        assert part == name
+        assert share == pytest.approx(why.probabilities[best] - few.predict_proba([rest])[0][best], abs=1e-9)
 
 
 class _Page(HTMLParser):
@@ -157,7 +166,8 @@ def test_the_page_stands_alone_whatever_the_names(name):
     evil = '<script>alert("x")</script>'
     data = ClassDataset(GLYPHS.x, GLYPHS.y, (evil, "b & c", "d'\"e"))
     few = classifier(name, data)
-    html = page(explain(few, GLYPHS.x[0]), few, GLYPHS.x[0].numpy(), evil, pixels(few, GLYPHS.x[0]))
+    item = Item(evil, GLYPHS.x[0])
+    html = page(explain(few, item), few, item, pixels(few, item))
     parser = _Page()
     parser.feed(html)
     assert parser.open == []
@@ -169,13 +179,13 @@ def test_the_page_stands_alone_whatever_the_names(name):
 
 def test_what_cannot_be_explained_is_told():
     few = classifier("prototypical")
-    with pytest.raises(DataError, match=r"inputs of shape \(1, 20, 20\)"):
-        explain(few, np.zeros((1, 20, 20)))
+    with pytest.raises(DataError, match=r"^'image 1' is an array of shape"):
+        explain(few, np.zeros((2, 20, 20)))
     with pytest.raises(SettingError, match="unknown method 'occlusions': did you mean 'occlusion'"):
         pixels(few, GLYPHS.x[0], "occlusions")
     two = ClassDataset(torch.zeros(1001, 1, 16, 16), (torch.arange(1001) > 500).long(), ("a", "b"))
     with pytest.raises(SettingError, match="1001 examples are too many"):
-        explain(Classifier(few.learner, two), GLYPHS.x[0])
+        explain(Classifier(few.learner, few.inputs, two), GLYPHS.x[0])
 
 
 def test_the_command_explains_in_words_as_data_and_as_a_page(tmp_path, cli, pictures):

@@ -17,16 +17,20 @@ import torch
 from safetensors.torch import load_file
 
 from quickstudy.classify.classifier import Classifier
-from quickstudy.errors import ModelError
+from quickstudy.classify.explanation import explain
+from quickstudy.classify.page import page
+from quickstudy.errors import DataError, ModelError
+from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
-from quickstudy.io.tensors import pack
+from quickstudy.io.tensors import joined_bytes, pack
 from quickstudy.learners import MAML
 from quickstudy.nets import Conv4
 from tests.limits import used
 
 Spoil = Callable[[Path], object]
 MODEL, CONFIG, SUPPORT = "model.safetensors", "config.json", "support.safetensors"
+EXAMPLES = "examples.safetensors"
 CANARY = "quickstudy-canary"
 
 
@@ -254,7 +258,9 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "no learner": (CONFIG, content(CONFIG, b'{"format": 1}')),
     "a learner that is a word": (CONFIG, config(learner="maml")),
     "a name twice": (CONFIG, content(CONFIG, b'{"format": 1, "format": 1, "learner": {}}')),
-    "a later version's": (CONFIG, config(format=2)),
+    "a later version's": (CONFIG, config(format=3)),
+    "a version that is a word": (CONFIG, config(format="2")),
+    "a version that is a list": (CONFIG, config(format=[2])),
     "no version's": (CONFIG, config(format=None)),
     "settings 100,000 deep": (CONFIG, content(CONFIG, b'{"a":' * 100_000)),
     "settings of 2 MB": (CONFIG, config(note="a" * 2_000_000)),
@@ -275,9 +281,18 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "labels that are numbers": (CONFIG, config(labels=[1, 2, 3])),
     "a label less": (SUPPORT, config(labels=["a", "b"])),
     "a label twice": (SUPPORT, config(labels=["a", "b", "b"])),
-    "images of 10^9 pixels a side": (CONFIG, config(images={"channels": 1, "size": 10**9, "ink": True})),
-    "images with a loader": (CONFIG, config(images={"loader": "os.system"})),
-    "images that are a word": (CONFIG, config(images="all")),
+    # inputs
+    "images of 10^9 pixels a side": (CONFIG, config(inputs={"name": "images", "size": 10**9})),
+    "images with a loader": (CONFIG, config(inputs={"name": "images", "loader": "os.system"})),
+    "inputs that are a word": (CONFIG, config(inputs="images")),
+    "inputs that are a list": (CONFIG, config(inputs=["images"])),
+    "inputs of no name": (CONFIG, config(inputs={"size": 16})),
+    "inputs from elsewhere": (CONFIG, config(inputs={"name": "quickstudy.inputs.images:Images"})),
+    "inputs by a path": (CONFIG, config(inputs={"name": "../../images"})),
+    "an encoder by a path": (CONFIG, config(inputs={"name": "sentences", "encoder": "../../encoder"})),
+    "a table without end": (CONFIG, config(inputs={"name": "table", "numbers": {"a": [0, 10**400]}, "categories": {}})),
+    "images of format 1 with a loader": (CONFIG, config(format=1, images={"loader": "os.system"})),
+    "images of format 1 that are a word": (CONFIG, config(format=1, images="all")),
     # support
     "no support": (SUPPORT, lambda folder: (folder / SUPPORT).unlink()),
     "half the support": (SUPPORT, cut(SUPPORT, 0.5)),
@@ -288,9 +303,34 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "a label more than examples": (SUPPORT, weights(lambda t: {**t, "x": t["x"][:2]}, SUPPORT)),
     "images of another size": (SUPPORT, weights(lambda t: {**t, "x": torch.zeros(3, 1, 4000, 4000)}, SUPPORT)),
     "NaN in the support": (SUPPORT, weights(lambda t: {**t, "x": t["x"] * math.nan}, SUPPORT)),
+    # examples
+    "half the examples": (EXAMPLES, cut(EXAMPLES, 0.5)),
+    "a flipped bit of the examples": (EXAMPLES, flip(EXAMPLES, 0.95)),
+    "a flipped bit of their header": (EXAMPLES, flip(EXAMPLES, 0.03)),
+    "a pickle as examples": (EXAMPLES, content(EXAMPLES, PICKLE)),
+    "two gigabytes of examples": (EXAMPLES, sparse(EXAMPLES, 2**31)),
+    "names that are no text": (EXAMPLES, weights(lambda t: {**t, "names": t["names"] * 0 + 255}, EXAMPLES)),
+    "names that end backwards": (EXAMPLES, weights(lambda t: {**t, "name_ends": t["name_ends"].flip(0)}, EXAMPLES)),
+    "names that end before they begin": (EXAMPLES, weights(lambda t: {**t, "name_ends": -t["name_ends"]}, EXAMPLES)),
+    "names that end beyond the end": (EXAMPLES, weights(lambda t: {**t, "name_ends": t["name_ends"] + 1}, EXAMPLES)),
+    "names that end too early": (EXAMPLES, weights(lambda t: {**t, "name_ends": t["name_ends"] - 1}, EXAMPLES)),
+    "names that end at 2^62": (EXAMPLES, weights(lambda t: {**t, "name_ends": t["name_ends"] + 2**62}, EXAMPLES)),
+    "ends of fractions": (EXAMPLES, weights(lambda t: {**t, "name_ends": t["name_ends"].float()}, EXAMPLES)),
+    "a name less than examples": (EXAMPLES, weights(lambda t: {**t, "name_ends": t["name_ends"][1:]}, EXAMPLES)),
+    "names in rows": (EXAMPLES, weights(lambda t: {**t, "names": t["names"][None]}, EXAMPLES)),
+    "names of real numbers": (EXAMPLES, weights(lambda t: {**t, "names": t["names"].float()}, EXAMPLES)),
+    "no names": (EXAMPLES, weights(lambda t: {k: v for k, v in t.items() if k != "names"}, EXAMPLES)),
+    "pictures that end backwards": (EXAMPLES, weights(lambda t: {**t, "kept_ends": t["kept_ends"].flip(0)}, EXAMPLES)),
+    "pictures beyond the end": (EXAMPLES, weights(lambda t: {**t, "kept": t["kept"][:-1]}, EXAMPLES)),
+    "a picture more than examples": (
+        EXAMPLES,
+        weights(lambda t: {**t, "kept_ends": torch.cat([t["kept_ends"], t["kept_ends"][-1:]])}, EXAMPLES),
+    ),
+    "a tensor of another name": (EXAMPLES, weights(lambda t: {**t, "../../kept": t["kept"] * 1}, EXAMPLES)),
     **{f"{what} for weights": (MODEL, instead(MODEL, make)) for what, make in NOT_FILES.items()},
     **{f"{what} for settings": (CONFIG, instead(CONFIG, make)) for what, make in NOT_FILES.items()},
     **{f"{what} for support": (SUPPORT, instead(SUPPORT, make)) for what, make in NOT_FILES.items()},
+    **{f"{what} for examples": (EXAMPLES, instead(EXAMPLES, make)) for what, make in NOT_FILES.items()},
 }
 
 
@@ -298,7 +338,9 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
 def sound() -> Classifier:
     torch.manual_seed(0)
     data = ClassDataset.from_labels(torch.rand(3, 1, 16, 16), ["a", "b", "c"])
-    return Classifier(MAML(Conv4(size=16, width=4), 3, test_steps=1), data, Images(size=16))
+    items = [Item(f"{label}/1.png", x.numpy()) for label, x in zip(data.names, data.x, strict=True)]
+    data = ClassDataset(data.x, data.y, data.names, tuple(items))
+    return Classifier(MAML(Conv4(size=16, width=4), 3, test_steps=1), Images(size=16), data)
 
 
 @pytest.fixture
@@ -329,3 +371,38 @@ def test_a_hostile_folder_is_refused(folder, name):
 def test_the_canary_sings_where_it_is_unpickled(folder):
     pickle.loads(PICKLE)
     assert Path(CANARY).exists()
+
+
+def test_examples_that_are_missing_are_none(folder, sound):
+    """A classifier that was shared without its examples answers the same, and numbers them."""
+    (folder / EXAMPLES).unlink()
+    again = Classifier.load(folder)
+    assert again.predict(sound.data.x.numpy()) == sound.predict(sound.data.x.numpy())
+    assert [item.name for item in again.items] == ["example 1", "example 2", "example 3"]
+
+
+KEPT = {
+    "nothing": b"",
+    "text": b"this is no picture",
+    "a pickle": PICKLE,
+    "a PNG that claims 10^10 pixels": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 10**5, 10**5) + bytes(9),
+    "half a PNG": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "a page": b"<svg onload=alert(1)>",
+}
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_a_kept_picture_made_to_harm_is_one_line_where_it_is_shown(folder, sound, what):
+    """It is not decoded before: the answers do not rest on it."""
+    names, kept = [b"a", b"<script>b", b"c"], [KEPT[what]] * 3
+    parts = [*joined_bytes(names), *joined_bytes(kept)]
+    (folder / EXAMPLES).write_bytes(pack(dict(zip(("names", "name_ends", "kept", "kept_ends"), parts, strict=True))))
+    again = Classifier.load(folder)
+    item = Item("mine", sound.data.x[0].numpy())
+    why = explain(again, item)
+    assert why.label == sound.predict([item])[0]
+    with used() as effort, pytest.raises(DataError) as caught:
+        page(why, again, item)
+    assert "\n" not in str(caught.value)
+    assert effort.megabytes < 100
+    assert not Path(CANARY).exists()

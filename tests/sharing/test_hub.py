@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from quickstudy.classify.classifier import Classifier
+from quickstudy.classify.load import load
 from quickstudy.errors import ModelError
+from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner
-from quickstudy.models.build import load
 from quickstudy.sharing.hub import card, from_pretrained, push_to_hub, save_pretrained
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -53,11 +54,8 @@ def test_what_was_pushed_answers_the_same_from_the_hub(hub, run):
 
 def test_a_classifier_comes_back_with_its_labels(hub, tmp_path):
     data = draw_glyphs(range(3), 2)
-    classifier = Classifier(load("glyphs-proto"), data)
+    classifier = Classifier(load("glyphs-proto"), Images(), data)
     classifier.save(tmp_path / "three")
-    from quickstudy.models.seal import seal
-
-    seal(tmp_path / "three")
     push_to_hub(tmp_path / "three", "me/three")
     again = from_pretrained("me/three")
     assert isinstance(again, Classifier)

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from quickstudy import Classifier, Conv4, Learner, Matching, NearestPixels, Prototypical, Relation, load
-from quickstudy.classify.classifier import confidence
+from quickstudy.classify.confidence import Confidence
 from quickstudy.errors import ModelError
+from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS
+from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Conv4Maps
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -22,6 +24,7 @@ from quickstudy.sharing.onnx import export  # noqa: E402
 from tests.seen import seen  # noqa: E402
 
 DATA = draw_glyphs(range(3), 4)
+CONFIDENCE = ModelFolder("glyphs-proto").entry("confidence", Confidence)
 
 
 def run(path, x):
@@ -51,7 +54,7 @@ USUAL = {"maml", "prototypical", "r2d2", "relation of maps"}
 )
 def test_a_classifier_answers_elsewhere_as_here(tmp_path, name):
     torch.manual_seed(0)
-    few = Classifier(OTHERS[name]() if name in OTHERS else small(name), DATA, confidence=confidence("glyphs-proto"))
+    few = Classifier(OTHERS[name]() if name in OTHERS else small(name), Images(), DATA, CONFIDENCE)
     assert export(few, tmp_path / "few.onnx") <= 1e-5
     for n in (1, 12):
         x = DATA.x[:n].float() / 255
@@ -77,7 +80,7 @@ def test_an_encoder_embeds_elsewhere_as_here_and_the_exporter_has_nothing_to_say
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert json.loads(done.stdout)["difference"] <= 1e-5
-    few = Classifier(load("glyphs-proto"), DATA)
+    few = Classifier(load("glyphs-proto"), Images(), DATA)
     x = DATA.x.float() / 255
     found, _ = run(tmp_path / "net.onnx", x.numpy())
     np.testing.assert_allclose(found, few.embed(x).numpy(), rtol=1e-4, atol=1e-4)
@@ -86,8 +89,8 @@ def test_an_encoder_embeds_elsewhere_as_here_and_the_exporter_has_nothing_to_say
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (Classifier(Untraceable(), DATA), "torch cannot write Untraceable as ONNX"),
-        (Classifier(Prototypical(seen(Conv4(width=4)), transductive=True), DATA), "is transductive"),
+        (Classifier(Untraceable(), Images(), DATA), "torch cannot write Untraceable as ONNX"),
+        (Classifier(Prototypical(seen(Conv4(width=4)), transductive=True), Images(), DATA), "is transductive"),
         (NearestPixels(1, 28), "NearestPixels has no net"),
     ],
 )

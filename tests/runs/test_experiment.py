@@ -9,7 +9,8 @@ from PIL import Image
 from quickstudy.errors import NotEnoughClasses, QuickstudyError, SettingError
 from quickstudy.learners import LEARNERS, Prototypical
 from quickstudy.nets import MLP, NETS, ResNet12
-from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.arguments import check_applies
+from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.recipes import recipes
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import HYPERPARAMETERS, complete
@@ -310,7 +311,8 @@ def test_a_registered_learner_and_net_are_trained_with_arguments_and_opened_agai
     NETS.register("flat", Flat)
     given = {**small, "algorithm": "soft", "net": "flat", "arguments": {"temperature": 2.0}}
     trained(tmp_path / "run", **given)
-    settings, learner = Run(tmp_path / "run").settings, Run(tmp_path / "run").learner
+    run = Run(tmp_path / "run")
+    settings, learner = run.settings, run.learner
     assert (
         settings.arguments
         == {"temperature": 2.0}

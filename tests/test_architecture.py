@@ -1,6 +1,7 @@
 """The layers, read from the imports themselves."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,14 @@ def test_the_command_line_starts_without_torch(module):
     code = f"import sys, {module}; print([name for name in ('torch', 'numpy', 'sklearn') if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_the_drawing_of_the_rooms_is_as_the_imports_are():
+    place = ROOT.parent / "docs" / "rooms.py"
+    if not place.exists():
+        pytest.skip("no documentation beside the package")
+    spec = importlib.util.spec_from_file_location("rooms", place)
+    rooms = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rooms)
+    text = rooms.PAGE.read_text("utf-8")
+    assert text == rooms.page(text, rooms.arrows()), "run `python docs/rooms.py`"

@@ -15,6 +15,7 @@ from quickstudy.models.seal import changed, read_seal
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.run import METRICS, RECORD, Run
 from quickstudy.runs.settings import complete
+from quickstudy.training.process import threads
 
 
 def calibrate(
@@ -61,7 +62,8 @@ def calibrate(
     experiment = Experiment(settings, inputs=trained.model.inputs)
     tasks = experiment.test_tasks("validation")
     learner = trained.learner.to(experiment.device)
-    calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
+    with threads(settings.threads):
+        calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
     if out is None:
         with _put_back_on_failure(trained.folder / "config.json", trained.folder / "seal.json"):
             ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))

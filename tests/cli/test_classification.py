@@ -150,7 +150,9 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-XX    assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
+    said = refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "was trained on none of images, sentences, table, arrays, so it cannot learn from files" in said
+    assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 
 def test_only_classifiers_predict(refused, run, drawings):

@@ -17,7 +17,7 @@ from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.episodes import Episodes
-from quickstudy.tasks.text import out_of_scope
+from quickstudy.tasks.clinc150 import out_of_scope
 
 CELLS = [(5, 1), (5, 5), (15, 1), (15, 5)]
 HEADS = {

@@ -145,7 +145,7 @@ def _announced(group: str) -> list[EntryPoint]:
 def _any_announced(places: tuple[str, ...]) -> bool:
     """Return whether a package in one of some folders may add entries; False saves the import of importlib.metadata.
 
-    That import and its search take 60 ms of the 240 ms of ``quickstudy train --help``, this search 5 ms.
+    Among 92 packages this search takes 3 ms of processor time, that import and its search 43 ms.
     """
     for place in places:
         try:

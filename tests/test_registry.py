@@ -105,3 +105,17 @@ def test_an_entry_point_that_cannot_be_imported_is_refused_with_its_package(thei
     theirs(gone="no_such_module:Gone")
     with pytest.raises(SettingError, match=r"thing 'gone' of the package .*ModuleNotFoundError.*; repair or remove"):
         made()["gone"]
+
+
+def test_installed_packages_are_searched_only_where_one_announces_something(tmp_path):
+    (tmp_path / "other-1.dist-info").mkdir()
+    (tmp_path / "other-1.dist-info" / "entry_points.txt").write_text("[console_scripts]\nother = other:main\n")
+    (tmp_path / "bare-1.dist-info").mkdir()
+    places = ("", str(tmp_path / "missing"), str(tmp_path))
+    assert not registry._any_announced(places)
+    (tmp_path / "mine-1.dist-info").mkdir()
+    (tmp_path / "mine-1.dist-info" / "entry_points.txt").write_text("[quickstudy.learners]\nmine = mine:Mine\n")
+    registry._any_announced.cache_clear()
+    assert registry._any_announced(places)
+    (tmp_path / "archive.zip").touch()
+    assert registry._any_announced((str(tmp_path / "archive.zip"),))

@@ -125,8 +125,8 @@ def test_it_keeps_the_laws(installed):
 def test_without_the_package_its_run_is_refused_in_a_line(place):
     code = (
         "from quickstudy import QuickstudyError, load\n"
-        "from quickstudy.runs.run import open_run\n"
-        "for opened in (load, open_run):\n"
+        "from quickstudy.runs.run import Run\n"
+        "for opened in (load, lambda run: Run(run).settings):\n"
         "    try: opened('run')\n"
         "    except QuickstudyError as error: print(error)\n"
     )

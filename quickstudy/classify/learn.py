@@ -11,7 +11,7 @@ from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset, encoded
-from quickstudy.io.files import whole_folder
+from quickstudy.io.files import check_new, whole_folder
 from quickstudy.learners.prototypical import Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
@@ -35,7 +35,7 @@ def adapt(source: Path | str, model: Path | str | None = None, out: Path | str |
     """
     source = Path(source)
     if out is not None:
-        check_free(Path(out))
+        check_new(Path(out))
     if model is None:
         classifier = without_run(source)
     else:
@@ -46,16 +46,6 @@ def adapt(source: Path | str, model: Path | str | None = None, out: Path | str |
         with whole_folder(Path(out)) as partial:
             classifier.save(partial)
     return classifier
-
-
-def check_free(out: Path) -> None:
-    """Refuse a folder that has something in it.
-
-    Raises:
-        SettingError: The folder exists.
-    """
-    if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
-        raise SettingError(f"{str(out)!r} exists already; choose another folder with -o")
 
 
 def taking(model: ModelFolder) -> Inputs:

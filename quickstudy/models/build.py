@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
 
 import torch
@@ -61,7 +60,7 @@ def _build(registry: Registry[Any], config: dict[str, Any]) -> nn.Module:
     arguments = dict(config)
     name, kind = arguments.pop("name", None), registry.noun
     if not isinstance(name, str) or name not in registry:
-        raise ModelError(f"{unknown(kind, _short(name, str), registry)}; a package that adds it may be missing here")
+        raise ModelError(f"{unknown(kind, one_line(name), registry)}; a package that adds it may be missing here")
     try:
         if isinstance(arguments.get("net"), dict):
             arguments["net"] = _build(NETS, arguments["net"])
@@ -93,11 +92,13 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
         try:
             TypeAdapter(hints.get(name, Any), config=_STRICT).validate_python(value)
         except ValidationError as error:
-            raise SettingError(f"{name}={_short(value)}: {error.errors()[0]['msg']}") from None
+            raise SettingError(f"{name}={one_line(repr(value))}: {error.errors()[0]['msg']}") from None
         most = 10_000 if name.endswith("steps") else 4_000 if name == "size" else 1_000_000
         numbers = [each for each in several if isinstance(each, int | float)]
         if len(several) > 100 or not all(abs(number) <= most for number in numbers):
-            raise SettingError(f"{name}={_short(value)} is out of range; at most 100 numbers, none beyond {most}")
+            raise SettingError(
+                f"{name}={one_line(repr(value))} is out of range; at most 100 numbers, none beyond {most}"
+            )
     return cls(**arguments)
 
 
@@ -105,8 +106,3 @@ def blank(config: dict[str, Any]) -> Learner:
     """Return the learner without memory for weights, so that what they must be is known before any is made or read."""
     with torch.device("meta"):
         return build(config)
-
-
-def _short(value: object, form: Callable[[object], str] = repr) -> str:
-    text = form(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

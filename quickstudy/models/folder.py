@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from quickstudy.errors import ModelError, SettingError
+from quickstudy.errors import ModelError, SettingError, one_line
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs
 from quickstudy.io.files import read_json, replace
@@ -73,7 +73,7 @@ class ModelFolder:
             return _from_format_1(config)
         if config.get("format") != FORMAT:
             raise ModelError(
-                f"{path} has format {_short(config.get('format'))}, this version reads 1 to {FORMAT}; upgrade quickstudy"
+                f"{path} has format {one_line(repr(config.get('format')))}, this version reads 1 to {FORMAT}; upgrade"
             )
         return config
 
@@ -99,7 +99,9 @@ class ModelFolder:
         learner.load_state_dict(tensors)
         weights = dict(learner.named_parameters())
         if not isinstance(frozen, list) or not all(isinstance(name, str) and name in weights for name in frozen):
-            raise ModelError(f"{self.path / 'config.json'} says frozen = {_short(frozen)}, but not all are weights")
+            raise ModelError(
+                f"{self.path / 'config.json'} says frozen = {one_line(repr(frozen))}, but not all are weights"
+            )
         for name in frozen:
             weights[name].requires_grad_(False)
         return learner.eval()
@@ -116,9 +118,7 @@ class ModelFolder:
             return None
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or name not in INPUTS:
-            raise ModelError(
-                f"{self.path / 'config.json'} says inputs = {_short(entry)}; known kinds are {', '.join(INPUTS)}"
-            )
+            raise ModelError(f"{self._says('inputs', entry)}; known kinds are {', '.join(INPUTS)}")
         return self._constructed("inputs", INPUTS[name], {k: v for k, v in entry.items() if k != "name"})
 
     @property
@@ -219,9 +219,10 @@ class ModelFolder:
         try:
             return construct(cls, arguments)
         except (AttributeError, TypeError, SettingError) as error:
-            raise ModelError(
-                f"{self.path / 'config.json'} says {name} = {_short(arguments)}: {error}; train or calibrate again"
-            ) from error
+            raise ModelError(f"{self._says(name, arguments)}: {error}; train or calibrate again") from error
+
+    def _says(self, name: str, entry: object) -> str:
+        return f"{self.path / 'config.json'} says {name} = {one_line(repr(entry))}"
 
 
 def locate(model: Path | str) -> Path:
@@ -287,8 +288,3 @@ def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, indent=2).encode()
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

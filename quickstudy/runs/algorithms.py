@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from quickstudy.learners import LEARNERS
-from quickstudy.runs.experiment import own_arguments
+from quickstudy.runs.arguments import own_arguments
 from quickstudy.runs.settings import HYPERPARAMETERS
 
 

@@ -12,7 +12,8 @@ from quickstudy.learners import Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.nets import Views
-from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.arguments import check_applies
+from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.needs import IMAGES
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.run import Run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -19,6 +18,7 @@ from quickstudy.learners import LEARNERS, Learner
 from quickstudy.models.build import build, describe
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import NETS
+from quickstudy.runs.arguments import check_applies, given_arguments
 from quickstudy.runs.needs import takes
 from quickstudy.runs.run import Record, Run, recorded
 from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
@@ -171,7 +171,7 @@ class Experiment:
         chosen = {name: getattr(s, name) for name in HYPERPARAMETERS if getattr(s, name) is not None}
         for name in chosen:
             check_applies(name, s.algorithm)
-        chosen |= _arguments(s)
+        chosen |= given_arguments(s)
         functions = isinstance(self.source, FunctionSource)
         if functions:
             chosen["loss"] = "mse"
@@ -223,39 +223,6 @@ class Experiment:
         if self.workers.rank:
             return nullcontext(lambda p: 0)
         return recorded(folder, self.settings, self.learner, self.loaded and self.loaded.inputs, state, begun)
-
-
-def check_applies(name: str, algorithm: str) -> None:
-    """Refuse a hyperparameter that an algorithm does not have.
-
-    >>> check_applies("inner_lr", "maml")
-    """
-    if not takes(LEARNERS, algorithm, name):
-        apt = ", ".join(key for key in LEARNERS if takes(LEARNERS, key, name))
-        raise SettingError(f"{name} does not apply to {algorithm}, only to {apt}; leave it out")
-
-
-def _arguments(settings: Settings) -> dict[str, Any]:
-    """Return the arguments of the learner that have no setting of their own."""
-    known = own_arguments(LEARNERS[settings.algorithm])
-    for name in settings.arguments or {}:
-        if name in HYPERPARAMETERS:
-            raise SettingError(f"arguments: {name} is a setting of its own; give it beside arguments, not in it")
-        if name not in known:
-            taken = f"only {', '.join(known)}" if known else "none"
-            raise SettingError(f"arguments: {settings.algorithm} does not take {name!r}, {taken}; leave it out")
-    return dict(settings.arguments or {})
-
-
-def own_arguments(learner: type[Learner]) -> dict[str, Any]:
-    """Return the arguments of a learner that no setting and no data decide, with their defaults.
-
-    >>> own_arguments(LEARNERS["maml"])
-    {}
-    """
-    decided = {"self", "net", "n_way", "n_classes", "loss", "channels", "size", *HYPERPARAMETERS}
-    parameters = inspect.signature(learner.__init__).parameters
-    return {name: parameter.default for name, parameter in parameters.items() if name not in decided}
 
 
 def _start_from(folder: Path, learner: Learner) -> None:

@@ -165,7 +165,9 @@ def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused
     for form in ([], ["--csv"]):
         assert "bad.png' is a damaged image" in refused("predict", classifier, drawings[0], "bad.png", *form)
     assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
-    assert "cannot be read" in refused("predict", classifier, tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "'empty' cannot be read as an image and holds none" in refused("predict", classifier, "empty")
+    assert "bad.png' is a damaged image" in refused("predict", classifier, tmp_path)
 
 
 def test_a_damaged_classifier_is_one_line(refused, classifier, drawings):

@@ -85,8 +85,8 @@ def test_what_cannot_be_is_refused(refused, run, arguments, says):
 
 def test_images_of_another_format_are_refused(refused, run, mini):
     err = refused("evaluate", run, "--data", "mini-imagenet", "--data-root", mini)
-    assert "'channels': 3, 'size': 84" in err
-    assert "'channels': 1, 'size': 28" in err
+    assert "channels=3, size=84" in err
+    assert "channels=1, size=28" in err
 
 
 def test_vectors_are_no_images(refused, sinusoid):

@@ -28,8 +28,18 @@ def test_a_class_that_is_not_registered_cannot_be_described():
     class Mine(Prototypical):
         pass
 
-    with pytest.raises(ModelError, match=r"Mine is not registered; add it to quickstudy\.LEARNERS"):
+    with pytest.raises(ModelError, match=r"Mine is not registered; add it by quickstudy\.LEARNERS\.register"):
         describe(Mine(MLP(2, (4,))))
+
+
+def test_a_class_that_does_not_keep_its_arguments_is_refused():
+    class Forgetful(Prototypical):
+        def __init__(self, net, *, temperature=1.0):
+            super().__init__(net)
+
+    LEARNERS.register("forgetful", Forgetful)
+    with pytest.raises(SettingError, match="Forgetful has no attribute 'temperature', an argument of its __init__"):
+        describe(Forgetful(MLP(2, (4,))))
 
 
 def test_a_blank_learner_takes_no_memory():

@@ -18,7 +18,7 @@ from quickstudy.io.tensors import pack
 from quickstudy.learners import LEARNERS, MAML, Learner, Prototypical
 from quickstudy.models.build import describe
 from quickstudy.models.folder import FORMAT, ModelFolder, save
-from quickstudy.nets import MLP, Conv4
+from quickstudy.nets import MLP, NETS, Conv4
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import noise_tasks
 from tests.models.made import MADE
@@ -147,9 +147,9 @@ def test_a_later_format_asks_for_an_upgrade(folder):
 @pytest.mark.parametrize(
     ("learner", "says"),
     [
-        ({"name": "prototypcal"}, "unknown algorithm 'prototypcal': did you mean 'prototypical'?"),
-        ({}, "unknown algorithm 'None'"),
-        ({"name": ["prototypical"]}, "unknown algorithm"),
+        ({"name": "prototypcal"}, "unknown learner 'prototypcal': did you mean 'prototypical'?"),
+        ({}, "unknown learner 'None'"),
+        ({"name": ["prototypical"]}, "unknown learner"),
         ({"name": "prototypical", "net": {"name": "conv"}}, "unknown net 'conv': did you mean 'conv4'?"),
         ({"name": "prototypical"}, "cannot be built .* 'net'"),
         ({"name": "prototypical", "net": "conv4"}, "cannot be built"),
@@ -201,13 +201,22 @@ def test_a_file_of_another_kind_is_refused(folder, junk):
     assert "cannot be read" in refusal(folder)
 
 
-def test_ones_own_class_is_saved_once_registered(tmp_path, monkeypatch):
+def test_ones_own_class_is_saved_once_registered(tmp_path):
     class Mine(Prototypical):
         pass
 
-    monkeypatch.setitem(LEARNERS, "mine", Mine)
+    LEARNERS.register("mine", Mine)
     save(Mine(MLP(2, (4,))), tmp_path)
-    assert isinstance(load(tmp_path), Mine)
+    assert isinstance(ModelFolder(tmp_path).learner, Mine)
+
+
+def test_a_net_of_ones_own_is_saved_once_registered(tmp_path):
+    class Mine(MLP):
+        pass
+
+    NETS.register("mine", Mine)
+    save(Prototypical(Mine(2, (4,))), tmp_path)
+    assert isinstance(ModelFolder(tmp_path).learner.net, Mine)
 
 
 def test_a_failed_save_keeps_the_model_that_was_there(folder, monkeypatch):

@@ -9,7 +9,8 @@ from PIL import Image
 from quickstudy.errors import NotEnoughClasses, QuickstudyError, SettingError
 from quickstudy.learners import LEARNERS, Prototypical
 from quickstudy.nets import MLP, NETS, ResNet12
-from quickstudy.runs.experiment import Experiment, check_applies
+from quickstudy.runs.arguments import check_applies
+from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.recipes import recipes
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import HYPERPARAMETERS, complete
@@ -142,7 +143,8 @@ def test_colour_images_of_another_size(tmp_path):
     given = {"data": "folders", "data_root": tmp_path / "data", "channels": 3, "image_size": 20, "ink": False}
     sizes = {"n_way": 1, "n_query": 1, "train_way": 2, "train_query": 1, "width": 4, "steps": 1, "validation_tasks": 2}
     trained(tmp_path / "run", **given, **sizes)
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["images"] == {
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["inputs"] == {
+        "name": "images",
         "channels": 3,
         "size": 20,
         "ink": False,
@@ -266,7 +268,7 @@ def test_another_net_is_no_start(tmp_path, small, other):
 
 @pytest.mark.parametrize(("algorithm", "data"), [("prototypical", "glyphs"), ("cosine-baseline", "omniglot")])
 def test_only_tasks_from_omniglot_are_within_alphabets(algorithm, data, monkeypatch):
-    monkeypatch.setattr("quickstudy.runs.experiment._load", lambda settings: None)
+    monkeypatch.setattr("quickstudy.runs.experiment._load", lambda settings, inputs: None)
     run = Experiment(complete({"algorithm": algorithm, "data": data, "within_alphabets": True}))
     with pytest.raises(SettingError, match=r"within_alphabets = True has no effect with .*: it needs"):
         _ = run.tasks
@@ -309,7 +311,8 @@ def test_a_registered_learner_and_net_are_trained_with_arguments_and_opened_agai
     NETS.register("flat", Flat)
     given = {**small, "algorithm": "soft", "net": "flat", "arguments": {"temperature": 2.0}}
     trained(tmp_path / "run", **given)
-    settings, learner = Run(tmp_path / "run").settings, Run(tmp_path / "run").learner
+    run = Run(tmp_path / "run")
+    settings, learner = run.settings, run.learner
     assert (
         settings.arguments
         == {"temperature": 2.0}

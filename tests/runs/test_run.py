@@ -37,7 +37,8 @@ def test_a_run_says_with_what_it_was_made(tmp_path, small):
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["settings"]["width"] == 4
     assert {"command", "versions", "python", "threads", "time"} <= set(record)
-    assert json.loads((tmp_path / "config.json").read_text())["images"] == {"channels": 1, "size": 28, "ink": True}
+    images = {"name": "images", "channels": 1, "size": 28, "ink": True}
+    assert json.loads((tmp_path / "config.json").read_text())["inputs"] == images
 
 
 def test_a_run_folder_is_data(tmp_path, small):

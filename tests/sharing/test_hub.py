@@ -16,6 +16,7 @@ from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner
 from quickstudy.models.folder import ModelFolder
+from quickstudy.runs.run import Run
 from quickstudy.sharing.hub import card, from_pretrained, push_to_hub, save_pretrained
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -85,7 +86,7 @@ def test_the_card_is_filled_in_from_the_run_and_tells_no_paths(run, tmp_path):
 
 
 def test_the_card_of_the_shipped_weights_says_how_to_use_them():
-    told = card("glyphs-proto")
+    told = card(Run("glyphs-proto"))
     assert "glyphs" in told
     assert "on 5-way 1-shot validation tasks" in told
     code = told.partition("```python\n")[2].partition("```")[0].replace("NAME", '"glyphs-proto"')
@@ -132,4 +133,4 @@ def test_examples_are_shared_only_where_asked(tmp_path):
 
 
 def test_a_card_says_how_an_input_is_made():
-    assert f"| takes | images. {Images().recipe} |" in card("glyphs-proto")
+    assert f"| takes | images. {Images().recipe} |" in card(Run("glyphs-proto"))

@@ -21,7 +21,7 @@ import torch
 
 from quickstudy import Episodes, evaluate
 from quickstudy.classify.confidence import answers, calibrate, calibration_error
-from quickstudy.models.build import load
+from quickstudy.classify.load import load
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete

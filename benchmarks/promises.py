@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from quickstudy import ClassDataset, Classifier, Episodes, load
-from quickstudy.classify.classifier import confidence
+from quickstudy.classify.confidence import Confidence
+from quickstudy.inputs.images import Images
+from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks import sources
 
@@ -34,12 +36,13 @@ def kept(learner, told, data, n_way, n_shot, n_tasks):
         label, right = support.y.argmax(1), query.y.argmax(1)
         shown = label < n_way
         names = [f"{k:02d}" for k in label[shown].tolist()]
-        few = Classifier(learner, ClassDataset.from_labels(support.x[shown], names), confidence=told)
+        few = Classifier(learner, Images(), ClassDataset.from_labels(support.x[shown], names), told)
         known = right < n_way
         p = few.predict_proba(query.x[known])
         own = right[known].tolist()
-        sets = few.predict_sets(query.x[known], COVERAGE)
-        strange = np.array(few.none_of_these(query.x, FALSE_ALARMS))
+        said = list(few.answer(query.x, coverage=COVERAGE, false_alarms=FALSE_ALARMS))
+        sets = [said[i].members for i in known.nonzero().flatten().tolist()]
+        strange = np.array([one.none for one in said])
         by_calibration = told.members(torch.from_numpy(p), COVERAGE).numpy()
         with torch.no_grad():
             told_strange = told.strangers(learner.adapt(few.support)(query.x).double(), FALSE_ALARMS).numpy()
@@ -62,7 +65,7 @@ def main():
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    learner, told = load(NAME).eval(), confidence(NAME)
+    learner, told = load(NAME), ModelFolder(NAME).entry("confidence", Confidence)
     record = {"model": NAME, "coverage_asked": COVERAGE, "false_alarms_asked": FALSE_ALARMS}
     for name in ("omniglot", "glyphs", "digits"):
         data = sources.load(name, args.data_root if name == "omniglot" else None).splits.test

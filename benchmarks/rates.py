@@ -15,7 +15,7 @@ import torch
 from leaderboard import REFERENCE, experiment, settings_of, step_seconds
 
 from quickstudy import Episodes, evaluate
-from quickstudy.models.build import load
+from quickstudy.classify.load import load
 from quickstudy.runs.provenance import provenance
 from quickstudy.training.process import keep_memory
 

@@ -15,9 +15,10 @@ from sklearn.metrics import roc_auc_score
 
 from quickstudy import ClassDataset, Classifier, Episodes, glyphs, load, omniglot
 from quickstudy.classify.advice import next_to_label, suspects
-from quickstudy.classify.classifier import confidence
-from quickstudy.classify.confidence import calibration_error
+from quickstudy.classify.confidence import Confidence, calibration_error
 from quickstudy.classify.explanation import pixels
+from quickstudy.inputs.images import Images
+from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.provenance import provenance
 
 NAME = "glyphs-proto"
@@ -86,7 +87,7 @@ def faithfulness(learner, data, n_tasks):
     lost = {name: [] for name in ("occlusion", "integrated-gradients", "random pixels", "random ink")}
     for i in range(n_tasks):
         task = tasks.sample(i, 1).at(0)
-        few = Classifier(learner, ClassDataset(task.support.x, torch.arange(5), tuple("abcde")))
+        few = Classifier(learner, Images(), ClassDataset(task.support.x, torch.arange(5), tuple("abcde")))
         x = task.query.x[0]
         p = few.predict_proba(x[None])[0]
         n, ink = x.numel() // 10, np.flatnonzero(x.numpy().ravel() > 0.1)
@@ -108,7 +109,7 @@ def labels(learner, data, n_tasks):
         x, y = tasks.sample(i, 1).at(0).support
         names = y.argmax(1).tolist()
         names[0] = (names[0] + 1) % 5
-        few = Classifier(learner, ClassDataset.from_labels(x, names))
+        few = Classifier(learner, Images(), ClassDataset.from_labels(x, names))
         rows = [suspect.row for suspect in suspects(few)]
         planted = [bool(torch.equal(few.data.x[row], x[0])) for row in rows]
         named.append(any(planted))
@@ -124,7 +125,7 @@ def label_next(learner, data, n_tasks):
         for i in range(n_tasks):
             task = tasks.sample(i, 1).at(0)
             with torch.no_grad():
-                few = Classifier(learner, ClassDataset(task.support.x[:5], torch.arange(5), tuple("abcde")))
+                few = Classifier(learner, Images(), ClassDataset(task.support.x[:5], torch.arange(5), tuple("abcde")))
                 pool = few.embed(task.support.x).numpy()
                 for scores, chosen in (
                     (ours, next_to_label(None, pool, n)),
@@ -157,7 +158,7 @@ def main():
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    learner, told, n = load(NAME), confidence(NAME), args.n_tasks
+    learner, told, n = load(NAME), ModelFolder(NAME).entry("confidence", Confidence), args.n_tasks
     sources = {"omniglot, evaluation alphabets": omniglot(args.data_root).test, "glyphs, test classes": glyphs().test}
     record = {"model": NAME}
     for name, data in sources.items():

@@ -150,9 +150,8 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was trained on none of images, sentences, table, arrays" in refused(
-        "adapt", sinusoid, pictures, "-o", "out"
-    )
+    said = refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "was trained on none of images, sentences, table, arrays, so it cannot learn from files" in said
     assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 
@@ -166,7 +165,9 @@ def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused
     for form in ([], ["--csv"]):
         assert "bad.png' is a damaged image" in refused("predict", classifier, drawings[0], "bad.png", *form)
     assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
-    assert "cannot be read" in refused("predict", classifier, tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "'empty' cannot be read as an image and holds none" in refused("predict", classifier, "empty")
+    assert "bad.png' is a damaged image" in refused("predict", classifier, tmp_path)
 
 
 def test_a_damaged_classifier_is_one_line(refused, classifier, drawings):

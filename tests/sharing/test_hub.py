@@ -11,8 +11,12 @@ import torch
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.load import load
 from quickstudy.errors import ModelError
+from quickstudy.inputs.base import Item
+from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner
+from quickstudy.models.folder import ModelFolder
+from quickstudy.runs.run import Run
 from quickstudy.sharing.hub import card, from_pretrained, push_to_hub, save_pretrained
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -82,7 +86,7 @@ def test_the_card_is_filled_in_from_the_run_and_tells_no_paths(run, tmp_path):
 
 
 def test_the_card_of_the_shipped_weights_says_how_to_use_them():
-    told = card("glyphs-proto")
+    told = card(Run("glyphs-proto"))
     assert "glyphs" in told
     assert "on 5-way 1-shot validation tasks" in told
     code = told.partition("```python\n")[2].partition("```")[0].replace("NAME", '"glyphs-proto"')
@@ -106,3 +110,27 @@ def test_a_damaged_model_is_not_shared(run, tmp_path):
     with pytest.raises(ModelError):
         save_pretrained(tmp_path / "run", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_examples_are_shared_only_where_asked(tmp_path):
+    """They are what a person brought: names of files, small pictures, sentences or rows."""
+    data = draw_glyphs(range(2), 2)
+    items = tuple(Item(f"/home/me/secret/{i}.png", x.numpy()) for i, x in enumerate(data.x))
+    classifier = Classifier(load("glyphs-proto"), Images(), ClassDataset(data.x, data.y, data.names, items))
+    classifier.save(tmp_path / "few")
+    save_pretrained(tmp_path / "few", tmp_path / "plain")
+    save_pretrained(tmp_path / "few", tmp_path / "whole", examples=True)
+    for name, shared in (("plain", False), ("whole", True)):
+        files = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        assert ("examples.safetensors" in files) == shared
+        assert any(b"secret" in content for content in files.values()) == shared
+        again = Classifier.load(tmp_path / name)
+        assert again.predict(data.x) == classifier.predict(data.x)
+        assert [item.name for item in again.items] == (
+            [item.name for item in items] if shared else [f"example {i}" for i in range(1, 5)]
+        )
+        assert list(ModelFolder(tmp_path / name).faults()) == []
+
+
+def test_a_card_says_how_an_input_is_made():
+    assert f"| takes | images. {Images().recipe} |" in card(Run("glyphs-proto"))

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy import Classifier, Conv4, Learner, Matching, NearestPixels, Prototypical, Relation, load
+from quickstudy import MLP, Classifier, Conv4, Learner, Matching, NearestPixels, Prototypical, Relation, load
 from quickstudy.classify.confidence import Confidence
 from quickstudy.errors import ModelError
+from quickstudy.inputs.dataset import encoded
 from quickstudy.inputs.images import Images
+from quickstudy.inputs.tables import Table
 from quickstudy.learners import LEARNERS
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Conv4Maps
@@ -21,6 +23,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 from quickstudy.sharing.onnx import export  # noqa: E402
+from tests.inputs.drawings import drawing, read  # noqa: E402
+from tests.inputs.test_images import by_the_recipe  # noqa: E402
 from tests.seen import seen  # noqa: E402
 
 DATA = draw_glyphs(range(3), 4)
@@ -98,3 +102,52 @@ def test_what_cannot_be_exported_is_told(tmp_path, model, says):
     with pytest.raises(ModelError, match=says):
         export(model, tmp_path / "no.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def about(path):
+    metadata = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+    return {name: json.loads(value) for name, value in metadata.items()}
+
+
+@pytest.mark.parametrize("paper", [255, 0])
+def test_a_file_says_how_a_drawing_becomes_its_input(tmp_path, paper):
+    """From the words of the recipe with Pillow and NumPy alone, and from there to the same answer."""
+    few = Classifier(load("glyphs-proto"), Images(), DATA)
+    few.save(tmp_path / "few")
+    export(tmp_path / "few", tmp_path / "few.onnx")
+    said = about(tmp_path / "few.onnx")
+    assert said["inputs"] == {"name": "images", "channels": 1, "size": 28, "ink": True}
+    assert said["recipe"] == Images().recipe
+    drawing((120, 80), paper, 255 - paper).save(tmp_path / "new.png")
+    x = by_the_recipe(tmp_path / "new.png", said["inputs"]["channels"], said["inputs"]["size"])
+    assert np.abs(x - read(tmp_path / "new.png", Images()) / 255).max() <= 1 / 255 + 1e-9
+    (found,) = run(tmp_path / "few.onnx", x[None].astype(np.float32))[0]
+    np.testing.assert_allclose(found, few.predict_proba([tmp_path / "new.png"])[0], atol=5e-3)
+
+
+def test_a_file_says_how_a_row_becomes_its_input(tmp_path):
+    torch.manual_seed(0)
+    table = Table({"width": [2.0, 0.5]}, {"colour": ["blue", "red"]})
+    rows = [{"width": "1", "colour": "red"}, {"width": "2", "colour": ""}, {"width": "", "colour": "blue"}]
+    few = Classifier(Prototypical(MLP(3, (8,))), table, encoded(table, zip(table.items(rows), "abb", strict=True)))
+    export(few, tmp_path / "few.onnx")
+    said = about(tmp_path / "few.onnx")
+    assert "(value - mean) / deviation, cut at -10 and 10, 0 where missing" in said["recipe"]
+    vectors = []
+    for row in rows:
+        vector = []
+        for name, (mean, deviation) in said["inputs"]["numbers"].items():
+            vector.append(max(-10, min(10, (float(row[name]) - mean) / deviation)) if row[name] else 0.0)
+        for name, values in said["inputs"]["categories"].items():
+            vector += [float(row[name] == value) for value in values]
+        vectors.append(vector)
+    found, _ = run(tmp_path / "few.onnx", np.array(vectors, np.float32))
+    np.testing.assert_allclose(found, few.predict_proba(rows), atol=1e-5)
+
+
+def test_an_encoder_of_a_run_says_it_too(tmp_path):
+    export("glyphs-proto", tmp_path / "net.onnx")
+    said = about(tmp_path / "net.onnx")
+    assert said["inputs"]["name"] == "images"
+    assert "labels" not in said
+    assert "Divide by 255" in said["recipe"]

@@ -15,11 +15,13 @@ from hypothesis import HealthCheck
 from PIL import Image
 
 from quickstudy.cli import main
+from quickstudy.inputs import INPUTS
 from quickstudy.learners import LEARNERS
 from quickstudy.nets import NETS
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.glyphs import draw_glyphs
+from quickstudy.tasks.sources import SOURCES
 
 # Tensors here are small: a second thread waits more than it works, and much more on a machine with other work.
 torch.set_num_threads(1)
@@ -53,7 +55,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo what a test registers."""
-    for registry in (LEARNERS, NETS):
+    for registry in (LEARNERS, NETS, SOURCES, INPUTS):
         monkeypatch.setattr(registry, "_own", dict(registry._own))
 
 

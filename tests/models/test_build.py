@@ -42,6 +42,14 @@ def test_a_class_that_does_not_keep_its_arguments_is_refused():
         describe(Forgetful(MLP(2, (4,))))
 
 
+def test_a_registered_net_is_built_again():
+    class Mine(MLP):
+        pass
+
+    NETS.register("mine", Mine)
+    assert isinstance(build(describe(Prototypical(Mine(2, (4,))))).net, Mine)
+
+
 def test_a_blank_learner_takes_no_memory():
     config = describe(MADE["prototypical"]())
     config["net"]["width"] = 10_000

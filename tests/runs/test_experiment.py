@@ -13,7 +13,7 @@ from quickstudy.runs.arguments import check_applies
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.recipes import recipes
 from quickstudy.runs.run import Run
-from quickstudy.runs.settings import HYPERPARAMETERS, complete
+from quickstudy.runs.settings import HYPERPARAMETERS, check_effects, complete
 from quickstudy.tasks.omniglot import alphabet
 
 QUICK = {
@@ -267,11 +267,10 @@ def test_another_net_is_no_start(tmp_path, small, other):
 
 
 @pytest.mark.parametrize(("algorithm", "data"), [("prototypical", "glyphs"), ("cosine-baseline", "omniglot")])
-def test_only_tasks_from_omniglot_are_within_alphabets(algorithm, data, monkeypatch):
-    monkeypatch.setattr("quickstudy.runs.experiment._load", lambda settings, inputs: None)
-    run = Experiment(complete({"algorithm": algorithm, "data": data, "within_alphabets": True}))
+def test_only_tasks_from_omniglot_are_within_alphabets(algorithm, data):
+    settings = complete({"algorithm": algorithm, "data": data, "within_alphabets": True})
     with pytest.raises(SettingError, match=r"within_alphabets = True has no effect with .*: it needs"):
-        _ = run.tasks
+        check_effects(settings, ["within_alphabets"])
 
 
 def test_what_has_no_images_is_not_warped():

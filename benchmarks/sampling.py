@@ -1,8 +1,8 @@
-"""What share of a training step goes to drawing its tasks, at every row of ``quickstudy bench``.
+"""What share of a training step goes to drawing its tasks, at every row of ``python -m benchmarks.speed``.
 
 Real steps of the outer loop, with the task source timed inside them.
 
-    python benchmarks/sampling.py [--json FILE]
+    python -m benchmarks.sampling [--json FILE]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 import quickstudy as qs
-from quickstudy.bench.work import WORKS
+from benchmarks.speed.work import WORKS
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.task import Task, TaskSource
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from quickstudy.bench.work import INNER_LR, Work
+from benchmarks.speed.work import INNER_LR, Work
 from quickstudy.learners.base import embedding_width
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4

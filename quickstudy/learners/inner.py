@@ -13,6 +13,7 @@ from torch.func import grad
 
 from quickstudy.errors import SettingError, unknown
 from quickstudy.learners.scan import scan
+from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.tree import tree_iter
 
 Params = dict[str, Tensor]
@@ -269,7 +270,7 @@ def _gradient(
 ) -> Params:
     """Gradient of the loss; ``constant``: without a graph of its own."""
     constant = constant or not torch.is_grad_enabled()
-    if torch._C._are_functorch_transforms_active():
+    if inside_transform():
         if not constant:
             with twice_differentiable():
                 return cast(Params, grad(loss)(params, data, t))

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import vjp
 
 from quickstudy.learners.draws import restore, states
+from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.tree import tree_flatten, tree_unflatten
 
 Carry = TypeVar("Carry")
@@ -40,7 +41,7 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
     leaves, carry_spec = tree_flatten(carry)
     constants, data_spec = tree_flatten(data)
     n = len(leaves)
-    plain = not torch._C._are_functorch_transforms_active()
+    plain = not inside_transform()
     # Where each step began to draw random numbers, for it draws the same again on the way back.
     drawn: list[list[Tensor]] = []
 

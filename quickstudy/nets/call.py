@@ -12,6 +12,18 @@ from torch.func import functional_call
 from torch.overrides import TorchFunctionMode
 
 from quickstudy.errors import SettingError
+from quickstudy.nets.fast.private import (
+    BATCH_NORMS,
+    INSTANCE_NORMS,
+    children,
+    has_hooks,
+    has_weight_norm,
+    is_weight_norm,
+    own_buffers,
+    own_parameters,
+    plain_weight_norm,
+    version,
+)
 from quickstudy.nets.statistics import Statistics, normalised_by
 from quickstudy.tasks.tree import Tree, mapped
 
@@ -75,16 +87,16 @@ def places(net: nn.Module) -> Places:
 
     def visit(module: nn.Module, prefix: str) -> None:
         seen.add(id(module))
-        for name, p in module._parameters.items():
+        for name, p in own_parameters(module).items():
             if p is not None:
                 place = prefix + name
                 found.names[place] = first.setdefault(id(p), place)
                 if found.names[place] == place:
                     found.parameters[place] = p
         known = type(module) in _PLAIN or is_ours(module)
-        if not known or module._forward_pre_hooks or module._forward_hooks:
+        if not known or has_hooks(module):
             found.foreign[prefix[:-1]] = module
-        for name, child in module._modules.items():
+        for name, child in children(module).items():
             if child is not None and id(child) not in seen:
                 visit(child, f"{prefix}{name}.")
 
@@ -98,10 +110,10 @@ def weight_type(module: nn.Module) -> torch.dtype | None:
     >>> weight_type(nn.Sequential(nn.Tanh(), nn.Linear(2, 2).double()))
     torch.float64
     """
-    for p in module._parameters.values():
+    for p in own_parameters(module).values():
         if p is not None and p.is_floating_point():
             return p.dtype
-    for child in module._modules.values():
+    for child in children(module).values():
         dtype = None if child is None else weight_type(child)
         if dtype is not None:
             return dtype
@@ -127,14 +139,14 @@ def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], fo
     for prefix, module in foreign.items():
         _check_running_statistics(prefix, module)
         dot = f"{prefix}." if prefix else ""
-        buffers |= {dot + name: b.clone() for name, b in module._buffers.items() if b is not None}
-    before = {name: (b, b._version) for name, b in buffers.items()}
+        buffers |= {dot + name: b.clone() for name, b in own_buffers(module).items() if b is not None}
+    before = {name: (b, version(b)) for name, b in buffers.items()}
     replaced |= buffers
-    with _ExactWeightNorm() if any(map(_has_weight_norm, foreign.values())) else nullcontext():
+    with _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext():
         # Not tie_weights: torch would then leave replacements in a module that has two names.
         out = functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x)
-    for name, (b, version) in before.items():
-        if replaced[name] is not b or b._version != version:
+    for name, (b, count) in before.items():
+        if replaced[name] is not b or version(b) != count:
             raise SettingError(
                 f"the net's forward pass changes its buffer {name!r}, so a task would depend on those before it; keep "
                 f"the buffer as it is by wrapping the net: qs.Encoder(net, input_shape, frozen=False)"
@@ -146,20 +158,13 @@ class _ExactWeightNorm(TorchFunctionMode):
     """Weight normalisation by plain operations: the second derivative of torch's own (2.13) is wrong by percents."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch._weight_norm:
-            v, g, dim = args
-            return v * (g / torch.norm_except_dim(v, 2, dim))
+        if is_weight_norm(func):
+            return plain_weight_norm(*args)
         return func(*args, **(kwargs or {}))
 
 
-def _has_weight_norm(module: nn.Module) -> bool:
-    hooks = module._forward_pre_hooks.values()  # of nn.utils.weight_norm, the older of two
-    return type(module).__name__ == "_WeightNorm" or any(type(hook).__name__ == "WeightNorm" for hook in hooks)
-
-
 def _check_running_statistics(name: str, module: nn.Module) -> None:
-    norms = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
-    if module.training and isinstance(module, norms) and module.running_mean is not None:
+    if module.training and isinstance(module, BATCH_NORMS | INSTANCE_NORMS) and module.running_mean is not None:
         raise SettingError(
             f"{type(module).__name__} {name!r} would change its running statistics in each task; use "
             f"qs.convert_norms(net), or keep what was measured elsewhere: qs.Encoder(net, input_shape, frozen=False)"

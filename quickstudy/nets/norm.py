@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from quickstudy.errors import SettingError
 from quickstudy.nets.call import apply
 from quickstudy.nets.fast.block import conv_moments_and_pool
+from quickstudy.nets.fast.private import BATCH_NORMS
 from quickstudy.nets.statistics import Statistics, chosen
 from quickstudy.tasks.tree import Tree
 
@@ -149,7 +150,7 @@ def convert_norms(net: nn.Module) -> nn.Module:
     like = next(net.parameters(), torch.empty(0))
     made: dict[nn.Module, BatchNorm] = {}
     for name, module in list(net.named_modules(remove_duplicate=False)):
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, BATCH_NORMS):
             if module not in made:
                 made[module] = _converted(name, module, like)
             if not name:
@@ -159,7 +160,7 @@ def convert_norms(net: nn.Module) -> nn.Module:
     return net
 
 
-def _converted(name: str, norm: nn.modules.batchnorm._BatchNorm, like: Tensor) -> BatchNorm:
+def _converted(name: str, norm: BATCH_NORMS, like: Tensor) -> BatchNorm:
     if type(norm) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
         raise SettingError(
             f"{name!r} is a {type(norm).__name__}, which may do more than normalise; put a qs.BatchNorm in its place"

@@ -18,6 +18,7 @@ import quickstudy as qs
 from benchmarks.speed.work import WORKS
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.training.process import keep_memory
 
 SECONDS = 3.0
 """That a row takes at least."""
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    keep_memory()
     rows = []
     for work in WORKS:
         learner, source = work.learner(), Timed(work.source())

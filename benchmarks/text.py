@@ -18,6 +18,7 @@ from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.text import out_of_scope
+from quickstudy.training.process import keep_memory
 
 CELLS = [(5, 1), (5, 5), (15, 1), (15, 5)]
 HEADS = {
@@ -92,6 +93,7 @@ def main():
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     given = {"data": "clinc150", "steps": args.steps, "validate_every": 250, "n_way": 15, "n_query": 10}
     given |= {"data_root": args.data_root} if args.data_root else {}
     rows, task_by_task, contenders = [], {}, dict(PLAIN)

@@ -14,7 +14,8 @@ from quickstudy.learners.base import embedding_width
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples
-from quickstudy.training.engine import backward, keep_memory
+from quickstudy.training.engine import backward
+from quickstudy.training.process import keep_memory
 from quickstudy.training.workers import ALONE, Workers
 
 Step = Callable[[], tuple[Tensor, list[Tensor]]]

@@ -50,7 +50,8 @@ def quickstudy() -> None:
 
 
 COMMANDS = (
-    train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms, doctor, info,
+    train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms, doctor,
+    info,
 )  # fmt: skip
 for each in COMMANDS:
     command(each)

@@ -33,7 +33,10 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     before = states()
-    torch.manual_seed(seed)
+    # Not torch.manual_seed: it leaves a seed for GPUs that are not in use yet, which could not be taken back.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
     try:
         yield
     finally:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import torch
@@ -190,14 +188,6 @@ def distance(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
     off = [(a - b).masked_fill(e, 0).nan_to_num(math.inf).norm() for (a, b), e in zip(pairs, equal, strict=True)]
     scale = norms + 0.1 * norms.norm()
     return float((torch.stack(off) / scale.clamp(min=1e-300)).max())
-
-
-def keep_memory() -> None:
-    """Have glibc keep what a step frees for the next one, which needs as much; else the system zeroes it all anew."""
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-4, 0)  # M_MMAP_MAX
-        libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD
 
 
 def describe() -> str:

@@ -21,7 +21,7 @@ from quickstudy.learners.inner import twice_differentiable
 from quickstudy.tasks.episodes import seeds_of
 from quickstudy.tasks.task import Task, TaskSource
 from quickstudy.tasks.tree import concatenated, flat
-from quickstudy.training.engine import Engine, backward, keep_memory, map_tasks, settle
+from quickstudy.training.engine import Engine, backward, map_tasks, settle
 from quickstudy.training.evaluation import Evaluation, evaluate
 from quickstudy.training.workers import ALONE, Workers, check_shares
 
@@ -137,7 +137,6 @@ def outer_loop(
     [1, 2]
     """
     check_shares(tasks_per_step, workers.size)
-    keep_memory()
 
     def meta_loss(task: Task) -> Tensor:
         with torch.autocast(task.query.y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -109,18 +109,16 @@ def join(timeout: float = 600.0) -> Iterator[Workers]:
     if "WORLD_SIZE" not in os.environ:
         yield ALONE
         return
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-        backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(
-        backend,
-        init_method=Path(os.environ["MEETING_FILE"]).as_uri() if "MEETING_FILE" in os.environ else "env://",
-        rank=int(os.environ["RANK"]),
-        world_size=int(os.environ["WORLD_SIZE"]),
-        timeout=timedelta(seconds=timeout),
-    )
-    try:
-        yield Workers(dist.get_rank(), dist.get_world_size())
-    finally:
-        dist.destroy_process_group()
+    gpus = torch.cuda.device_count()
+    with torch.cuda.device(int(os.environ["LOCAL_RANK"]) % gpus) if gpus else nullcontext():
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if gpus else "gloo",
+            init_method=Path(os.environ["MEETING_FILE"]).as_uri() if "MEETING_FILE" in os.environ else "env://",
+            rank=int(os.environ["RANK"]),
+            world_size=int(os.environ["WORLD_SIZE"]),
+            timeout=timedelta(seconds=timeout),
+        )
+        try:
+            yield Workers(dist.get_rank(), dist.get_world_size())
+        finally:
+            dist.destroy_process_group()

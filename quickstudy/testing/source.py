@@ -1,4 +1,4 @@
-"""Laws that every source of classes keeps."""
+"""Laws that hold for every source of classes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from quickstudy.tasks.source import ClassSource
 
 
 def check_source(source: ClassSource) -> None:
-    """Hold a source of classes to its laws.
+    """Check that a source of classes keeps its laws.
 
-    Classes of the train, validation and test sets never meet; examples have the shape of its inputs, which are of the
-    kind it names; loading it again gives the same; it has a class to test on.
+    The train, validation and test sets have disjoint classes, and there is a class to test on. Examples have the shape
+    of the source's inputs, which are of its kind. Loading again gives the same.
 
     Raises:
         AssertionError: A law is broken; the message says which.

@@ -1,7 +1,7 @@
-"""Changes of the whole process: how many threads torch uses, and whether freed memory stays.
+"""Changes to the whole process: the number of threads, and whether freed memory is kept.
 
-A library leaves the process as it was. Only programs (the commands, benchmarks, your script) call ``keep_memory``;
-functions of the package that need another number of threads use ``threads``, which restores the old one.
+A library leaves the process as it was. Only programs (the commands, benchmarks, your script) call ``keep_memory``.
+Functions of the package that need another number of threads use ``threads``, which restores the old one.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 
 
 def keep_memory() -> None:
-    """Let glibc keep freed memory for the rest of the process; training on a CPU then is faster.
+    """Let glibc keep freed memory for the rest of the process, which makes training on a CPU faster.
 
-    Each outer step needs as much memory as the one before. By default, the system takes large blocks back and fills
-    them with zeros at the next step. On systems without glibc nothing changes.
+    Each outer step needs as much memory as the one before. By default, the system takes large blocks back, and fills
+    them with zeros at the next step. On systems without glibc, nothing changes.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
@@ -27,7 +27,7 @@ def keep_memory() -> None:
 
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
-    """Use a number of CPU threads inside, and the old number again afterwards; None changes nothing.
+    """Context with a number of CPU threads, which restores the old number afterwards; None changes nothing.
 
     >>> before = torch.get_num_threads()
     >>> with threads(1):

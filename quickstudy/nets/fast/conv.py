@@ -1,8 +1,8 @@
-"""3x3 convolution of many tasks, each with its own weight, at the speed of one task's.
+"""3x3 convolution of many tasks, each with its own weight, as fast as for one task.
 
-``vmap`` of torch's convolution is one of as many groups as there are tasks. On a CPU that copies images into the layout
-of groups and back, which costs as much as the convolution. Here tasks go one after another, and a weight that they
-share goes once.
+Under ``vmap``, torch's convolution is one convolution with a group per task. On a CPU, that copies images into the
+layout of groups and back, which costs as much as the convolution. Here one task is computed after another, and a weight
+that all tasks share is used in one convolution.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from quickstudy.nets.fast.private import conv3x3_gradient, inside_transform
 
 
 def conv3x3(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolution with padding 1, (n, channels, h, w) and (width, channels, 3, 3) -> (n, width, h, w).
+    """Return the convolution with padding 1, (n, channels, h, w) and (width, channels, 3, 3) -> (n, width, h, w).
 
     >>> import torch
     >>> x = torch.rand(2, 3, 4, 4)
@@ -88,7 +88,7 @@ class _WeightGrad(ManyTasks):
 
 
 def _each(one: Callable[[Tensor, Tensor], Tensor], x: Tensor, weight: Tensor) -> Tensor:
-    """(tasks, n, ...) of (tasks, n, ...) and weights, channels last."""
+    """Apply a function to each task's images and weight, (tasks, n, ...) -> (tasks, n, ...), channels last."""
     if len(x) == 1 or weight.stride(0) == 0:
         out = one(x.flatten(0, 1), weight[0])
         return out.view(*x.shape[:2], *out.shape[1:])

@@ -1,8 +1,8 @@
-"""Names of torch that are private or undocumented: nets, learners and training use them through this file alone.
+"""Private and undocumented names of torch; nets, learners and training use them through this file alone.
 
-A new version of torch may change any of them. ``tests/nets/fast/test_private.py`` checks for each that it still means
-what this package relies on, and ``tests/test_architecture.py`` refuses such a name in another file. The functions for
-trees of tensors are private too; they lie in ``quickstudy/tasks/tree.py``, since tasks lie below nets.
+A new version of torch may change any of them. ``tests/nets/fast/test_private.py`` checks for each name that it still
+means what this package relies on. ``tests/test_architecture.py`` refuses such a name in another file. The private
+functions for trees of tensors lie in ``quickstudy/tasks/tree.py``, since tasks lie below nets.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def conv3x3_gradient(g: Tensor, x: Tensor, weight: Tensor, of: int) -> Tensor:
 
 
 def max_pool_into(x: Tensor, out: Tensor, indices: Tensor) -> None:
-    """Write ``max_pool2d(x, 2, return_indices=True)`` into two tensors, whose memory format is kept.
+    """Write ``max_pool2d(x, 2, return_indices=True)`` into two tensors; both keep their memory format.
 
     Args:
         x: Images, (n, channels, h, w).
         out: Pooled images, (n, channels, h // 2, w // 2).
-        indices: For each pooled pixel, its position in the flattened map (h * w); int64, of the shape of ``out``.
+        indices: Position of each pooled pixel in the flattened map (h * w); int64, of the shape of ``out``.
     """
     torch.ops.aten.max_pool2d_with_indices.out(x, [2, 2], out=out, indices=indices)
 
@@ -60,7 +60,7 @@ def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def is_weight_norm(function: Any) -> bool:
-    """Return whether a function that a ``TorchFunctionMode`` receives is torch's fused weight normalisation.
+    """Return whether a function is torch's fused weight normalisation, as a ``TorchFunctionMode`` receives it.
 
     Its arguments are v, g and the dimension.
     """

@@ -98,7 +98,7 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
 
 
 def _meta_loss_trains(learner: Learner, tasks: Task) -> float:
-    """The meta-loss is a finite scalar; its gradient is finite, and not zero for at least one parameter."""
+    """The meta-loss is a finite scalar with a finite gradient, not zero for at least one parameter."""
     loss = learner.train().meta_loss(tasks.at(0))
     if loss.shape != ():
         raise ValueError(f"its shape is {list(loss.shape)}")

@@ -42,7 +42,7 @@ def test_tasks_are_drawn_as_png_whatever_the_file_is_called(cli, pictures, tmp_p
         (["mini-imagenet", "--data-root", "nowhere"], "put train.csv, val.csv and test.csv"),
         (["folders"], "data_root"),
         (["folders", "--data-root", "nowhere"], "'nowhere' cannot be read"),
-        (["digits", "--draw", "a.png", "--n-way", "11"], "n_way=11 asked"),
+        (["digits", "--draw", "a.png", "--n-way", "11"], "n_way=11 is too many"),
         (["digits", "--draw", "a.png", "--n-shot", "500"], "n_shot=500"),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_cut_transfer_goes_on_where_it_stopped(server, tmp_path):
     ("name", "says", "tries"),
     [
         ("missing", "HTTP status 404", 1),
-        ("cut", f"cut after {HALF} of {len(CONTENT)} bytes", 3),
+        ("cut", f"interrupted after {HALF} of {len(CONTENT)} bytes", 3),
         ("page", "is expected", 1),
         ("away-loop", "infinite loop", 5),
         ("away-disk", "redirect|not allowed", 1),
@@ -118,7 +118,7 @@ def test_what_is_not_the_file_is_refused_and_leaves_all_as_it_was(server, tmp_pa
 
 @pytest.mark.parametrize("name", ["right", "unsized"])
 def test_a_file_too_long_is_refused(server, tmp_path, name):
-    with pytest.raises(DataError, match=f"more than the {HALF} bytes"):
+    with pytest.raises(DataError, match=f"more than the expected {HALF} bytes"):
         fetch(f"{server.url}/{name}", tmp_path / "data", checksum=SHA256, max_bytes=HALF)
     assert visible(tmp_path) == []
 

@@ -41,9 +41,9 @@ def test_a_link_a_pipe_and_a_folder_are_no_plain_files(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "file")
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "link", tmp_path / "pipe", tmp_path):
-        with pytest.raises(ModelError, match="is a link or no file at all"), plain_file(path, 100):
+        with pytest.raises(ModelError, match="is a link or not a regular file"), plain_file(path, 100):
             pass
-    with pytest.raises(ModelError, match="7 bytes, 6 at most"), plain_file(tmp_path / "file", 6):
+    with pytest.raises(ModelError, match="7 bytes, but at most 6"), plain_file(tmp_path / "file", 6):
         pass
     with plain_file(tmp_path / "file", 7) as file:
         assert file.read() == b"content"
@@ -84,5 +84,5 @@ def test_a_name_that_stands_twice_is_refused(tmp_path):
 def test_a_text_too_long_is_not_read(tmp_path):
     with (tmp_path / "x.json").open("wb") as file:
         file.truncate(MAX_JSON + 1)
-    with pytest.raises(ModelError, match="1000001 bytes, 1000000 at most"):
+    with pytest.raises(ModelError, match="1000001 bytes, but at most 1000000"):
         read_json(tmp_path / "x.json")

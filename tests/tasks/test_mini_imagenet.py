@@ -138,7 +138,7 @@ def test_missing_data_says_what_to_put_where(root, cache):
         ),
         (
             lambda r: append(r / "test.csv", "n03_0.jpg", "n02"),
-            r"test\.csv' row 8: picture .* also in .*train\.csv' row 4",
+            r"test\.csv' row 8: image .* also in .*train\.csv' row 4",
         ),
         (lambda r: append(r / "val.csv", "../val.csv", "n04"), r"row 5: image '\.\./val\.csv' is not in"),
         (lambda r: append(r / "val.csv", str(r / "val.csv"), "n04"), r"row 5: image '.*' is not in"),

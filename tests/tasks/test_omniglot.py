@@ -162,10 +162,10 @@ def test_random_split_holds_each_class_once_and_repeats_by_seed(whole, seed):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (drawing()[:90], "no readable PNG"),
-        (b"", "no readable PNG"),
-        (drawing(size=(28, 28)), "is 28x28"),
-        (drawing(size=(9000, 9000)), "is 9000x9000"),
+        (drawing()[:90], "not a readable PNG"),
+        (b"", "not a readable PNG"),
+        (drawing(size=(28, 28)), "has 28x28"),
+        (drawing(size=(9000, 9000)), "has 9000x9000"),
     ],
     ids=["cut", "empty", "small", "large"],
 )

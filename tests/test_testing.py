@@ -104,7 +104,8 @@ def test_every_learner_keeps_the_laws(name):
 
 
 def test_no_algorithm_is_left_out():
-    assert {type(make()) for make in LAWFUL.values()} == set(LEARNERS.values())
+    here = {type(make()) for make in LAWFUL.values()}
+    assert all(cls in here or holds(cls, "check_learner") for cls in LEARNERS.values())
 
 
 def test_tasks_of_ones_own_may_be_given():

@@ -59,8 +59,9 @@ def test_arrays_keep_the_laws():
     check_inputs(some, some.items(np.arange(24.0).reshape(4, 2, 3)), bad)
 
 
-def test_every_kind_is_held_to_the_laws_here():
-    assert {Images, Sentences, Table, Arrays} == {INPUTS[name] for name in INPUTS}
+def test_every_kind_is_held_to_the_laws():
+    here = {Images, Sentences, Table, Arrays}
+    assert all(cls in here or holds(cls, "check_inputs") for cls in INPUTS.values())
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
-from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.clinc150 import out_of_scope
+from quickstudy.tasks.episodes import Episodes
 
 CELLS = [(5, 1), (5, 5), (15, 1), (15, 5)]
 HEADS = {

@@ -37,9 +37,9 @@ fuzz: setup  ## Breed files for every parser, SECONDS each; what breaks one stay
 bench: setup  ## Time start-up, episodes, adaptation, and outer steps beside other libraries; half an hour
 	$(BIN)/python benchmarks/startup.py --json results/speed/startup.json
 	$(BIN)/python benchmarks/episodes.py --json results/speed/episodes.json
-	$(BIN)/python benchmarks/sampling.py --json results/speed/sampling.json
+	$(BIN)/python -m benchmarks.sampling --json results/speed/sampling.json
 	$(BIN)/python benchmarks/adaptation.py --json results/speed/adaptation.json
-	$(BIN)/quickstudy bench --out results/speed/engine.json --plot results/speed/engine.png
+	$(BIN)/python -m benchmarks.speed --out results/speed/engine.json --plot results/speed/engine.png
 
 results: setup  ## Make docs/results.md and its plot from the committed results
 	$(BIN)/python benchmarks/results.py

@@ -27,6 +27,7 @@ from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.sources import source
 from quickstudy.tasks.splits import Splits
+from quickstudy.training.process import keep_memory
 
 # Gradient learners learn fastest here from one large task a step, with heads from zero and a pooled net, as all have.
 _LARGE = {"train_way": 20, "train_query": 2, "tasks_per_step": 1}
@@ -190,6 +191,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     tests = {
         name: source(name, data_root=args.data_root if name == "omniglot" else None).load().splits
         for name in ("omniglot", "glyphs", "digits")

@@ -17,6 +17,7 @@ from leaderboard import REFERENCE, experiment, settings_of, step_seconds
 from quickstudy import Episodes, evaluate
 from quickstudy.classify.load import load
 from quickstudy.runs.provenance import provenance
+from quickstudy.training.process import keep_memory
 
 FIRST = dict.fromkeys(("maml", "anil", "meta-sgd", "maml++", "imaml", "proto-maml", "reptile"), 0.002)
 FIRST["cosine-baseline"] = 0.012
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     args.out.mkdir(parents=True, exist_ok=True)
     speed = REFERENCE / step_seconds(settings_of("prototypical", "glyphs", None, args.seed))
     for algorithm in args.algorithms:

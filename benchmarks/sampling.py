@@ -1,8 +1,8 @@
-"""What share of a training step goes to drawing its tasks, at every row of ``quickstudy bench``.
+"""What share of a training step goes to drawing its tasks, at every row of ``python -m benchmarks.speed``.
 
 Real steps of the outer loop, with the task source timed inside them.
 
-    python benchmarks/sampling.py [--json FILE]
+    python -m benchmarks.sampling [--json FILE]
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 import quickstudy as qs
-from quickstudy.bench.work import WORKS
+from benchmarks.speed.work import WORKS
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.training.process import keep_memory
 
 SECONDS = 3.0
 """That a row takes at least."""
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
+    keep_memory()
     rows = []
     for work in WORKS:
         learner, source = work.learner(), Timed(work.source())

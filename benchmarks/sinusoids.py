@@ -20,6 +20,7 @@ from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.sinusoid import Sinusoid
+from quickstudy.training.process import keep_memory
 
 MAML = {"algorithm": "maml", "steps": 70_000}
 LEARNERS = {
@@ -72,6 +73,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     args.out.mkdir(parents=True, exist_ok=True)
     for name, given in LEARNERS.items():
         path = args.out / f"{name}.json"

@@ -18,6 +18,7 @@ from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
 from quickstudy.tasks.clinc150 import out_of_scope
 from quickstudy.tasks.episodes import Episodes
+from quickstudy.training.process import keep_memory
 
 CELLS = [(5, 1), (5, 5), (15, 1), (15, 5)]
 HEADS = {
@@ -92,6 +93,7 @@ def main():
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     given = {"data": "clinc150", "steps": args.steps, "validate_every": 250, "n_way": 15, "n_query": 10}
     given |= {"data_root": args.data_root} if args.data_root else {}
     rows, task_by_task, contenders = [], {}, dict(PLAIN)
@@ -101,7 +103,7 @@ def main():
             seconds = [p.seconds for p in run.train()][-1]
             contenders[f"{name}, {n_shot}-shot training"] = learned(run.learner.eval())
             print(f"{name} {n_shot}-shot: trained in {seconds:.0f} s", flush=True)
-            data = run.loaded.splits._asdict()[args.split]
+            data = run.source.splits._asdict()[args.split]
     strangers = out_of_scope(args.data_root).numpy()
     for name, scores in contenders.items():
         for n_way, n_shot in CELLS:

@@ -27,6 +27,7 @@ from quickstudy.io.files import replace
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import show
+from quickstudy.training.process import keep_memory
 
 TASKS = {1: 150, 5: 50}
 """Test tasks by examples a class: from one example, accuracy varies more from task to task."""
@@ -90,6 +91,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "out")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the training steps and test tasks")
     args = parser.parse_args()
+    keep_memory()
     start = time.perf_counter()
     console = Console(stderr=True)
     splits = qs.glyphs()

@@ -12,7 +12,7 @@ from quickstudy.tasks.glyphs import draw_glyphs
 
 DOCS = Path(__file__).parents[1] / "docs"
 MORE = ("please", "now", "today", "at once", "my friend", "if you can", "again", "tomorrow")
-PAGES = ["photos", "text", "tables", "new-learner", "own-net"]
+PAGES = ["photos", "text", "tables", "new-learner", "new-input", "own-net"]
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -36,7 +36,9 @@ def place(tmp_path, monkeypatch):
     intents |= {f"kind{c}": f"tell me of number {c}" for c in range(7)}
     rows = [f"{text} {more},{label}" for label, text in intents.items() for more in MORE]
     Path("intents.csv").write_text("\n".join(["text,label", *rows]))
-    Path("few.csv").write_text("\n".join(["text,label", *rows[: 2 * len(MORE)]]))
+    for name in ("few", "tickets"):
+        Path(f"{name}.csv").write_text("\n".join(["text,label", *rows[: 2 * len(MORE)]]))
+    Path("new.csv").write_text("text\nwhere is my package\n")
     return data
 
 
@@ -80,6 +82,8 @@ def test_all_python_of_a_page_runs(page, place, capsys):
         "more_pictures": ["new1.png"],
         "more_labels": ["another"],
     }
+    if page == "tables":
+        write_stones()
     if page == "text":
         names |= {"texts": ["where is my package", "my money back"], "labels": ["parcel", "refund"]}
     for block in blocks(page, "python"):

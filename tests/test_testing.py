@@ -254,15 +254,15 @@ class Flattens(Vectors):
         (MindsOrder, "order of the support"),
         (DrawsFromTorch, "no global random state"),
         (DrawsFromNumpy, "no global random state"),
-        (ForgetsWhoAsked, "Adapting to another task leaves a predictor"),
-        (CountsPredictions, "Predicting or adapting again"),
-        (KnowsFiveClasses, "other numbers of classes .* Instead: ValueError: shape"),
-        (DividesByNothing, "no logit is NaN. It is off by 15"),
+        (ForgetsWhoAsked, "Adapting to another task does not change a predictor"),
+        (CountsPredictions, "Predicting or adapting twice"),
+        (KnowsFiveClasses, "other numbers of classes .* Instead: ValueError: the shape"),
+        (DividesByNothing, "No logit is NaN if .* no examples. It is off by 15"),
         (LooksAtValues, r"\(vmap\)"),
         (LosesItsHead, "reaches no parameter"),
         (LosesMany, r"finite scalar .* Instead: ValueError: its shape is \[1\]"),
         (Diverges, "finite scalar .* off by inf"),
-        (Flattens, r"of shape \(m, n_way\)"),
+        (Flattens, r"the shape \(m, n_way\)"),
     ],
 )
 def test_a_broken_learner_is_caught_in_one_line_that_names_the_law(broken, law):
@@ -309,7 +309,7 @@ def test_what_will_work_with_a_net_is_told_line_by_line():
     told = check_net(OWN, torch.randn(8, 3)).splitlines()
     assert told == [
         "takes it: yes, (n, 3) -> (n, 4)",
-        "many tasks at once: no, tasks go one after another",
+        "many tasks at once: no, tasks are computed one by one",
         "second order: exact",
         "inductive: yes",
         "random numbers: drawn in training, from a seed for each task",
@@ -363,5 +363,5 @@ def test_a_wrong_second_derivative_is_found():
 def test_a_net_that_says_nothing_of_its_inputs_is_asked_for_some():
     with pytest.raises(SettingError, match="give x, at least four inputs"):
         check_net(nn.Tanh())
-    with pytest.raises(SettingError, match="x has 2 inputs; give at least four"):
+    with pytest.raises(SettingError, match="x has 2 inputs, which are too few; give at least four"):
         check_net(OWN, torch.randn(2, 3))

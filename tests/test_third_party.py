@@ -135,3 +135,68 @@ def test_without_the_package_its_run_is_refused_in_a_line(place):
     assert "unknown learner 'mine'" in lines[0]
     assert "unknown algorithm 'mine'" in lines[1]
     assert all(line.endswith("a package that adds it may be missing here") for line in lines)
+
+
+@pytest.fixture(scope="module")
+def sounds(installed, tmp_path_factory) -> Path:
+    """A folder of recordings, and a classifier that learned them without a run."""
+    place = tmp_path_factory.mktemp("sounds")
+    code = (
+        "from pathlib import Path; from quickstudy_mine.sounds import tone\n"
+        "for pitch in (300, 900, 2500):\n"
+        "    for take in range(4):\n"
+        "        path = Path(('few' if take < 3 else 'new'), str(pitch), f'{take}.wav')\n"
+        "        path.parent.mkdir(parents=True, exist_ok=True)\n"
+        "        path.write_bytes(tone(pitch, 100 * pitch + take))\n"
+    )
+    assert run("-c", code, path=installed, cwd=place).returncode == 0
+    return place
+
+
+def test_a_kind_of_input_is_learned_predicted_checked_and_explained_without_a_run(installed, sounds):
+    new = sorted((sounds / "new").rglob("*.wav"))
+    out = quickstudy(
+        ["adapt", "few", "-o", "classifier", "--json"],
+        ["predict", "classifier", *new, "--coverage", 0.5, "--json"],
+        ["explain", "classifier", new[0], "-o", "why.html", "--json"],
+        ["check", "few", "--json"],
+        path=installed,
+        cwd=sounds,
+    )
+    learned, answers, why, report = map(json.loads, out.splitlines())
+    assert learned["examples"] == {"2500": 3, "300": 3, "900": 3}
+    assert [row["label"] for row in answers] == [path.parent.name for path in new]
+    assert [row["sound"] for row in answers] == list(map(str, new))
+    assert [part for part, _ in why["quarters"]] == [f"quarter {i}" for i in (1, 2, 3, 4)]
+    assert "few/2500/0.wav" in (sounds / "why.html").read_text()
+    assert (report["suspects"], report["duplicates"], report["unreadable"]) == ([], [], [])
+
+
+def test_a_source_is_listed_trained_on_and_evaluated(installed, tmp_path):
+    flags = ["--data", "tones", "--n-way", 3, "--n-query", 2, "--train-query", 2, "--train-way", 5]
+    out = quickstudy(
+        ["tasks", "--json"],
+        ["train", *flags, "--steps", 3, "--validation-tasks", 2, "--width", 8, "--out", "run"],
+        ["evaluate", "run", "--n-tasks", 4, "--json"],
+        path=installed,
+        cwd=tmp_path,
+    )
+    listed, _, figure = out.splitlines()
+    assert {"source": "tones", "what": "tones of twenty pitches"} in json.loads(listed)
+    assert json.loads(figure)["data"] == "tones"
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["inputs"] == {"name": "sounds", "bands": 24}
+    assert config["learner"]["net"]["name"] == "mlp"
+
+
+def test_source_and_inputs_keep_the_laws(installed):
+    code = (
+        "from quickstudy import INPUTS, SOURCES, Item\n"
+        "from quickstudy.testing import check_inputs, check_source\n"
+        "from quickstudy_mine.sounds import tone\n"
+        "some = [Item(f'{pitch}.wav', tone(pitch, pitch)) for pitch in (300, 900, 2500)]\n"
+        "check_inputs(INPUTS['sounds'](), some, [Item('odd.wav', b'no')])\n"
+        "check_source(SOURCES['tones']())\n"
+    )
+    done = run("-c", code, path=installed)
+    assert done.returncode == 0, done.stderr

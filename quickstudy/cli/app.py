@@ -7,8 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -21,7 +20,7 @@ from quickstudy.cli.evaluate import evaluate
 from quickstudy.cli.explain import explain
 from quickstudy.cli.export import export
 from quickstudy.cli.info import info
-from quickstudy.cli.options import Command, Commands, Json, manners
+from quickstudy.cli.options import Command, Commands, manners
 from quickstudy.cli.predict import predict
 from quickstudy.cli.push import push
 from quickstudy.cli.reproduce import reproduce
@@ -50,27 +49,11 @@ def quickstudy() -> None:
     """Meta-learning: learn how to learn from a few examples."""
 
 
-for each in (train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms):
-    command(each)
-
-
-@command
-def bench(
-    toy: Annotated[bool, typer.Option("--toy", help="A few small rows, to see that it runs.")] = False,
-    repetitions: Annotated[int, typer.Option(min=1, help="Timed runs of each contender, in turn.")] = 5,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of our second entry.")] = 2,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    out: Annotated[Path | None, typer.Option(help="Write the figures as JSON.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
-    json: Json = False,
-) -> None:
-    """Time an outer step beside a plain loop and other libraries, on this machine."""
-    from quickstudy.cli.bench import bench
-
-    bench(toy, repetitions, workers, device, out, plot, json)
-
-
-for each in (doctor, info):
+COMMANDS = (
+    train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms, doctor,
+    info,
+)  # fmt: skip
+for each in COMMANDS:
     command(each)
 
 

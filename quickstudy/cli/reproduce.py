@@ -30,12 +30,14 @@ def reproduce(
     from quickstudy.cli.output import print_json, write_record
     from quickstudy.runs.reproduce import published
     from quickstudy.runs.reproduce import reproduce as train_and_compare
+    from quickstudy.training.process import keep_memory
 
     if list_:
         _print_list(published(), json)
         return
     if name is None:
         raise SettingError("name what to reproduce; `quickstudy reproduce --list` shows all")
+    keep_memory()
     record = train_and_compare(name, runs, budget=budget, n_tasks=n_tasks, data_root=data_root, threads=threads)
     write_record(record, out)
     if json:

@@ -38,7 +38,9 @@ def train(
         print(json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False))
         return
     from quickstudy.runs.train import train_run
+    from quickstudy.training.process import keep_memory
 
+    keep_memory()
     folder = train_run(settings, resume or out, resume=resume is not None, command=sys.argv[1:])
     if folder is not None:
         print(folder)

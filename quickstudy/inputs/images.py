@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import as_float
 from quickstudy.inputs.decode import decoded, png, upright
-from quickstudy.inputs.layout import find_classes, image_files
+from quickstudy.inputs.layout import find_classes, image_files, is_image_name
 
 _FAINT = 32  # levels: what differs from its paper by less is not raised to full ink, or noise on a blank page would be
 _KEPT_SIDE = 224  # pixels of the longer side of a kept picture
@@ -77,8 +78,8 @@ class Images(Inputs):
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
-        """Return whether the source is a folder."""
-        return source.is_dir()
+        """Return whether the source is a folder that holds image files, at any depth."""
+        return any(is_image_name(name) for _, _, names in os.walk(source) for name in names)
 
     def open(self, source: str | Path | bytes) -> Iterator[Item]:
         """Yield an image file, the image files of a folder, or an upload."""

@@ -1,1 +1,1 @@
-"""Files, tensors, downloads and messages: what touches the disk, the network and the terminal."""
+"""Access to the disk, the network and the terminal: files, tensors, downloads and messages."""

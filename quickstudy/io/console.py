@@ -1,4 +1,4 @@
-"""Messages for people: on stderr, apart from results, and none where quiet was asked for."""
+"""Messages for people: on stderr, apart from results; quiet mode suppresses them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.progress import track
 _T = TypeVar("_T")
 
 messages = Console(stderr=True)
-"""Set ``messages.quiet`` and nothing is drawn."""
+"""Console on stderr; set ``messages.quiet`` to suppress all drawing."""
 
 
 def drawn() -> bool:
-    """Whether progress is drawn: on a terminal."""
+    """Return whether progress is drawn, which needs a terminal and no quiet mode."""
     return messages.is_terminal and not messages.quiet
 
 
 def shown(sequence: Iterable[_T], title: str) -> Iterable[_T]:
-    """The same sequence, with a progress bar over it where one is drawn.
+    """Return the same sequence, with a progress bar if progress is drawn.
 
     >>> list(shown(range(3), "counting"))
     [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Files fetched when asked: checked before they are called downloaded, then moved into place at once."""
+"""Downloads on request: each file is verified by its checksum, then moved into place atomically."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from quickstudy.io.console import drawn, messages
 from quickstudy.io.files import whole_file
 
 _PAUSES = (1.0, 2.0)  # seconds before the second and the third try
-_TIMEOUT = 30.0  # seconds of silence
+_TIMEOUT = 30.0  # seconds without any data
 _CHUNK = 2**16
 
 
 def fetch(url: str, target: Path, *, checksum: str, max_bytes: int) -> Path:
-    """Download a file to ``target``, which holds the whole right file afterwards or is left as it was.
+    """Download a file to ``target`` atomically: afterwards it is the verified file, or unchanged.
 
-    A file that is there and right is not fetched again. A cut transfer is tried three times and goes on where it
-    stopped if the server can. Of several processes that want the same file at once, one fetches it and the others
-    wait. A progress bar is drawn on stderr if that is a terminal.
+    An existing file with the right checksum is not downloaded again. An interrupted transfer is tried three times, and
+    continues from where it stopped if the server supports that. If several processes want the same file at once, one
+    downloads it and the others wait. A progress bar is drawn on stderr if that is a terminal.
 
     Args:
-        url: Where it lies.
-        target: Where it shall lie.
-        checksum: ``"sha256:<hex>"``, or ``"md5:<hex>"`` for a file whose publisher gives no better.
-        max_bytes: A longer file is refused.
+        url: Address of the file.
+        target: Path to write to.
+        checksum: ``"sha256:<hex>"``, or ``"md5:<hex>"`` if the publisher gives nothing better.
+        max_bytes: Largest size in bytes; a longer file is refused.
 
     Returns:
         ``target``.
 
     Raises:
-        DataError: No network, an HTTP status that is no success, a file too long or with another checksum, or a
-            target that cannot be written.
+        DataError: There is no network, the HTTP status is an error, the file is too long or has another checksum, or
+            the target cannot be written.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -61,12 +61,14 @@ def fetch(url: str, target: Path, *, checksum: str, max_bytes: int) -> Path:
                 with progress:
                     _receive_patiently(url, file, max_bytes, progress)
                 file.flush()
-                if (found := _sum(Path(file.name), checksum)) != checksum:
+                if (actual := _sum(Path(file.name), checksum)) != checksum:
                     raise DataError(
-                        f"{url} has {found}, but {checksum} is expected; it is not the file meant and is not kept"
+                        f"{url} has {actual}, but {checksum} is expected; it is another file and was not saved"
                     )
     except OSError as error:
-        raise DataError(f"cannot write {target}: {error.strerror or error}; free the disk or name a folder") from error
+        raise DataError(
+            f"cannot write {target}: {error.strerror or error}; free disk space or choose another folder"
+        ) from error
     return target
 
 
@@ -81,16 +83,16 @@ def _receive_patiently(url: str, file: BufferedRandom, max_bytes: int, progress:
             passing = status is None or status >= 500 or status == 429
             if pause is None or not passing:
                 reason = getattr(error, "reason", None) or error
-                found = f"HTTP status {status} ({reason})" if status else getattr(reason, "strerror", None) or reason
+                cause = f"HTTP status {status} ({reason})" if status else getattr(reason, "strerror", None) or reason
                 advice = "check the network and try again" if passing else "check the address"
                 raise DataError(
-                    f"cannot download {url}: {one_line(found)}; {advice}, or put the file there by hand"
+                    f"cannot download {url}: {one_line(cause)}; {advice}, or save the file there yourself"
                 ) from error
             time.sleep(pause)
 
 
 def _receive(url: str, file: BufferedRandom, max_bytes: int, progress: Progress, bar: TaskID) -> None:
-    """One try, which goes on at the end of what the file holds."""
+    """Download once, and continue from the end of the partial file if the server supports that."""
     have = file.seek(0, 2)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
@@ -107,13 +109,13 @@ def _receive(url: str, file: BufferedRandom, max_bytes: int, progress: Progress,
             file.write(chunk)
             progress.update(bar, completed=have)
     if max(have, total or 0) > max_bytes:
-        raise DataError(f"{url} sends more than the {max_bytes} bytes expected; it is not the file meant")
+        raise DataError(f"{url} sends more than the expected {max_bytes} bytes; it is another file")
     if total is not None and have < total:
-        raise ConnectionError(f"cut after {have} of {total} bytes")
+        raise ConnectionError(f"interrupted after {have} of {total} bytes")
 
 
 def _sum(path: Path, like: str) -> str:
-    """The checksum of a file, of the kind of another."""
+    """Return the checksum of a file, by the algorithm of another checksum."""
     kind = like.partition(":")[0]
     with path.open("rb") as file:
         return f"{kind}:{hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()}"

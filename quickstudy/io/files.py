@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and files of strangers, read with care."""
+"""Atomic writes, and safe reading of untrusted files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from typing import Any, BinaryIO
 from quickstudy.errors import ModelError, SettingError, one_line
 
 MAX_JSON = 10**6
-"""Bytes of a JSON text that is read."""
+"""Largest size of a JSON text that is read, in bytes."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BufferedRandom]:
-    """A file to write, which takes its place at ``path`` when the block ends and leaves nothing when the block fails.
+    """Context with a temporary file to write, which replaces ``path`` when the block ends; else nothing changes.
 
-    Each writer has a temporary file of its own beside ``path``: of several at once, the last to end stays.
+    Each writer has its own temporary file beside ``path``. If there are several writers at once, the result is from the
+    last to finish.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -48,7 +49,7 @@ def whole_file(path: Path) -> Iterator[BufferedRandom]:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its place when the block ends and leaves nothing when the block fails.
+    """Context with a temporary folder to fill, which replaces ``folder`` when the block ends; else nothing changes.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as place:
@@ -59,7 +60,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """
     partial = folder.with_name(f".{folder.name}")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
     try:
         with named(folder):
             partial.mkdir()
@@ -84,7 +85,7 @@ def check_new(folder: Path) -> None:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Give a path to errors of the disk that have none: a write's do not say what was written."""
+    """Context that adds a path to disk errors without one; an error of a write does not name its file."""
     try:
         yield
     except OSError as error:
@@ -93,14 +94,14 @@ def named(path: Path) -> Iterator[None]:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was."""
+    """Write a file atomically."""
     with whole_file(path) as file:
         file.write(content)
 
 
 def sync(folder: Path) -> None:
-    """Make the names in a folder last."""
-    if os.name == "nt":  # which cannot open a folder
+    """Sync the names in a folder to the disk."""
+    if os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -111,17 +112,21 @@ def sync(folder: Path) -> None:
 
 @contextmanager
 def plain_file(path: Path, most: int) -> Iterator[BinaryIO]:
-    """A file to read that is no link, no pipe and no device, and has at most so many bytes.
+    """Context with a file to read that is not a link, pipe or device, and has a limited size.
+
+    Args:
+        path: Path of the file.
+        most: Largest size in bytes.
 
     Raises:
-        ModelError: It is not so, or cannot be read.
+        ModelError: The file is not such a file, or cannot be read.
     """
     try:
         about = path.lstat()
         if not stat.S_ISREG(about.st_mode):
-            raise ModelError(f"{path} is a link or no file at all; put the file itself there")
+            raise ModelError(f"{path} is a link or not a regular file; put the file itself there")
         if about.st_size > most:
-            raise ModelError(f"{path} has {about.st_size} bytes, {most} at most; it is not what its name says")
+            raise ModelError(f"{path} has {about.st_size} bytes, but at most {most} are allowed; check the file")
         with path.open("rb") as file:
             yield file
     except OSError as error:
@@ -129,16 +134,16 @@ def plain_file(path: Path, most: int) -> Iterator[BinaryIO]:
 
 
 def parse_json(path: Path, content: bytes) -> Any:
-    """JSON of a file, in which no name stands twice.
+    """Parse the JSON content of a file, and refuse duplicate names in an object.
 
     Raises:
-        ModelError: It is none.
+        ModelError: The content is not valid JSON, or has a duplicate name.
     """
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(found := dict(pairs)) < len(pairs):
-            raise ValueError("a name stands there twice")
-        return found
+        if len(result := dict(pairs)) < len(pairs):
+            raise ValueError("a name occurs twice")
+        return result
 
     try:
         return json.loads(content, object_pairs_hook=once)
@@ -147,10 +152,10 @@ def parse_json(path: Path, content: bytes) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """JSON of a plain file of at most ``MAX_JSON`` bytes.
+    """Read the JSON of a regular file of at most ``MAX_JSON`` bytes.
 
     Raises:
-        ModelError: It is none.
+        ModelError: The file is not such a file, or not valid JSON.
     """
     with plain_file(path, MAX_JSON) as file:
         return parse_json(path, file.read())

@@ -1,4 +1,4 @@
-"""Tensors in a file of the safetensors format, known before they are read and checked against a sum afterwards."""
+"""Tensors in safetensors files: the header is checked before tensors are read, and a checksum afterwards."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _CODES = {
 }  # fmt: skip
 
 Kind = tuple[torch.dtype | None, Sequence[int] | None]
-"""Number type and shape of a tensor; None for any, and -1 for any number of rows."""
+"""Number type and shape of a tensor. None means any, and -1 any number of rows."""
 
 
 def pack(tensors: Mapping[str, Tensor]) -> bytes:
-    """Content of a file of tensors; it carries the SHA-256 of what it holds.
+    """Return the content of a file of tensors, with their SHA-256 in its metadata.
 
     >>> len(pack({"x": torch.zeros(2)})) > 8
     True
@@ -37,33 +37,35 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def unpack(path: Path, expected: Mapping[str, Kind], most: int = _MAX_FILE) -> dict[str, Tensor]:
-    """Return the tensors of a file, if they are those expected.
+    """Return the tensors of a file, and refuse any that are not expected.
 
     Args:
-        path: A plain file, written by ``pack``.
-        expected: Number type and shape of each tensor, by name; looked at before memory is taken.
-        most: Bytes that the file may have.
+        path: Regular file, written by ``pack``.
+        expected: Number type and shape of each tensor, by name; checked before memory is allocated.
+        most: Largest size of the file, in bytes.
 
     Raises:
-        ModelError: The file is none, or holds something else than it did or should.
+        ModelError: The file is not a file of tensors, was changed, or holds other tensors.
     """
     with plain_file(path, most) as file:
         size = int.from_bytes(file.read(8), "little")
         if size > MAX_JSON:
-            raise ModelError(f"{path} cannot be read: its header has {size} bytes, {MAX_JSON} at most; copy it again")
-        header = parse_json(path, file.read(size))  # in which safetensors would let a name stand twice
+            raise ModelError(
+                f"{path} cannot be read: its header has {size} bytes, but at most {MAX_JSON} are allowed; copy it again"
+            )
+        header = parse_json(path, file.read(size))  # safetensors would accept a duplicate name
     if not isinstance(header, dict) or len(header) > _MAX_TENSORS:
-        raise ModelError(f"{path} cannot be read: its header does not name {_MAX_TENSORS} tensors at most")
+        raise ModelError(f"{path} cannot be read: its header is not an object of at most {_MAX_TENSORS} tensors")
     for name in sorted((header.keys() - {"__metadata__"}) ^ expected.keys()):
         raise ModelError(f"{path}: tensor {name[:80]!r} is {'missing' if name in expected else 'unexpected'}")
     try:
         with safe_open(path, "pt") as file:
             for name, (dtype, shape) in expected.items():
                 part = file.get_slice(name)
-                code, found = part.get_dtype(), part.get_shape()
+                code, actual = part.get_dtype(), part.get_shape()
                 rows = int(shape is not None and tuple(shape[:1]) == (-1,))
-                if shape is not None and (len(found) != len(shape) or found[rows:] != list(shape[rows:])):
-                    raise ModelError(f"{path}: {name!r} has shape {found}, config.json says {list(shape)}")
+                if shape is not None and (len(actual) != len(shape) or actual[rows:] != list(shape[rows:])):
+                    raise ModelError(f"{path}: {name!r} has shape {actual}, config.json says {list(shape)}")
                 if dtype is not None and _CODES.get(dtype) != code:
                     raise ModelError(f"{path}: {name!r} holds {code}, config.json says {_CODES.get(dtype, dtype)}")
             tensors = {name: file.get_tensor(name) for name in expected}
@@ -71,7 +73,7 @@ def unpack(path: Path, expected: Mapping[str, Kind], most: int = _MAX_FILE) -> d
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
     if sha256 != digest(tensors):
-        raise ModelError(f"{path} is not as it was written: its SHA-256 differs; copy it again")
+        raise ModelError(f"{path} was changed: its SHA-256 differs; copy it again")
     return tensors
 
 

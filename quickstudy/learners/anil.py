@@ -1,4 +1,4 @@
-"""Almost no inner loop: only the head is adapted."""
+"""ANIL (almost no inner loop): MAML that adapts only the head."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from quickstudy.tasks.task import Examples
 
 
 class ANIL(GradientLearner):
-    """Features on which a few gradient steps of the head alone do well: MAML whose net stays as meta-learned.
+    """MAML that adapts only the head; the net keeps its meta-learned weights.
 
-    The support is embedded once, whatever the number of steps, and second derivatives are the head's alone.
+    The support is embedded once for any number of steps, and only the head has second derivatives.
 
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
         inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
-        inner_steps: Inner steps in training. The first step from a head of zeros is MAML's too.
-        test_steps: Inner steps otherwise; as in training if None.
+        inner_steps: Inner steps in training. From a head of zeros, the first step is the same as MAML's.
+        test_steps: Inner steps outside of training; as in training if None.
         loss: "cross_entropy" or "mse".
         learned_head: Meta-learn a classifier's head too, as the paper does.
         transductive: Normalise queries by their own batch statistics.

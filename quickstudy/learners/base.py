@@ -1,4 +1,4 @@
-"""What a learner is: something that turns a support set into a predictor."""
+"""Learner: a module that turns a support set into a predictor."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from quickstudy.tasks.task import Examples, Task, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
 
 Predictor = Callable[[Tree], Tensor]
-"""Inputs (m, *input) to logits (m, n_way), or to real numbers (m, d)."""
+"""Function from inputs (m, *input) to logits (m, n_way), or to real numbers (m, d)."""
 
 Loss = Literal["cross_entropy", "mse"]
 
 
 class Learner(nn.Module, ABC):
-    """Turns support into a predictor (inner loop), and is improved over many tasks (outer loop).
+    """Module that turns a support set into a predictor (inner loop), and is improved over many tasks (outer loop).
 
-    What is meta-learned is a parameter of the module; what belongs to one task lives in the predictor. ``adapt`` is
-    pure: it changes nothing, twice gives the same, and the order of the support does not matter. Every argument of
-    ``__init__`` is kept as an attribute of the same name, so that a learner can be written down and built again.
+    Meta-learned values are parameters of the module; values of one task live in the predictor. ``adapt`` is pure: it
+    changes nothing and twice gives the same, and the order of the support does not matter. Every argument of
+    ``__init__`` is stored as an attribute of the same name, so that a learner can be saved and built again.
 
-    ``adapt`` and ``meta_loss`` of every subclass take class indices in place of one-hot rows, bring targets to the type
-    of the learner's weights, and work under ``torch.inference_mode``.
+    ``adapt`` and ``meta_loss`` of every subclass accept class indices as well as one-hot rows. They convert targets to
+    the type of the learner's weights, and work under ``torch.inference_mode``.
 
     Attributes:
-        transductive: Whether a predictor may use the other queries of its batch (their batch statistics). False, the
+        transductive: True if a predictor may use the other queries of its batch (their batch statistics). False, the
             default, is inductive: an answer depends on the support and that one query.
         loss: "cross_entropy" of logits, or "mse" of real numbers.
-        episodic: Whether it trains on tasks, as most do, or on plain batches of all training classes.
+        episodic: True if it trains on tasks, as most learners do; False if on plain batches of all training classes.
     """
 
     transductive: bool = False
@@ -56,7 +56,7 @@ class Learner(nn.Module, ABC):
         """Learn one task from its support."""
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Return the loss of one task, a scalar: by default that of the queries after adapting."""
+        """Return the loss of one task, a scalar; by default the loss of the queries after adapting."""
         as_rows = task.query.y.is_floating_point() and task.query.y.ndim == 2
         support, query = task if as_rows else self.with_rows(*task)
         return self.prediction_loss(self.adapt(support)(query.x), query.y)
@@ -69,28 +69,30 @@ class Learner(nn.Module, ABC):
         return F.cross_entropy(prediction, y) if self.loss == "cross_entropy" else F.mse_loss(prediction, y)
 
     def anneal(self, progress: float) -> None:
-        """Take note of how far training has come, in [0, 1]: the outer loop tells before each step.
+        """Set the progress of training, in [0, 1]; the outer loop calls it before each step.
 
-        By default nothing depends on it.
+        By default, nothing depends on it.
         """
 
     def observe(self, x: Tree) -> None:
-        """Measure what inference needs of training inputs (n, *input), such as population statistics.
+        """Measure on training inputs (n, *input) what inference needs, such as population statistics.
 
-        The outer loop calls it before each validation and at the end. By default there is nothing to measure.
+        The outer loop calls it before each validation and at the end. By default, nothing is measured.
         """
 
     def with_rows(self, *parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
-        """Return support and query with targets as this learner takes them; see ``quickstudy.tasks.task.with_rows``.
+        """Return support and query with targets in this learner's form; see ``quickstudy.tasks.task.with_rows``.
 
         Raises:
-            DataError: They are not what a learner can take.
+            DataError: The targets do not fit the learner.
         """
         for part in parts:
             if self.loss == "mse" and part.y.ndim == axes:
-                raise DataError(f"targets of shape {list(part.y.shape)}: real targets are (n, d); give y.unsqueeze(-1)")
+                raise DataError(
+                    f"targets have shape {list(part.y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)"
+                )
         dtype = weight_type(self)
-        if dtype is None:  # a learner without weights works in its inputs' type
+        if dtype is None:  # a learner without weights uses the type of its inputs
             dtype = next((t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()), torch.float32)
         dtype = torch.promote_types(dtype, torch.float32)
         return tuple(
@@ -102,7 +104,7 @@ class Learner(nn.Module, ABC):
 def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any, Examples], Predictor]:
     @wraps(adapt)
     def checked(self: Learner, support: Examples) -> Predictor:
-        if torch.is_inference_mode_enabled():  # whose tensors no inner loop can differentiate
+        if torch.is_inference_mode_enabled():  # an inner loop cannot differentiate its tensors
             with torch.inference_mode(False), torch.no_grad():
                 return checked(self, tree_map(torch.clone, support))
         if any(t.is_inference() for t in (support.y, *leaves(support.x))):
@@ -122,9 +124,9 @@ def _checked_meta_loss(meta_loss: Callable[[Any, Task], Tensor]) -> Callable[[An
 
 @dataclass(frozen=True, eq=False)
 class Adapted(ABC):
-    """A predictor as data: what a task has taught, and the learner that taught it.
+    """A predictor as data: the result of adapting to one task, and the learner that adapted.
 
-    It pickles, moves to another device, and is compiled by ``torch.compile(fullgraph=True)``. A learner of your own may
+    It can be pickled, moved to another device, and compiled by ``torch.compile(fullgraph=True)``. Your own learner may
     return any function instead.
     """
 
@@ -143,7 +145,7 @@ class Adapted(ABC):
         return type(self)(*(tree_map(moved, getattr(self, field.name)) for field in fields(self)))
 
     def __getstate__(self) -> dict[str, Any]:
-        # A graph of gradients does not pickle.
+        # A graph of gradients cannot be pickled.
         return {
             name: tree_map(lambda part: part.detach() if type(part) is Tensor else part, value)
             for name, value in vars(self).items()
@@ -183,10 +185,10 @@ def like(net: nn.Module) -> Tensor:
 
 
 def embedding_width(net: nn.Module) -> int:
-    """Return how wide the embeddings are that a net gives: its ``out_features``, or its last layer's.
+    """Return the width of a net's embeddings: its ``out_features``, or that of its last layer.
 
     Raises:
-        SettingError: Neither says it, or no learner can take the net.
+        SettingError: The width is unknown, or no learner can use the net.
 
     >>> embedding_width(nn.Linear(3, 7)), embedding_width(nn.Sequential(nn.Linear(3, 7), nn.Tanh()))
     (7, 7)

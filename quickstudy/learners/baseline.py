@@ -1,4 +1,4 @@
-"""No meta-learning: a net trained to tell the training classes apart, then a fresh linear head for every task."""
+"""Baseline without meta-learning: a net that classifies the training classes, then a new linear head per task."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from quickstudy.tasks.task import Examples
 class Baseline(FinetunedHead):
     """Ordinary classification of all training classes; a task fits a new linear head to frozen features.
 
-    Its training tasks are plain batches (``quickstudy.tasks.Batches``): every class a way, and no support.
+    Its training tasks are plain batches (``quickstudy.tasks.Batches``), with all classes as ways and no support.
 
     Args:
         net: Maps inputs to features, (n, net.out_features).
         n_classes: Number of training classes.
         head_lr: Step size of the new head.
-        head_steps: Gradient steps of the new head, over the whole support, from zero.
+        head_steps: Gradient steps of the new head, from zero, over the whole support.
 
     Source: "Baseline" of Chen et al. 2019, section 3.2, arXiv:1904.04232.
 
@@ -34,6 +34,6 @@ class Baseline(FinetunedHead):
         super().__init__(net, n_classes, nn.Linear(embedding_width(net), n_classes), head_lr, head_steps)
 
     def new_head(self, support: Examples) -> Params:
-        """Zero."""
+        """Return a head of zeros."""
         n_way, z = support.y.shape[-1], support.x
         return {"weight": z.new_zeros(n_way, z.shape[-1]), "bias": z.new_zeros(n_way)}

@@ -1,4 +1,4 @@
-"""The baseline whose heads compare directions."""
+"""Baseline without meta-learning whose heads use cosine similarity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from quickstudy.tasks.task import Examples
 
 
 class CosineHead(nn.Module):
-    """Logits are scaled cosines between features and each class's weight, (n, d) -> (n, n_classes).
+    """Head whose logits are scaled cosines between features and each class's weight, (n, d) -> (n, n_classes).
 
     >>> head = CosineHead(2, 1)
     >>> cosine = F.cosine_similarity(torch.ones(1, 2), head.weight)
@@ -29,22 +29,22 @@ class CosineHead(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Compare directions."""
+        """Return the scaled cosines."""
         return self.log_scale.exp() * F.linear(F.normalize(z, dim=-1), F.normalize(self.weight, dim=-1))
 
 
 class CosineBaseline(FinetunedHead):
-    """Ordinary classification by cosine similarity, which draws features of a class together; a new head does the same.
+    """Ordinary classification by cosine similarity, which reduces the variation within a class.
 
-    Its training tasks are plain batches (``quickstudy.tasks.Batches``): every class a way, and no support. The scale of
-    the cosines is learned with the net, from 10, and a new head keeps it.
+    Its training tasks are plain batches (``quickstudy.tasks.Batches``), with all classes as ways and no support. The
+    scale of the cosines is learned with the net, from 10. A new head uses cosines too, and keeps the scale.
 
     Args:
         net: Maps inputs to features, (n, net.out_features).
         n_classes: Number of training classes.
         head_lr: Step size of the new head.
-        head_steps: Gradient steps of the new head, over the whole support, from the mean direction of each class: the
-            paper starts from a random head, with which adapting twice would not give the same.
+        head_steps: Gradient steps of the new head, over the whole support, from the mean direction of each class. The
+            paper starts from a random head; adapting twice would then not give the same.
 
     Source: "Baseline++" of Chen et al. 2019, section 3.2, arXiv:1904.04232.
 
@@ -58,5 +58,5 @@ class CosineBaseline(FinetunedHead):
         super().__init__(net, n_classes, CosineHead(embedding_width(net), n_classes), head_lr, head_steps)
 
     def new_head(self, support: Examples) -> Params:
-        """Each class's mean direction."""
+        """Return a head whose weights are the mean direction of each class."""
         return {"weight": prototypes(F.normalize(support.x, dim=-1), support.y)}

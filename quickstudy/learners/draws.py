@@ -1,4 +1,4 @@
-"""Torch's random numbers, for nets that draw some (dropout): seeded for one task, and left as they were."""
+"""Torch's random numbers, for nets that draw some (dropout): seeded for one task, then restored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def states() -> list[Tensor]:
 
 
 def restore(saved: list[Tensor]) -> None:
-    """Bring the generators back to a state."""
+    """Restore a state of the generators."""
     torch.set_rng_state(saved[0])
     for i, state in enumerate(saved[1:]):
         torch.cuda.set_rng_state(state, i)
@@ -24,7 +24,7 @@ def restore(saved: list[Tensor]) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Have what is drawn inside follow from a seed alone, and leave the generators as they were.
+    """Draw all random numbers inside the block from a seed, and restore the generators afterwards.
 
     >>> with seeded(3):
     ...     a = torch.rand(1)
@@ -33,7 +33,10 @@ def seeded(seed: int) -> Iterator[None]:
     True
     """
     before = states()
-    torch.manual_seed(seed)
+    # Not torch.manual_seed: it also sets a seed for GPUs that are not in use yet, which could not be undone.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
     try:
         yield
     finally:
@@ -41,5 +44,5 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def same(a: list[Tensor], b: list[Tensor]) -> bool:
-    """Return whether two states are equal: nothing was drawn in between."""
+    """Return whether two states are equal, which means that nothing was drawn in between."""
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

@@ -1,4 +1,4 @@
-"""What learners that adapt by gradient descent share: a net with a head, both adapted on the support."""
+"""Base of the learners that adapt by gradient descent: a net with a head, both adapted on the support."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEAD = ("1.weight", "1.bias")
 
 
 class GradientLearner(Learner):
-    """A net and a linear head whose weights are what the inner loop changes.
+    """A net and a linear head, whose weights the inner loop changes.
 
-    Classes stand in no order, so a classifier's head has nothing to learn but rows that are equal, which softmax does
-    not see. It stays zero, and the first inner step makes each row a prototype (Kao et al. 2022, arXiv:2106.15367); a
-    learned head only adds noise.
+    The order of classes has no meaning, so a classifier's head could only learn equal rows, which softmax ignores. The
+    head therefore stays zero, and the first inner step makes each row a prototype (Kao et al. 2022, arXiv:2106.15367).
+    A learned head only adds noise.
 
     Weights of the net with ``requires_grad=False`` stay as they are, in the inner loop and in the outer one.
 
@@ -34,17 +34,17 @@ class GradientLearner(Learner):
         n_way: Width of the head: classes of a training task, or dimensions of a real target.
         inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
         inner_steps: Inner steps in training.
-        test_steps: Inner steps otherwise; as in training if None.
-        loss: "cross_entropy" or "mse", of the inner and the outer loop.
-        learned_head: Meta-learn a classifier's head too, as the papers do. That of real targets always is.
-        adapt_only: What the inner loop changes; the rest is meta-learned and stays. "all"; "head" (ANIL, Raghu et al.
-            2020, arXiv:1909.09157); "body", all but the head (BOIL, Oh et al. 2021, arXiv:2008.08882), which needs a
-            learned head; "norm", the norms' weights and biases, and the head; or a pattern of the names that
-            ``net.named_parameters()`` gives, such as "*lora*", and the head.
-        transductive: Normalise queries by their own batch statistics in place of the support's.
+        test_steps: Inner steps outside of training; as in training if None.
+        loss: "cross_entropy" or "mse", for the inner and the outer loop.
+        learned_head: Meta-learn a classifier's head too, as the papers do. A head for real targets is always learned.
+        adapt_only: Parameters that the inner loop changes; the rest is meta-learned and stays. "all"; "head" (ANIL,
+            Raghu et al. 2020, arXiv:1909.09157); "body", all but the head, which must be learned (BOIL, Oh et al. 2021,
+            arXiv:2008.08882). "norm" means the norms' weights and biases, and the head. Any other value is a pattern of
+            the names in ``net.named_parameters()``, such as "*lora*"; it means these and the head.
+        transductive: Normalise queries by their own batch statistics instead of the support's.
 
     Raises:
-        SettingError: ``adapt_only`` names nothing, or leaves out a head that is not learned.
+        SettingError: ``adapt_only`` matches nothing, or excludes a head that is not learned.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class GradientLearner(Learner):
 
     @property
     def steps(self) -> int:
-        """Inner steps, by whether the learner trains."""
+        """Number of inner steps, for training or for evaluation according to the mode."""
         return self.inner_steps if self.training or self.test_steps is None else self.test_steps
 
     def initial(self, n_way: int) -> Params:
@@ -87,10 +87,10 @@ class GradientLearner(Learner):
         return self.resized(dict(self.model.named_parameters()), n_way)
 
     def resized(self, params: Params, n_way: int) -> Params:
-        """Return parameters, or something for each of their entries, with a head for ``n_way`` classes.
+        """Return parameters, or other values of the same shapes, with a head for ``n_way`` classes.
 
-        Class positions are dealt at random in training, so the rows of the head are exchangeable: fewer classes use the
-        first rows, and a class beyond the trained ones starts from the mean row.
+        Class positions are assigned at random in training, so the rows of the head are exchangeable. Fewer classes use
+        the first rows; a class beyond the trained ones starts from the mean row.
         """
         if n_way != self.n_way:
             for name in HEAD:
@@ -109,13 +109,13 @@ class GradientLearner(Learner):
         first_order: bool = False,
         part: Callable[[int], slice] | None = None,
     ) -> Params:
-        """Return all parameters after descent on the support of those that the inner loop changes.
+        """Return all parameters after gradient descent on the support; only those of the inner loop have changed.
 
         Args:
-            theta: All parameters before.
+            theta: All parameters before the descent.
             support: Examples whose loss is descended.
-            rule, steps, first_order: As in ``descend``.
-            part: Rows of the support that step t takes; all if None.
+            rule, steps, first_order: Arguments of ``descend``.
+            part: Rows of the support that step t uses; all if None.
         """
         moving, fixed = self.parted(theta)
 
@@ -128,7 +128,7 @@ class GradientLearner(Learner):
     def parted(self, params: Params) -> tuple[Params, Params]:
         """Return the parameters that the inner loop changes, and those that it does not.
 
-        What is frozen is still the net's own parameter; what was adapted without gradients asks for none either.
+        A frozen parameter is still the net's own; a parameter that was adapted without gradients requires none either.
         """
         moving: Params = {}
         fixed: Params = {}
@@ -138,7 +138,7 @@ class GradientLearner(Learner):
         return moving, fixed
 
     def observe(self, x: Tree) -> None:
-        """Record the population's batch statistics, for uses of the net alone: a task is normalised by its own."""
+        """Record the population's batch statistics, for use of the net alone; a task is normalised by its own."""
         record_population(self.net, x)
 
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
@@ -146,26 +146,26 @@ class GradientLearner(Learner):
         return self.inner_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
 
     def inner_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Return what the inner loop descends: the loss of predictions (n, d) against targets (n, d), a scalar.
+        """Return the loss of the inner loop, a scalar, for predictions (n, d) and targets (n, d).
 
-        Cross-entropy is summed over the classes and averaged over the shots, as in MAML's published code: a step then
-        moves a class's row of the head equally far whatever the number of ways.
+        Cross-entropy is summed over the classes and averaged over the shots, as in MAML's published code. A step then
+        moves a class's row of the head equally far for any number of ways.
         """
         loss = self.prediction_loss(prediction, y)
         return loss * y.shape[-1] if self.loss == "cross_entropy" else loss
 
     def predictor(self, params: Params, support: Examples) -> Predictor:
-        """Return the adapted weights as a function; statistics are the support's, or the queries' if transductive."""
+        """Return the adapted weights as a predictor, normalised by the support or, if transductive, by the queries."""
         return AdaptedWeights(self, params, support.x, len(support.y))
 
     def _matching(self, adapt_only: str) -> frozenset[str]:
-        """Names of the parameters that ``adapt_only`` means."""
+        """Return the names of the parameters that ``adapt_only`` selects."""
         names = [name for name, _ in self.model.named_parameters()]
         if adapt_only == "all":
             return frozenset(names)
         if adapt_only == "body":
             if self.loss == "cross_entropy" and not self.learned_head:
-                raise SettingError("adapt_only='body' needs a head that is learned; set learned_head=True")
+                raise SettingError("adapt_only='body' needs a learned head; set learned_head=True")
             return frozenset(names).difference(HEAD)
         of_norms = {
             f"{prefix}.{name}"
@@ -173,28 +173,29 @@ class GradientLearner(Learner):
             if "norm" in type(module).__name__.lower()
             for name, _ in module.named_parameters(recurse=False)
         }
-        found = {
+        matches = {
             name
             for name in names
             if name not in HEAD and (name in of_norms if adapt_only == "norm" else fnmatchcase(name[2:], adapt_only))
         }
-        if adapt_only != "head" and not found:
+        if adapt_only != "head" and not matches:
             some = ", ".join(name[2:] for name in names[:3])
             raise SettingError(
-                f"adapt_only={adapt_only!r} fits no parameter of the net; take 'all', 'head', 'body', 'norm' or a "
+                f"adapt_only={adapt_only!r} matches no parameter of the net; use 'all', 'head', 'body', 'norm' or a "
                 f"pattern of their names, such as {some}"
             )
-        return frozenset(found).union(HEAD)
+        return frozenset(matches).union(HEAD)
 
 
 @dataclass(frozen=True, eq=False)
 class AdaptedWeights(Adapted):
-    """Answers of a net with adapted weights.
+    """Predictor of a net with adapted weights.
 
     Attributes:
-        learner: Whose net it is, and which says at each call whether it is transductive.
+        learner: Learner that owns the net, and whose ``transductive`` is read at each call.
         params: All parameters, adapted.
-        support: Inputs whose batch statistics normalise the queries, n of them.
+        support: Inputs whose batch statistics normalise the queries.
+        n: Number of these inputs.
     """
 
     learner: GradientLearner

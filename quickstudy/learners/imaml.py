@@ -1,4 +1,4 @@
-"""Implicit MAML: an outer gradient that does not look at the path of the inner loop."""
+"""Implicit MAML: an outer gradient that does not depend on the path of the inner loop."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from quickstudy.tasks.task import Examples, Task
 
 
 class IMAML(GradientLearner):
-    """Weights near which each task has weights that do well on it.
+    """Implicit MAML: weights close to good weights for each task.
 
-    The inner loop minimises L(phi) + penalty / 2 * ||phi - theta||^2 on the support, from theta. At its minimum the
-    gradient of a query loss with respect to theta is (I + H / penalty)^-1 v, where H is the Hessian of L at phi and v
-    the query loss's gradient there: the meta-loss has the query loss's value and this gradient, by conjugate gradient.
-    Where inner steps stop early, a net's H has eigenvalues below -penalty, for which conjugate gradient is not made;
-    with damping the gradient is (I + H / (penalty + damping))^-1 v.
+    The inner loop minimises L(phi) + penalty / 2 * ||phi - theta||^2 on the support, from theta. At the minimum, the
+    gradient of a query loss with respect to theta is (I + H / penalty)^-1 v. Here H is the Hessian of L at phi, and v
+    is the query loss's gradient there. The meta-loss has the value of the query loss and this gradient, which conjugate
+    gradient computes. If the inner loop stops early, H of a net has eigenvalues below -penalty, and conjugate gradient
+    is not made for them. With damping the gradient is (I + H / (penalty + damping))^-1 v.
 
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
         inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
         inner_steps: Inner steps in training.
-        test_steps: Inner steps otherwise; as in training if None.
-        penalty: Weight of the squared distance to the meta-learned weights, lambda in the paper.
+        test_steps: Inner steps outside of training; as in training if None.
+        penalty: Weight of the squared distance to the meta-learned weights; lambda in the paper.
         cg_steps: Steps of conjugate gradient.
-        damping: Added to the penalty in the outer gradient alone; 0 is exact.
+        damping: Number added to the penalty in the outer gradient only; 0 is exact.
         loss: "cross_entropy" or "mse".
         learned_head: Meta-learn a classifier's head too, as the paper does.
         transductive: Normalise queries by their own batch statistics, as the paper does.
 
-    Defaults are the authors' program's for five ways, where the loss is averaged over the classes: rate 0.1, penalty 2,
-    and 2 (1 + H / 24) inverted in the outer gradient.
+    The defaults are those of the authors' program for five ways, where the loss is averaged over the classes. There,
+    the rate is 0.1 and the penalty 2, and the outer gradient inverts 2 (1 + H / 24).
 
     Source: Rajeswaran et al. 2019, eq. 3, 6 and 7 and algorithm 2, arXiv:1909.04630.
 
@@ -76,11 +76,11 @@ class IMAML(GradientLearner):
         self.penalty, self.cg_steps, self.damping = penalty, cg_steps, damping
 
     def adapt(self, support: Examples) -> Predictor:
-        """Descend on the support, held near the meta-learned weights."""
+        """Descend on the support, with a penalty on the distance to the meta-learned weights."""
         return self.predictor(self._descend(support), support)
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Loss of the queries after adapting, with the implicit gradient."""
+        """Return the loss of the queries after adapting, with the implicit gradient."""
         support, query = task
 
         theta = self.initial(support.y.shape[-1])
@@ -115,7 +115,9 @@ class IMAML(GradientLearner):
 
 
 def conjugate_gradient(matrix: Callable[[Params], Params], b: Params, steps: int) -> Params:
-    """Approximate solution x of ``matrix(x) = b``, from zero; exact after as many steps as there are numbers.
+    """Return an approximate solution x of ``matrix(x) = b``, starting from zero.
+
+    It is exact after as many steps as there are numbers.
 
     Args:
         matrix: Product with a symmetric positive definite matrix.
@@ -145,5 +147,5 @@ def _dot(a: Params, b: Params) -> Tensor:
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where nothing is left to solve."""
+    """Return a / b, or 0 where b is 0 and nothing is left to solve."""
     return torch.where(b == 0, 0, a / b)

@@ -1,4 +1,4 @@
-"""One transformer that learns a task by reading it."""
+"""Transformer that learns a task in context: it reads the support and answers the queries."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from quickstudy.tasks.task import Examples
 
 
 class InContext(MetricLearner):
-    """A transformer reads the labelled support and answers a query in one pass; nothing is fitted or averaged.
+    """Transformer that reads the labelled support and answers a query in one pass, without fitting or averaging.
 
-    It reads a task once for each class, with the same weights, and gives the class's logit: a token is an embedding
-    plus one of three labels, "of this class", "of another" or, of a query, "unknown". So a class's name and place mean
-    nothing, and there may be any number of classes. All tokens attend to the support alone: a query does not see
-    others. Without positions, the order of the support does not matter.
+    It reads a task once per class, with the same weights, and returns the class's logit. A token is an embedding plus
+    one of three labels: "of this class", "of another class" or, for a query, "unknown". Names and positions of classes
+    therefore have no meaning, and there may be any number of classes. All tokens attend only to the support, so a query
+    does not see the others. There are no positions, so the order of the support does not matter.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
         layers: Layers of the transformer.
         token_width: Width of a token, a multiple of 4: there are 4 heads.
-        transductive: Normalise by the statistics of the support and queries at hand.
+        transductive: Normalise by the batch statistics of a task's support and queries.
 
-    Source: after Fifty et al. 2024, section 3, arXiv:2310.10971, which codes every class and reads them at once.
+    Source: Fifty et al. 2024, section 3, arXiv:2310.10971; there, every class has a code and all are read at once.
 
     >>> from quickstudy.nets import MLP
     >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
@@ -45,7 +45,7 @@ class InContext(MetricLearner):
         self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
-        """The logit of each class, in a reading of the support that asks for this class."""
+        """Return a comparison that reads the support once per class, and returns the class's logit."""
         labels = support.y.T[..., None]
         known = self.token(support.x) + labels * self.this + (1 - labels) * self.other
 
@@ -54,16 +54,16 @@ class InContext(MetricLearner):
 
 @dataclass(frozen=True, eq=False)
 class Reading(Adapted):
-    """Answers of a transformer that has read the support, known (n_way, n, token_width), to embedded queries."""
+    """Predictor of a transformer, with the support's tokens known (n_way, n, token_width), for embedded queries."""
 
     learner: InContext
     known: Tensor
 
     def __call__(self, query: Tensor) -> Tensor:
-        """Read embedded queries, (m, d) -> (m, n_way)."""
+        """Return logits of embedded queries, (m, d) -> (m, n_way)."""
         known, n = self.known, self.known.shape[1]
-        asked = (self.learner.token(query) + self.learner.unknown).expand(len(known), -1, -1)
-        tokens = torch.cat([known, asked], 1)
+        unknown = (self.learner.token(query) + self.learner.unknown).expand(len(known), -1, -1)
+        tokens = torch.cat([known, unknown], 1)
         for layer in self.learner.transformer:
             tokens = layer(tokens, n)
         logits: Tensor = self.learner.score(tokens[:, n:])
@@ -71,11 +71,11 @@ class Reading(Adapted):
 
 
 class Layer(nn.Module):
-    """A pre-norm transformer layer whose tokens attend to the first n of them.
+    """Pre-norm transformer layer in which all tokens attend to the first n.
 
     Args:
-        width: Of a token.
-        heads: Of the attention.
+        width: Width of a token.
+        heads: Number of attention heads.
 
     Source: Vaswani et al. 2017, eq. 1, arXiv:1706.03762; pre-norm, Xiong et al. 2020, arXiv:2002.04745.
 
@@ -91,7 +91,7 @@ class Layer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
     def forward(self, tokens: Tensor, n: int) -> Tensor:
-        """Attend to the first n tokens, then think alone, (..., tokens, width) -> the same shape."""
+        """Attend to the first n tokens, then transform each token, (..., tokens, width) -> the same shape."""
         z = self.norms[0](tokens)
         context = z[..., :n, :]
         q, k, v = (self._split(x) for x in (self.q(z), self.k(context), self.v(context)))
@@ -101,5 +101,5 @@ class Layer(nn.Module):
         return out
 
     def _split(self, x: Tensor) -> Tensor:
-        """(..., tokens, width) -> (..., heads, tokens, width of a head)."""
+        """Split tokens into heads, (..., tokens, width) -> (..., heads, tokens, width of a head)."""
         return x.view(*x.shape[:-1], self.heads, -1).transpose(-2, -3)

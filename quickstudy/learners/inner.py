@@ -1,4 +1,4 @@
-"""The inner loop: gradient descent on one task, as a pure function that an outer gradient can pass through."""
+"""The inner loop: gradient descent on one task, as a pure function that is differentiable itself."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.func import grad
 
 from quickstudy.errors import SettingError, unknown
 from quickstudy.learners.scan import scan
+from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.tree import tree_iter
 
 Params = dict[str, Tensor]
@@ -20,14 +21,14 @@ Data = TypeVar("Data")
 
 
 class InnerRule(Protocol):
-    """How a gradient becomes a step. Its state is passed along, never kept."""
+    """Rule that turns a gradient into a step. Its state is an argument and a result, never stored."""
 
     def init(self, params: Params) -> Params:
-        """State before the first step."""
+        """Return the state before the first step."""
         ...
 
     def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
-        """Parameters and state after step ``t`` = 0, 1, ..."""
+        """Return parameters and state after step ``t`` = 0, 1, ..."""
         ...
 
 
@@ -37,7 +38,7 @@ class Sgd:
 
     Args:
         lr: Step size.
-        momentum: Share of the velocity that the next step keeps.
+        momentum: Share of the velocity that remains in the next step.
 
     The update is that of ``torch.optim.SGD``.
     """
@@ -58,7 +59,7 @@ class Sgd:
 
 @dataclass(frozen=True)
 class LearnedRates:
-    """Gradient descent with rates that are tensors, of a parameter or of each of its entries: params - rates * grad.
+    """Gradient descent, params - rates * grad, with a tensor of rates per parameter or per entry.
 
     Source: Li et al. 2017, eq. 2, arXiv:1707.09835.
     """
@@ -66,29 +67,31 @@ class LearnedRates:
     rates: Params
 
     def init(self, params: Params) -> Params:
-        """The rates, so that the outer gradient reaches them through the state."""
+        """Return the rates as the state, through which the outer gradient reaches them."""
         return self.rates
 
     def step(self, params: Params, grads: Params, state: Params, t: int) -> tuple[Params, Params]:
-        """One step against the gradient."""
-        # In the type of the parameter: rates of a net in half precision are not.
+        """Take one step against the gradient."""
+        # In the type of the parameter: the rates of a net in half precision have a higher precision.
         return {name: p - (state[name] * grads[name]).to(p.dtype) for name, p in params.items()}, state
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam; by default without momentum (beta1 = 0), the inner rule of Reptile's experiments.
+    """Adam, by default without momentum (beta1 = 0): the inner rule of Reptile's experiments.
 
     Args:
         lr: Step size.
         beta1: Decay of the first moment.
         beta2: Decay of the second moment.
-        eps: Keeps the root finite.
-        weight_decay: Share of a parameter that a step of size 1 takes away, apart from the gradient (AdamW).
+        eps: Number that keeps the derivative of the root finite.
+        weight_decay: Share of a parameter that a step of size 1 removes, apart from the gradient (AdamW).
 
-    Source: Kingma and Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov and Hutter 2019, algorithm 2,
-    arXiv:1711.05101; Nichol et al. 2018, section 6.1, arXiv:1803.02999. Moments start afresh in every task: carried
-    from task to task, as in Reptile's published code, adapting would change the learner.
+    Moments start from zero in every task. Kept from task to task, as in Reptile's published code, they would let
+    adapting change the learner.
+
+    Source: Kingma and Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov and Hutter 2019, algorithm 2, arXiv:1711.05101;
+    Nichol et al. 2018, section 6.1, arXiv:1803.02999.
     """
 
     lr: float
@@ -112,23 +115,23 @@ class Adam:
                 m = self.beta1 * state[f"first.{name}"] + (1 - self.beta1) * g
                 after[f"first.{name}"] = m
                 g = m / (1 - self.beta1 ** (t + 1))
-            # eps sits inside the root: d sqrt(v)/dv is infinite at v = 0, and the outer gradient passes here.
+            # eps is inside the root: d sqrt(v)/dv is infinite at v = 0, and the outer gradient passes here.
             root = torch.sqrt(v / (1 - self.beta2 ** (t + 1)) + self.eps**2)
-            kept = p * (1 - self.lr * self.weight_decay) if self.weight_decay else p
-            stepped[name] = kept - (self.lr * g / root).to(p.dtype)
+            decayed = p * (1 - self.lr * self.weight_decay) if self.weight_decay else p
+            stepped[name] = decayed - (self.lr * g / root).to(p.dtype)
         return stepped, after
 
 
 @dataclass(frozen=True)
 class RmsProp:
-    """Steps divided by the root of a running mean of squared gradients.
+    """Gradient descent whose steps are divided by the root of a running mean of squared gradients.
 
     Args:
         lr: Step size.
         alpha: Decay of the running mean.
-        eps: Keeps the root finite.
+        eps: Number that keeps the derivative of the root finite.
 
-    The update is that of ``torch.optim.RMSprop``, but for eps, which sits inside the root.
+    The update is that of ``torch.optim.RMSprop``, except that eps is inside the root.
 
     Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
     """
@@ -151,7 +154,7 @@ class RmsProp:
 
 
 def _second_moments(params: Params) -> Params:
-    """Zero, at least in float32: squares of gradients vanish in half precision."""
+    """Return zeros, at least in float32, since squares of gradients underflow in half precision."""
     return {name: torch.zeros_like(p, dtype=torch.promote_types(p.dtype, torch.float32)) for name, p in params.items()}
 
 
@@ -162,11 +165,11 @@ INNER_RULES: dict[str, Callable[[float], InnerRule]] = {
     "adamw": lambda lr: Adam(lr, beta1=0.9, weight_decay=0.01),
     "rmsprop": RmsProp,
 }
-"""By name, given the inner rate. Add your own to have learners that use it saved and trained."""
+"""Inner rules by name, each made from the inner rate. Add your own here to save and train learners that use it."""
 
 
 def rule_named(name: str, lr: float) -> InnerRule:
-    """Return the inner rule of a name, with a rate.
+    """Return the inner rule with a name, for a rate.
 
     >>> rule_named("momentum", 0.1)
     Sgd(lr=0.1, momentum=0.9)
@@ -175,10 +178,10 @@ def rule_named(name: str, lr: float) -> InnerRule:
 
 
 def check_rule(name: str) -> str:
-    """Return the name of an inner rule, or refuse another.
+    """Return the name of an inner rule unchanged, or refuse an unknown name.
 
     Raises:
-        SettingError: No rule has the name.
+        SettingError: No rule has this name.
     """
     if name not in INNER_RULES:
         raise SettingError(unknown("inner_rule", name, INNER_RULES))
@@ -186,8 +189,8 @@ def check_rule(name: str) -> str:
 
 
 UNROLLED = 5
-"""Most second-order steps whose graphs are all kept. Beyond, ``scan`` computes each step twice: a third slower, in
-constant memory."""
+"""Most second-order steps whose graphs are all stored. Above this number, ``scan`` computes each step twice: it is a
+third slower, but uses constant memory."""
 
 
 def descend(
@@ -199,17 +202,17 @@ def descend(
     *,
     first_order: bool = False,
 ) -> Params:
-    """Parameters after some steps of descent.
+    """Return the parameters after some steps of gradient descent.
 
     Args:
-        loss: Scalar loss of parameters and data at step t. What is differentiated or mapped over must reach it through
-            the two, not through its closure.
-        params: Where to start.
-        data: What the loss reads: examples, or any tuple or dict of tensors.
+        loss: Scalar loss of parameters and data at step t. Every tensor that is differentiated or mapped over must be
+            in one of the two arguments, not in its closure.
+        params: Initial parameters.
+        data: Data that the loss reads: examples, or any tuple or dict of tensors.
         rule: ``Sgd``, ``Adam``, ``RmsProp``, ``LearnedRates`` or your own.
         steps: Number of steps.
-        first_order: Hold the inner gradients constant for the outer gradient, which then is first-order MAML's; if
-            not, the outer gradient is exact.
+        first_order: True treats the inner gradients as constants in the outer gradient (first-order MAML). False gives
+            the exact outer gradient.
 
     Returns:
         Adapted parameters, a differentiable function of ``params`` and ``data``.
@@ -237,7 +240,7 @@ def descend(
 
 
 class twice_differentiable:
-    """Have attention inside computed by torch's plain operations: the gradient of flash attention has no gradient.
+    """Context in which attention uses torch's plain operations, since flash attention has no second derivative.
 
     ``torch.nn.attention.sdpa_kernel`` does the same and takes ten times as long.
 
@@ -267,18 +270,19 @@ class twice_differentiable:
 def _gradient(
     loss: Callable[[Params, Data, int], Tensor], params: Params, data: Data, t: int, *, constant: bool
 ) -> Params:
-    """Gradient of the loss; ``constant``: without a graph of its own."""
+    """Return the gradient of the loss; if ``constant``, without a graph."""
     constant = constant or not torch.is_grad_enabled()
-    if torch._C._are_functorch_transforms_active():
+    if inside_transform():
         if not constant:
             with twice_differentiable():
                 return cast(Params, grad(loss)(params, data, t))
         with torch.no_grad():
             return cast(Params, grad(loss)({name: p.detach() for name, p in params.items()}, data, t))
-    # Outside of vmap the same by autograd alone, up to a third faster where each operation is small.
+    # Outside of torch.func's transforms, autograd alone gives the same, up to a third faster for small operations.
     constant = constant or not any(x.requires_grad for part in (params.values(), tree_iter(data)) for x in part)
     with torch.enable_grad(), nullcontext() if constant else twice_differentiable():
-        # Views, for one parameter may be made of another (Proto-MAML's head is), whose gradient passes it by.
+        # Views: one parameter may be computed from another (Proto-MAML's head is), and its gradient must not flow
+        # there.
         leaves = {
             name: p.view_as(p) if p.requires_grad and not constant else p.detach().requires_grad_()
             for name, p in params.items()

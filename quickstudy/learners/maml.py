@@ -11,19 +11,19 @@ from quickstudy.tasks.task import Examples
 
 
 class MAML(GradientLearner):
-    """Weights from which a few gradient steps on the support do well on the queries.
+    """MAML: weights from which a few gradient steps on the support lead to a low loss on the queries.
 
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
         inner_lr: Inner step size; a classifier's loss is summed over the classes (see ``inner_loss``).
         inner_steps: Inner steps in training.
-        test_steps: Inner steps otherwise; as in training if None.
+        test_steps: Inner steps outside of training; as in training if None.
         first_order: Drop the second derivatives (first-order MAML).
         loss: "cross_entropy" or "mse".
         inner_rule: Name of the inner update in ``INNER_RULES``.
         learned_head: Meta-learn a classifier's head too, as the paper does.
-        adapt_only: What the inner loop changes, "all" or a part (see ``GradientLearner``).
+        adapt_only: Parameters that the inner loop changes, "all" or a part (see ``GradientLearner``).
         transductive: Normalise queries by their own batch statistics, as the paper does.
 
     Source: Finn et al. 2017, algorithms 1 and 2, arXiv:1703.03400; first order, section 5.2.

@@ -1,4 +1,4 @@
-"""MAML++: MAML made stable, with what each inner step needs learned."""
+"""MAML++: MAML made more stable, with learned rates and norms for each inner step."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from quickstudy.nets import BatchNorm
 from quickstudy.tasks.task import Examples, Task
 
 MULTI_STEP = 0.1
-"""Part of training in which the losses after earlier steps fade away: 15 of the paper's 150 epochs."""
+"""Share of training during which the losses after earlier steps count: 15 of the paper's 150 epochs."""
 
 FIRST_ORDER = 1 / 3
-"""Part of training that comes before second derivatives: 50 of the paper's 150 epochs."""
+"""Share of training before second derivatives are used: 50 of the paper's 150 epochs."""
 
 
 class MAMLPlusPlus(GradientLearner):
-    """MAML with a learned rate for each layer and step, batch norms of each step, and annealed outer losses.
+    """MAML with a learned rate per layer and step, batch norms per step, and annealed outer losses.
 
-    In ``train`` the meta-loss is at first the mean of the queries' losses after each inner step; all weight moves to
-    the last one over a tenth of training, and the first third of training is first order. That is what ``anneal``
-    chooses: without it the meta-loss is the loss after the last step, with its exact gradient. Weights and biases of
-    batch norms are not adapted but meta-learned for each step; statistics are always the task's own.
+    In ``train``, the meta-loss is at first the mean of the queries' losses after each inner step. Over a tenth of
+    training, all weight moves to the last loss; the first third of training is first order. ``anneal`` makes this
+    choice. If it is never called, the meta-loss is the loss after the last step, with its exact gradient.
+
+    Weights and biases of batch norms are not adapted, but meta-learned for each step; statistics are always the task's
+    own.
 
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
-        inner_lr: What every rate is at first; a classifier's loss is summed over the classes (see ``inner_loss``).
+        inner_lr: Initial value of every rate; a classifier's loss is summed over the classes (see ``inner_loss``).
         inner_steps: Inner steps, at least 1.
         loss: "cross_entropy" or "mse".
         learned_head: Meta-learn a classifier's head too, as the paper does.
         transductive: Normalise queries by their own batch statistics, as the paper does.
 
     Raises:
-        SettingError: There is no inner step.
+        SettingError: ``inner_steps`` is below 1.
 
     Source: Antoniou et al. 2019, section 4, arXiv:1810.09502.
 
@@ -70,7 +72,7 @@ class MAMLPlusPlus(GradientLearner):
             transductive=transductive,
         )
         if inner_steps < 1:
-            raise SettingError(f"inner_steps={inner_steps} leaves nothing to learn with; take at least 1")
+            raise SettingError(f"inner_steps={inner_steps} takes no step, so nothing is learned; use at least 1")
         params = dict(self.model.named_parameters())
         norms = [name for name, module in self.model.named_modules() if isinstance(module, BatchNorm)]
         self._norms = [f"{name}.{part}" for name in norms for part in ("weight", "bias")]
@@ -78,21 +80,21 @@ class MAMLPlusPlus(GradientLearner):
         self._chosen = frozenset(self._adapted)
         dtype = torch.promote_types(next(self.model.parameters()).dtype, torch.float32)
         self.rates = nn.Parameter(torch.full((inner_steps, len(self._adapted)), inner_lr, dtype=dtype))
-        # The net's own norms are those of the first step.
+        # The first step uses the net's own norms.
         self.later_norms = nn.ParameterList(params[name].detach().repeat(inner_steps - 1, 1) for name in self._norms)
         self.progress = 1.0
 
     def anneal(self, progress: float) -> None:
-        """Choose the weights of the steps' losses, and the order of the derivatives."""
+        """Set the progress of training, which decides the weights of the losses and the order of the derivatives."""
         self.progress = progress
 
     def adapt(self, support: Examples) -> Predictor:
-        """Descend on the support, each step with its own rates and norms."""
+        """Descend on the support; each step has its own rates and norms."""
         *_, phi = self._iterates(support)
         return self.predictor(phi, support)
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Weighted mean of the queries' losses after each inner step."""
+        """Return the weighted mean of the queries' losses after each inner step."""
         losses = [
             weight * self.prediction_loss(self.predictor(phi, task.support)(task.query.x), task.query.y)
             for weight, phi in zip(self.step_weights(), self._iterates(task.support), strict=True)
@@ -101,7 +103,7 @@ class MAMLPlusPlus(GradientLearner):
         return torch.stack(losses).sum()
 
     def step_weights(self) -> list[float]:
-        """Weight in the meta-loss of the queries' loss after each inner step.
+        """Return the weight of each inner step's query loss in the meta-loss.
 
         >>> from quickstudy.nets import MLP
         >>> learner = MAMLPlusPlus(MLP(2, (8,)), inner_steps=2)
@@ -116,7 +118,7 @@ class MAMLPlusPlus(GradientLearner):
         return [earlier] * (self.inner_steps - 1) + [1 - (self.inner_steps - 1) * earlier]
 
     def _iterates(self, support: Examples) -> Iterator[Params]:
-        """Weights after each inner step, with the norms of that step."""
+        """Yield the weights after each inner step, with the norms of that step."""
         theta = self.initial(support.y.shape[-1])
         norms = {name: theta[name] for name in self._norms}
         for t in range(self.inner_steps):

@@ -15,17 +15,17 @@ from quickstudy.tasks.task import Examples
 
 
 class Matching(MetricLearner):
-    """A query's class probabilities are the support's labels, weighed by a softmax over scaled cosine similarity.
+    """Matching Networks: class probabilities are the support's labels, weighted by a softmax over cosine similarities.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
-        full_context: Embed each support example in the light of the others (a bidirectional LSTM) and each query in the
-            light of the support (an LSTM with attention). The LSTM over a set needs an order: the support is read by
-            ascending sum of its embedding, so that the order in which it is given does not matter.
+        full_context: Embed each support example in the context of the others, by a bidirectional LSTM. Embed each query
+            in the context of the support, by an LSTM with attention. The first LSTM needs an order: examples are sorted
+            by the ascending sum of their embedding, so the given order does not matter.
         attention_steps: Steps of the query's LSTM.
-        transductive: Normalise by the statistics of the support and queries at hand.
+        transductive: Normalise by the batch statistics of a task's support and queries.
 
-    The cosine is scaled by a learned factor: unscaled, a softmax over numbers in [-1, 1] is too flat to train.
+    The cosine is scaled by a learned factor: a softmax over unscaled numbers in [-1, 1] is too flat to train.
 
     Source: Vinyals et al. 2016, eq. 1 and 2 and appendix A, arXiv:1606.04080.
 
@@ -49,15 +49,15 @@ class Matching(MetricLearner):
         self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
-        """Log-probabilities: the logarithm of the attention that falls on each class."""
+        """Return a comparison whose log-probabilities are the logarithms of the attention to each class."""
         return Attending(self, self.embed_support(support.x), support.y.T[:, None] > 0)
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
-        """The attention, whose sum over a class is its probability."""
+        """Return the attention; the sum over a class's examples is its probability."""
         return self.attention_to(self.embed_support(support.x), query).exp()
 
     def attention_to(self, z: Tensor, query: Tensor) -> Tensor:
-        """Return the logarithm of how much queries (m, d) attend to each example z (n, d) in its context: (m, n)."""
+        """Return the log-attention of queries (m, d) to examples z (n, d) in their context, (m, n)."""
         if self.full_context:
             query = self._embed_query(query, z)
         return (self.log_scale.exp() * F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T).log_softmax(-1)
@@ -83,7 +83,10 @@ class Matching(MetricLearner):
         return states
 
     def _embed_query(self, query: Tensor, z: Tensor) -> Tensor:
-        """h_k = LSTM(f', [h_(k-1), r_(k-1)], c) + f' with r = softmax(h z^T) z (appendix A.1), (m, d) -> (m, d)."""
+        """Embed queries in the context of the support, (m, d) -> (m, d).
+
+        Appendix A.1: h_k = LSTM(f', [h_(k-1), r_(k-1)], c) + f', with r = softmax(h z^T) z.
+        """
         h, r = query, torch.zeros_like(query)
         c = torch.zeros_like(torch.cat([h, r], -1))
         for _ in range(self.attention_steps):
@@ -95,7 +98,13 @@ class Matching(MetricLearner):
 
 @dataclass(frozen=True, eq=False)
 class Attending(Adapted):
-    """Log-probabilities of embedded queries, which attend to support examples z (n, d) of_class (n_way, 1, n)."""
+    """Log-probabilities of embedded queries by their attention to the support.
+
+    Attributes:
+        learner: Learner that computes the attention.
+        z: Support examples in their context, (n, d).
+        of_class: True where an example is of a class, (n_way, 1, n).
+    """
 
     learner: Matching
     z: Tensor
@@ -108,7 +117,7 @@ class Attending(Adapted):
 
 
 def lstm(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """``cell(x, (h, c))``, written out because torch has no rule for it under ``vmap``: the next h and c.
+    """Return the next h and c of ``cell(x, (h, c))``, for which torch has no ``vmap`` rule.
 
     >>> cell, x, h, c = nn.LSTMCell(2, 3), torch.ones(1, 2), torch.ones(1, 3), torch.ones(1, 3)
     >>> torch.allclose(lstm(cell, x, h, c)[0], cell(x, (h, c))[0])

@@ -1,4 +1,4 @@
-"""Meta-SGD: a learned rate for every weight."""
+"""Meta-SGD: MAML with a learned rate per weight."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from quickstudy.tasks.task import Examples
 
 
 class MetaSGD(GradientLearner):
-    """Weights, and a rate for each, with which one gradient step on the support does well on the queries.
+    """Meta-SGD: weights, and a rate for each, for which one gradient step on the support gives a low query loss.
 
-    The head is always learned: one step from a head of zeros would move the head alone, and no other rate would count.
+    The head is always learned. One step from a head of zeros would change the head alone, and no other rate would
+    matter.
 
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
-        inner_lr: What every rate is at first; they may become negative.
+        inner_lr: Initial value of every rate; rates may become negative.
         loss: "cross_entropy" or "mse".
-        adapt_only: What the inner loop changes, "all" or a part (see ``GradientLearner``).
+        adapt_only: Parameters that the inner loop changes, "all" or a part (see ``GradientLearner``).
         transductive: Normalise queries by their own batch statistics.
 
     Source: Li et al. 2017, eq. 2 and algorithm 1, arXiv:1707.09835.
@@ -54,7 +55,7 @@ class MetaSGD(GradientLearner):
         self.rates = nn.ParameterList(torch.full_like(p, inner_lr) for p in self.model.parameters())
 
     def adapt(self, support: Examples) -> Predictor:
-        """One step from the meta-learned weights: theta - rates * gradient."""
+        """Take one step from the meta-learned weights: theta - rates * gradient."""
         theta = self.initial(support.y.shape[-1])
         rates = self.resized(dict(zip(theta, self.rates, strict=True)), support.y.shape[-1])
         phi = self.descended(theta, support, LearnedRates(rates), 1)

@@ -1,4 +1,4 @@
-"""What learners that compare embeddings share: one net for support and query, class means and distances."""
+"""Base of the learners that compare embeddings: one net for support and query, class means and distances."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from quickstudy.tasks.tree import Tree, concatenated
 
 
 class MetricLearner(Learner):
-    """Embeds support and query with one net and compares; any number of classes at any time.
+    """Learner that embeds support and query with one net and compares them, for any number of classes.
 
-    In training, support and queries are embedded in one pass with their common batch statistics. Otherwise, statistics
-    are those of the training population, or again those of the whole batch where transductive.
+    In training, support and queries are embedded in one pass, by their common batch statistics. Outside of training,
+    the statistics are those of the training population, or of the whole batch if transductive.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
-        transductive: Normalise by the statistics of the support and queries at hand.
+        transductive: Normalise by the batch statistics of a task's support and queries.
     """
 
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
@@ -32,7 +32,7 @@ class MetricLearner(Learner):
         self.net, self.transductive = in_own_layout(usable(net)), transductive
 
     def follow_net(self) -> None:
-        """Bring what the learner adds to its net to the device and number type of the net's weights."""
+        """Move what the learner adds to its net to the device and number type of the net's weights."""
         for child in self.children():
             if child is not self.net:
                 child.to(like(self.net))
@@ -41,46 +41,47 @@ class MetricLearner(Learner):
 
     @abstractmethod
     def comparison(self, support: Examples) -> Predictor:
-        """What is learned of the embedded support, x (n, d): embedded queries (m, d) to logits (m, n_way)."""
+        """Return a comparison with the embedded support, x (n, d): from queries (m, d) to logits (m, n_way)."""
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor | None:
-        """What each support example adds to the score of its own class, exactly: over a class they sum to its score.
+        """Return what each support example adds to the score of its class; the sum over a class is exactly its score.
 
         Args:
-            support: Embedded, x (n, d) and y (n, n_way).
-            query: Embedded, (m, d).
+            support: Embedded support, x (n, d) and y (n, n_way).
+            query: Embedded queries, (m, d).
 
         Returns:
-            (m, n); None, the default, where a score is no sum over examples.
+            Contributions, (m, n). None, the default, if a score is not a sum over examples.
         """
         return None
 
     def adapt(self, support: Examples) -> Predictor:
-        """Embed the support; a query is compared with it."""
+        """Embed the support, with which queries are then compared."""
         if self.transductive:
             return Together(self, support)
         return Apart(self, self.comparison(Examples(self.embed(support.x), support.y)))
 
     def embed(self, x: Tree, statistics: Statistics = "population") -> Tensor:
-        """Return embeddings of inputs, (m, *input) -> (m, d), at least in float32, for distances are differences.
+        """Return embeddings of inputs, (m, *input) -> (m, d), at least in float32, since distances are differences.
 
         Raises:
-            SettingError: The net does not make one vector of each input.
+            SettingError: The net does not return one vector per input.
         """
         z = apply(self.net, x, statistics=statistics)
         if z.ndim != 2:
             raise SettingError(
-                f"the net makes {tuple(z.shape[1:])} of an input, and a learner (width,); flatten or pool it"
+                f"the net returns shape {tuple(z.shape[1:])} for one input, but a learner needs (width,); flatten "
+                f"or pool its output"
             )
         return z.to(torch.promote_types(z.dtype, torch.float32))
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Loss of the queries compared with the support, all under their common batch statistics."""
+        """Return the loss of the queries, compared with the support, under the batch statistics of both."""
         with normalised_by("batch"):
             return self.embedded_loss(*self.embed_together(task.support, task.query.x), task.query.y)
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
-        """Loss of embedded queries (m, d) with targets (m, n_way), a scalar."""
+        """Return the loss of embedded queries (m, d) with targets (m, n_way), a scalar."""
         return self.prediction_loss(self.comparison(support)(query), query_y)
 
     def observe(self, x: Tree) -> None:
@@ -95,10 +96,10 @@ class MetricLearner(Learner):
 
 
 def in_own_layout(net: nn.Module) -> nn.Module:
-    """Return the net with weights in the layout of a CPU's convolutions, if it is one of this package.
+    """Return the net with its weights in the memory layout of a CPU's convolutions, if it is from this package.
 
-    One set of weights serves all examples of a metric learner, so a step is 1.5 times as fast. Other people's nets stay
-    as they are: some of torch's layers refuse this layout under ``vmap``.
+    All examples of a metric learner share one set of weights, so a step is 1.5 times as fast. Nets from elsewhere are
+    not changed: some of torch's layers refuse this layout under ``vmap``.
     """
     if not has_foreign(net):
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -107,20 +108,20 @@ def in_own_layout(net: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True, eq=False)
 class Apart(Adapted):
-    """Answers queries each by itself: embedded, then compared with what the support taught."""
+    """Inductive predictor: embeds each query independently of the others, then compares it with the support."""
 
     learner: MetricLearner
     compare: Predictor
 
     def __call__(self, x: Tree) -> Tensor:
         """Answer queries."""
-        with normalised_by("population"):  # of a learned comparison, too
+        with normalised_by("population"):  # also inside a learned comparison
             return self.compare(self.learner.embed(x))
 
 
 @dataclass(frozen=True, eq=False)
 class Together(Adapted):
-    """Answers queries by the common batch statistics of the support and all of them."""
+    """Transductive predictor: embeds support and queries by their common batch statistics."""
 
     learner: MetricLearner
     support: Examples
@@ -135,8 +136,8 @@ class Together(Adapted):
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return the squared Euclidean distances between rows, (m, d) and (n, d) -> (m, n), at least in float32.
 
-    Computed by the expanded square, from the mean of ``b``: far from zero, squares are so large that their differences
-    are rounding errors.
+    They are computed by the expanded square, after the mean of ``b`` is subtracted. Far from zero, squares are so large
+    that their differences would be rounding errors.
 
     >>> squared_distances(torch.tensor([[1000.0, 0.1]]), torch.tensor([[1000.0, 0.0]])).round(decimals=4)
     tensor([[0.0100]])
@@ -149,13 +150,13 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def nearest_mean(support: Examples) -> Predictor:
-    """Minus the squared distance of a query to each class mean; minus infinity where a class has no examples.
+    """Return a comparison by minus the squared distance to each class mean; minus infinity for an empty class.
 
     Args:
-        support: Embedded, x (n, d) and y (n, n_way).
+        support: Embedded support, x (n, d) and y (n, n_way).
 
     Returns:
-        Embedded queries (m, d) to logits (m, n_way).
+        Function from embedded queries (m, d) to logits (m, n_way).
 
     Source: Snell et al. 2017, eq. 2, arXiv:1703.05175.
 
@@ -167,25 +168,27 @@ def nearest_mean(support: Examples) -> Predictor:
 
 @dataclass(frozen=True, eq=False)
 class NearestMean(Adapted):
-    """Minus the squared distances of embedded queries to class means, where examples of the class were shown."""
+    """Logits of embedded queries: minus the squared distances to the means of classes that have examples."""
 
     means: Tensor
-    shown: Tensor
+    has_examples: Tensor
 
     def __call__(self, query: Tensor) -> Tensor:
         """Compare embedded queries, (m, d) -> (m, n_way)."""
-        return torch.where(self.shown, -squared_distances(query, self.means), -torch.inf)
+        return torch.where(self.has_examples, -squared_distances(query, self.means), -torch.inf)
 
 
 def shares_of_mean(support: Examples, query: Tensor) -> Tensor:
-    """``nearest_mean`` as a sum over examples: ||q - c||^2 is the mean of ||q - z_i||^2 - ||z_i - c||^2.
+    """Return the logits of ``nearest_mean`` as sums over examples.
+
+    It uses the identity that ||q - c||^2 is the mean of ||q - z_i||^2 - ||z_i - c||^2.
 
     Args:
-        support: Embedded, x (n, d) and y (n, n_way).
-        query: Embedded, (m, d).
+        support: Embedded support, x (n, d) and y (n, n_way).
+        query: Embedded queries, (m, d).
 
     Returns:
-        (m, n), which over the examples of a class sum to its logit.
+        Shares, (m, n); the shares of a class's examples sum to its logit.
 
     >>> support = Examples(torch.tensor([[0.0], [2.0]]), torch.ones(2, 1))
     >>> shares_of_mean(support, torch.tensor([[3.0]])).tolist()  # of -(3 - 1)^2
@@ -198,14 +201,14 @@ def shares_of_mean(support: Examples, query: Tensor) -> Tensor:
 
 
 def most_similar(similarity: Tensor, y: Tensor) -> Tensor:
-    """Similarity of each query to the most similar example of each class; minus infinity where a class has none.
+    """Return the similarity of each query to the most similar example per class; minus infinity for an empty class.
 
     Args:
-        similarity: Of queries to support examples, (m, n).
+        similarity: Similarity of queries to support examples, (m, n).
         y: One-hot classes of the support, (n, n_way).
 
     Returns:
-        (m, n_way).
+        Scores, (m, n_way).
 
     >>> most_similar(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     tensor([[2., 3.]])

@@ -1,4 +1,4 @@
-"""Nearest neighbour among raw pixels: what a task gives away before anything is learned."""
+"""Nearest neighbour on raw pixels: the accuracy on a task without any learned features."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from quickstudy.tasks.task import Examples
 
 
 class NearestPixels(Learner):
-    """The class of the support image that is nearest by Euclidean distance between pixels.
+    """Nearest neighbour: the class of the support image with the smallest Euclidean distance between pixels.
 
-    There is no net. Training only learns how fast probability falls with squared distance, which no answer depends on.
+    There is no net. Training only learns how fast the probability falls with squared distance; no answer depends on it.
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         size: Height and width of the images, pixels.
 
     Source: "1-Nearest Neighbor" of Koch, Zemel and Salakhutdinov 2015, section 4, "Siamese Neural Networks for One-shot
@@ -36,14 +36,13 @@ class NearestPixels(Learner):
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     def adapt(self, support: Examples) -> Predictor:
-        """Keep the support; a query is compared with each of its images."""
-
+        """Store the support; a query is compared with each of its images."""
         return ByPixels(self, support)
 
 
 @dataclass(frozen=True, eq=False)
 class ByPixels(Adapted):
-    """The nearest support example of each class, by its pixels."""
+    """Logits by the nearest support example of each class, on pixels."""
 
     learner: NearestPixels
     support: Examples

@@ -1,4 +1,4 @@
-"""Proto-MAML: gradient descent from the prototypes."""
+"""Proto-MAML: MAML whose head starts from the prototypes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from quickstudy.tasks.task import Examples
 
 
 class ProtoMAML(GradientLearner):
-    """MAML whose head starts where its logits are Prototypical Networks', for any number of classes.
+    """MAML whose initial head gives the logits of Prototypical Networks, for any number of classes.
 
-    Minus the squared distance of z to a prototype c is 2 c z - |c|^2 up to what all classes share: the head's rows
-    start as 2 c, its biases as -|c|^2, and the outer gradient passes through both.
+    Minus the squared distance of z to a prototype c is 2 c z - |c|^2, up to a number that all classes share. The rows
+    of the head start as 2 c and its biases as -|c|^2; the outer gradient passes through both.
 
     Args:
         net: Maps inputs to (n, net.out_features).
-        n_way: Classes of a training task.
+        n_way: Number of classes of a training task.
         inner_lr: Inner step size; the loss is summed over the classes (see ``inner_loss``).
         inner_steps: Inner steps in training.
-        test_steps: Inner steps otherwise; as in training if None.
-        first_order: Drop the second derivatives, as the paper does; those through the prototypes stay.
-        adapt_only: What the inner loop changes, "all" or a part (see ``GradientLearner``), never "body".
+        test_steps: Inner steps outside of training; as in training if None.
+        first_order: Drop the second derivatives, as the paper does; those through the prototypes are kept.
+        adapt_only: Parameters that the inner loop changes, "all" or a part (see ``GradientLearner``), but not "body".
         transductive: Normalise queries by their own batch statistics.
 
     Source: Triantafillou et al. 2020, section 3, arXiv:1903.03096.

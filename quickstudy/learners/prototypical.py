@@ -10,7 +10,7 @@ from quickstudy.tasks.task import Examples
 
 
 class Prototypical(MetricLearner):
-    """Logits are minus the squared Euclidean distances to the class means.
+    """Prototypical Networks: logits are minus the squared Euclidean distances to the class means.
 
     Source: Snell et al. 2017, eq. 1 and 2, arXiv:1703.05175.
 
@@ -22,9 +22,9 @@ class Prototypical(MetricLearner):
     """
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
-        """Of logits; see ``shares_of_mean``."""
+        """Return contributions to the logits; see ``shares_of_mean``."""
         return shares_of_mean(support, query)
 
     def comparison(self, support: Examples) -> Predictor:
-        """Minus the squared distance of a query to each prototype."""
+        """Return a comparison by minus the squared distance to each prototype."""
         return nearest_mean(support)

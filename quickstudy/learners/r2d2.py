@@ -1,4 +1,4 @@
-"""Heads that are solved, not descended: ridge and logistic regression on embeddings."""
+"""Heads with a solver instead of gradient descent: ridge and logistic regression on embeddings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from quickstudy.tasks.task import Examples
 
 
 def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
-    """The minimum of ||x w - y||^2 + penalty ||w||^2 in w, by the smaller of its two systems of equations.
+    """Return the w that minimises ||x w - y||^2 + penalty ||w||^2, by the smaller of its two systems of equations.
 
     Args:
-        x: (n, d).
-        y: (n, k).
+        x: Inputs, (n, d).
+        y: Targets, (n, k).
         penalty: Positive scalar.
 
     Returns:
-        (d, k).
+        Weights, (d, k).
 
     Source: Bertinetto et al. 2019, section 3, with and without the Woodbury identity, arXiv:1805.08136.
 
@@ -38,20 +38,21 @@ def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
 
 
 def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
-    """Newton's steps from zero towards the logistic regression of each column of y, with 0.5 penalty ||w||^2.
+    """Return the weights of a logistic regression for each column of y, after Newton steps from zero.
 
-    With mu = sigmoid(x w) and S = diag(mu (1 - mu)), a step of iteratively reweighted least squares solves
-    (x^T S x + penalty) w' = x^T (S x w + y - mu), which nothing divides: it stands where mu is 0 or 1. Of fewer rows
-    than columns, weights are combinations of the rows, w = x^T a: (S x x^T + penalty) a' = S x x^T a + y - mu.
+    The penalty is 0.5 penalty ||w||^2. With mu = sigmoid(x w) and S = diag(mu (1 - mu)), a step of iteratively
+    reweighted least squares solves (x^T S x + penalty) w' = x^T (S x w + y - mu). Nothing is divided by S, so the step
+    is defined where mu is 0 or 1. If there are fewer rows than columns, the weights are combinations of the rows, w =
+    x^T a, and the system is (S x x^T + penalty) a' = S x x^T a + y - mu.
 
     Args:
-        x: (n, d).
-        y: Of 0 and 1, (n, k).
+        x: Inputs, (n, d).
+        y: Targets 0 and 1, (n, k).
         penalty: Positive scalar.
         steps: Number of Newton steps.
 
     Returns:
-        w, (d, k).
+        Weights w, (d, k).
 
     Source: Bertinetto et al. 2019, section 3, arXiv:1805.08136.
 
@@ -77,17 +78,17 @@ def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
 
 
 class R2D2(MetricLearner):
-    """A task solves a ridge regression from embeddings to targets; the outer gradient passes through the solution.
+    """R2-D2: a task solves a ridge regression from embeddings to targets, and the outer gradient passes through it.
 
-    Classes are regressed on as 0 and 1. An embedding has a 1 appended, whose weight is penalised like the others.
+    The targets of classes are 0 and 1. An embedding gets a 1 appended, whose weight is penalised like the others.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
         loss: "cross_entropy", or "mse" for real targets.
-        transductive: Normalise by the statistics of the support and queries at hand.
+        transductive: Normalise by the batch statistics of a task's support and queries.
 
-    The penalty, and the scale and bias of the answers, are learned. A softmax does not see the bias, and of numbers
-    between 0 and 1 it is too flat to train: the scale of a classifier starts from 10.
+    The penalty, and the scale and bias of the answers, are learned. A softmax ignores the bias, and over numbers
+    between 0 and 1 it is too flat to train; the scale of a classifier therefore starts from 10.
 
     Source: Bertinetto et al. 2019, section 3 ("R2-D2"), arXiv:1805.08136.
 
@@ -106,9 +107,8 @@ class R2D2(MetricLearner):
         self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
-        """Solve the regression; a query gets its scaled answers."""
-
-        # Not in half precision: a gram matrix rounded so is not positive definite.
+        """Solve the regression, and return its scaled answers as the comparison."""
+        # Not in half precision: a rounded Gram matrix is not positive definite.
         with torch.autocast(support.x.device.type, enabled=False):
             return Solution(self, self.solve(self.padded(support.x), support.y))
 
@@ -117,7 +117,7 @@ class R2D2(MetricLearner):
         return F.pad(z.to(self.scale), (0, 1), value=1.0)
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
-        """Weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
+        """Return weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
         return ridge(x, y, self.log_penalty.exp())
 
 
@@ -135,12 +135,12 @@ class Solution(Adapted):
 
 
 class LRD2(R2D2):
-    """A task solves a logistic regression of each class against the others, by Newton's method.
+    """LR-D2: a task solves a logistic regression of each class against the others, by Newton's method.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
-        inner_steps: Newton steps.
-        transductive: Normalise by the statistics of the support and queries at hand.
+        inner_steps: Number of Newton steps.
+        transductive: Normalise by the batch statistics of a task's support and queries.
 
     The penalty, and the scale and bias of the answers, are learned.
 
@@ -157,5 +157,5 @@ class LRD2(R2D2):
         self.inner_steps = inner_steps
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
-        """Weights (d, n_way) after the Newton steps."""
+        """Return the weights (d, n_way) after the Newton steps."""
         return logistic(x, y, self.log_penalty.exp(), self.inner_steps)

@@ -16,19 +16,20 @@ from quickstudy.nets.fast.conv import conv3x3
 from quickstudy.tasks.task import Examples
 
 _PAIRED = 20
-"""Observed inputs that are each taken for a class, to measure a relation module's statistics on pairs."""
+"""Observed inputs that are each used as a class, to measure a relation module's statistics on pairs."""
 
 
 class Relation(MetricLearner):
-    """A small net scores how well a query and a class go together; it regresses on 1 if they do and 0 if not.
+    """Relation Networks: a small net scores whether a query belongs to a class, by regression on 1 (yes) and 0 (no).
 
-    The small net is the paper's where embeddings are maps (``Conv4Maps``), and an MLP of one hidden layer where they
-    are vectors. A class is the mean of its embeddings, where the paper has the sum: unequal shots then look alike, and
-    with equal shots the first layer's weights make up for it.
+    The small net is the paper's for embeddings that are maps (``Conv4Maps``), and an MLP of one hidden layer for
+    vectors. A class is the mean of its embeddings; the paper uses the sum. The mean has the same scale for unequal
+    shots, and with equal shots the weights of the first layer absorb the difference.
 
     Args:
-        net: Maps inputs to embeddings, (n, net.out_features); maps are flattened, and ``net.maps`` is their shape.
-        transductive: Normalise by the statistics of the support and queries at hand, as the paper does.
+        net: Maps inputs to embeddings, (n, net.out_features); feature maps are flattened, and ``net.maps`` is their
+            shape.
+        transductive: Normalise by the batch statistics of a task's support and queries, as the paper does.
 
     Source: Sung et al. 2018, eq. 1 and 2 and section 3.4, arXiv:1711.06025.
 
@@ -45,16 +46,16 @@ class Relation(MetricLearner):
         self.follow_net()
 
     def comparison(self, support: Examples) -> Predictor:
-        """Logits of the relation scores of a query and each class; minus infinity where a class has no examples."""
+        """Return a comparison by the logits of the relation scores; minus infinity for a class without examples."""
         return Related(self, prototypes(support.x, support.y), support.y.any(0))
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
-        """Mean squared error of the relation scores."""
+        """Return the mean squared error of the relation scores."""
         return F.mse_loss(self.comparison(support)(query).sigmoid(), query_y)
 
     @torch.no_grad()
     def observe(self, x: Tensor) -> None:
-        """Record the population's batch statistics, of the inputs and then of pairs of them."""
+        """Record the population's batch statistics, first of the inputs and then of pairs of them."""
         super().observe(x)
         z = self.embed(x)
         with normalised_by("record"):
@@ -63,19 +64,19 @@ class Relation(MetricLearner):
 
 @dataclass(frozen=True, eq=False)
 class Related(Adapted):
-    """Relation logits of embedded queries and class means, where examples of the class were shown."""
+    """Relation logits of embedded queries and the means of classes that have examples."""
 
     learner: Relation
     means: Tensor
-    shown: Tensor
+    has_examples: Tensor
 
     def __call__(self, query: Tensor) -> Tensor:
         """Compare embedded queries, (m, d) -> (m, n_way)."""
-        return torch.where(self.shown, self.learner.relation(self.means, query), -torch.inf)
+        return torch.where(self.has_examples, self.learner.relation(self.means, query), -torch.inf)
 
 
 class OfVectors(nn.Module):
-    """A hidden layer on a class and a query side by side.
+    """Relation module for vectors: one hidden layer on the concatenation of a class and a query.
 
     Args:
         d: Width of an embedding.
@@ -89,14 +90,16 @@ class OfVectors(nn.Module):
         self.layers = nn.Sequential(nn.Linear(2 * d, d), nn.ReLU(), nn.Linear(d, 1))
 
     def forward(self, classes: Tensor, query: Tensor) -> Tensor:
-        """Logits (m, n_way) of classes (n_way, d) and queries (m, d)."""
-        shape = query.shape[0], *classes.shape  # not len, which an export would take for a constant
+        """Return logits (m, n_way) of classes (n_way, d) and queries (m, d)."""
+        shape = query.shape[0], *classes.shape  # not len, which an export would treat as a constant
         pairs = torch.cat([classes.expand(shape), query[:, None].expand(shape)], -1)
         return cast(Tensor, self.layers(pairs)).squeeze(-1)
 
 
 class OfMaps(nn.Module):
-    """Two blocks of 3x3 convolution, batch norm, ReLU, 2x2 max pooling on a pair's maps, then layers of 8 and 1.
+    """Relation module for maps: two convolutional blocks on a pair of maps, then layers of 8 and 1.
+
+    A block is a 3x3 convolution, batch norm, ReLU and 2x2 max pooling.
 
     Args:
         maps: Shape of an embedding, (channels, height, width).
@@ -118,13 +121,13 @@ class OfMaps(nn.Module):
         self.layers = nn.Sequential(nn.Linear(channels * (height // 4) * (width // 4), 8), nn.ReLU(), nn.Linear(8, 1))
 
     def forward(self, classes: Tensor, query: Tensor) -> Tensor:
-        """Logits (m, n_way) of flattened maps of classes (n_way, d) and queries (m, d)."""
+        """Return logits (m, n_way) of flattened maps of classes (n_way, d) and queries (m, d)."""
         first, second = (cast(Tensor, conv.weight) for conv in self.convs)
         of_class, of_query = (
             conv3x3(z.view(-1, *self.maps), weight)
             for z, weight in zip((classes, query), first.chunk(2, 1), strict=True)
         )
-        # A convolution of two maps side by side is the sum of one of each, and there are far fewer maps than pairs.
+        # A convolution of two concatenated maps is the sum of one of each, and there are far fewer maps than pairs.
         pairs = (of_class + of_query[:, None]).flatten(0, 1)
         x = F.relu(F.max_pool2d(self.norms[0](pairs), 2))
         x = F.relu(cast(BatchNorm, self.norms[1]).pooled(x, second))

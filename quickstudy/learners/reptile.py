@@ -12,20 +12,21 @@ from quickstudy.tasks.task import Examples, Task
 
 
 class Reptile(GradientLearner):
-    """Weights close to every task's adapted weights, by first-order steps alone.
+    """Reptile: weights close to every task's adapted weights, by first-order steps only.
 
     The meta-loss is 0.5 * ||theta - stop_gradient(phi)||^2, whose gradient is theta - phi. Under ``torch.optim.SGD``
-    of rate eps the outer step over a batch of n tasks is the paper's theta + eps / n * sum_i (phi_i - theta): the
-    mean, not the sum, so that eps keeps its meaning whatever the number of tasks; one task a step is serial Reptile.
+    with rate eps, the outer step over a batch of n tasks is the paper's theta + eps / n * sum_i (phi_i - theta). It is
+    the mean, not the sum, so that eps has the same meaning for any number of tasks. One task per step is serial
+    Reptile.
 
     Args:
         net: Maps inputs to (n, net.out_features).
         n_way: Width of the head: classes, or dimensions of a real target.
         inner_lr: Inner step size.
         inner_steps: Inner steps in training.
-        test_steps: Inner steps otherwise; as in training if None.
+        test_steps: Inner steps outside of training; as in training if None.
         inner_batch: Examples of an inner step in training, taken in turn from the support; all if None. Outside of
-            training every step uses all, so that the order of the support does not matter.
+            training, every step uses all, so that the order of the support does not matter.
         inner_rule: Name of the inner update in ``INNER_RULES``; "adam" (beta1 = 0) is the paper's.
         loss: "cross_entropy" or "mse".
         learned_head: Meta-learn a classifier's head too, as the paper does.
@@ -71,10 +72,10 @@ class Reptile(GradientLearner):
         return self.predictor(self._descend(support, self.steps, batch=None), support)
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Half the squared distance to the weights adapted to the task's support, which are held constant."""
+        """Return half the squared distance to the weights adapted to the task's support, which are held constant."""
         theta = self.initial(task.support.y.shape[-1])
         phi = self._descend(task.support, self.inner_steps, self.inner_batch)
-        exact = task.support.y.dtype  # squares of half precision overflow
+        exact = task.support.y.dtype  # squares overflow in half precision
         squares = [((p - phi[name].detach()).to(exact) ** 2).sum() for name, p in theta.items()]
         return 0.5 * torch.stack(squares).sum()
 

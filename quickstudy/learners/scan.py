@@ -1,4 +1,4 @@
-"""A loop whose gradient keeps the iterates and the graph of one step at a time."""
+"""A loop whose gradient keeps only the iterates, and the graph of one step at a time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import vjp
 
 from quickstudy.learners.draws import restore, states
+from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.tree import tree_flatten, tree_unflatten
 
 Carry = TypeVar("Carry")
@@ -17,19 +18,19 @@ Data = TypeVar("Data")
 
 
 def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, steps: int) -> Carry:
-    """``carry = step(carry, data, t)`` for t = 0, 1, ..., with a gradient in constant memory.
+    """Return the last ``carry = step(carry, data, t)`` for t = 0, 1, ..., with a gradient in constant memory.
 
-    The gradient goes backwards through the steps, v <- (d step(c_t) / d c_t)^T v, and computes each step once more as
-    it gets there. What is kept is the iterates c_t; what a step makes on its way is freed.
+    The gradient goes backwards through the steps, v <- (d step(c_t) / d c_t)^T v, and computes each step again. Only
+    the iterates c_t are kept; intermediate results of a step are freed.
 
     Args:
-        step: Pure. Tensors that need a gradient, or that ``vmap`` maps, must reach it through ``carry`` and ``data``.
-        carry: Tensors, or tuples and dicts of them.
-        data: The same, for every step.
+        step: Pure function. Tensors that need a gradient, or that ``vmap`` maps, must be in ``carry`` or ``data``.
+        carry: Initial tensors, or tuples and dicts of them.
+        data: Tensors, or tuples and dicts of them, that every step receives.
         steps: Number of steps, at least 1.
 
-    Source: reverse-mode differentiation with recomputation, Griewank and Walther 2008, chapter 12, at one checkpoint a
-    step; for MAML, the recursion of Rajeswaran et al. 2019, appendix, arXiv:1909.04630.
+    Source: Griewank and Walther 2008, chapter 12, reverse-mode differentiation with recomputation, here with one
+    checkpoint per step; for MAML, the recursion of Rajeswaran et al. 2019, appendix, arXiv:1909.04630.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> out = scan(lambda c, a, t: a * c, x, torch.tensor(3.0), steps=4)
@@ -40,13 +41,13 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
     leaves, carry_spec = tree_flatten(carry)
     constants, data_spec = tree_flatten(data)
     n = len(leaves)
-    plain = not torch._C._are_functorch_transforms_active()
-    # Where each step began to draw random numbers, for it draws the same again on the way back.
+    plain = not inside_transform()
+    # States of the random generators before each step, which draws the same numbers again on the way back.
     drawn: list[list[Tensor]] = []
 
     def run(t: int, leaves: Any, constants: Any) -> tuple[Tensor, ...]:
         out = step(tree_unflatten(list(leaves), carry_spec), tree_unflatten(list(constants), data_spec), t)
-        return tuple(carry_spec.flatten_up_to(out))  # a dictionary may come out in another order
+        return tuple(carry_spec.flatten_up_to(out))  # a dictionary may be returned in another order
 
     class Scan(torch.autograd.Function):
         generate_vmap_rule = True
@@ -58,7 +59,7 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
             for t in range(steps):
                 if plain:
                     drawn.append(states())
-                # Views, for autograd saves no input that comes out as it went in.
+                # Views: autograd does not save an input that is returned unchanged.
                 now = tuple(x.view_as(x) for x in run(t, now, inputs[n:]))
                 iterates += now
             return tuple(iterates)
@@ -103,7 +104,7 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
 
 
 def _pulled(once: Any, now: tuple[Tensor, ...], some: tuple[Tensor, ...], v: Any) -> tuple[Any, Any]:
-    """The same as ``vjp`` of one step by autograd alone, for nets that ``torch.func`` cannot differentiate."""
+    """Return what ``vjp`` of one step returns, by autograd, for nets that ``torch.func`` cannot differentiate."""
     with torch.enable_grad():
         inputs = [x.detach().requires_grad_() for x in (*now, *some)]
         out = once(tuple(inputs[: len(now)]), tuple(inputs[len(now) :]))

@@ -1,4 +1,4 @@
-"""SimpleShot: the nearest class mean among a plain classifier's features."""
+"""SimpleShot: the nearest class mean on the features of an ordinary classifier."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from quickstudy.tasks.tree import Tree
 
 
 class SimpleShot(SupervisedLearner):
-    """Ordinary classification of all training classes; a task takes the nearest class mean of normalised features.
+    """SimpleShot: ordinary classification of all training classes, then the nearest class mean of normalised features.
 
     Features are centred by the mean over training inputs and scaled to length 1 ("CL2N"). Training tasks are plain
-    batches (``quickstudy.tasks.Batches``): every class a way, and no support.
+    batches (``quickstudy.tasks.Batches``), with all classes as ways and no support.
 
     Args:
         net: Maps inputs to features, (n, net.out_features).
@@ -41,11 +41,11 @@ class SimpleShot(SupervisedLearner):
         self.register_buffer("centre", torch.zeros(width).to(like(net)))
 
     def adapt(self, support: Examples) -> Predictor:
-        """Embed the support; a query goes to the nearest class mean."""
+        """Embed the support and compute its class means, with which queries are then compared."""
         return Directed(self, nearest_mean(Examples(self.directions(support.x), support.y)))
 
     def directions(self, x: Tree) -> Tensor:
-        """Features seen from the training mean, of length 1, (n, *input) -> (n, d)."""
+        """Return features minus the training mean, scaled to length 1, (n, *input) -> (n, d)."""
         return F.normalize(self.features(x) - self.centre, dim=-1)
 
     @torch.no_grad()
@@ -57,7 +57,7 @@ class SimpleShot(SupervisedLearner):
 
 @dataclass(frozen=True, eq=False)
 class Directed(Adapted):
-    """Answers by the directions of queries' features."""
+    """Predictor on the directions of the queries' features."""
 
     learner: SimpleShot
     compare: Predictor

@@ -1,4 +1,4 @@
-"""What learners that do not meta-learn share: a net trained to tell all training classes apart."""
+"""Base of the learners that do not meta-learn: a net trained to classify all training classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from quickstudy.tasks.tree import Tree, concatenated
 class SupervisedLearner(Learner):
     """Ordinary classification of all training classes; a task is learned on frozen features.
 
-    Its training tasks are plain batches (``quickstudy.tasks.Batches``): every class a way, and no support.
+    Its training tasks are plain batches (``quickstudy.tasks.Batches``), with all classes as ways and no support.
 
     Args:
         net: Maps inputs to features, (n, net.out_features).
@@ -43,7 +43,7 @@ class SupervisedLearner(Learner):
         return z.to(torch.promote_types(z.dtype, torch.float32))
 
     def meta_loss(self, task: Task) -> Tensor:
-        """Cross-entropy of a plain batch over all training classes."""
+        """Return the cross-entropy of a plain batch over all training classes."""
         logits: Tensor = self.head(self.features(concatenated(task.support.x, task.query.x), "batch"))
         return self.prediction_loss(logits, torch.cat([task.support.y, task.query.y]))
 
@@ -53,7 +53,7 @@ class SupervisedLearner(Learner):
 
 
 class FinetunedHead(SupervisedLearner):
-    """A task fits a new head, of the same kind as the training head, to the support's features by gradient descent.
+    """Learner whose ``adapt`` fits a new head to the support's features by gradient descent; all heads are of one kind.
 
     Args:
         net: Maps inputs to features, (n, net.out_features).
@@ -69,7 +69,7 @@ class FinetunedHead(SupervisedLearner):
 
     @abstractmethod
     def new_head(self, support: Examples) -> Params:
-        """Where a new head starts, given the support's features, x (n, d)."""
+        """Return the initial parameters of a new head, given the support's features, x (n, d)."""
 
     def adapt(self, support: Examples) -> Predictor:
         """Fit a new head to the support's features."""
@@ -83,14 +83,14 @@ class FinetunedHead(SupervisedLearner):
         return NewHead(self, head)
 
     def logits(self, head: Params, z: Tensor) -> Tensor:
-        """Return what a head says of features, (n, d) -> (n, n_way)."""
+        """Return the logits of a head, (n, d) features -> (n, n_way)."""
         out: Tensor = functional_call(self.head, head, (z,), tie_weights=False)
         return out
 
 
 @dataclass(frozen=True, eq=False)
 class NewHead(Adapted):
-    """Answers of a head that was fitted to one task."""
+    """Predictor with a head that was fitted to one task."""
 
     learner: FinetunedHead
     head: Params

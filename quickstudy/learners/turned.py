@@ -1,4 +1,4 @@
-"""A learner that looks at a task's images from four sides."""
+"""Test-time augmentation of a learner by the four rotations of a task's images."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from quickstudy.tasks.task import Examples
 
 
 class Turned(Learner):
-    """The mean logits of a learner that adapts to a task's images as they are and turned by each quarter.
+    """Learner that adapts to a task in four rotations of its images, and averages the logits.
 
-    For square images, and a learner that was trained with turned characters as further classes (``--rotations
-    classes``): to its net each turn is another task, in which it errs differently. Four times as slow.
+    It is for square images, and for a learner that was trained with rotated characters as further classes
+    (``--rotations classes``). For its net, each rotation is another task, on which it makes other errors. It is four
+    times as slow.
 
     Args:
         learner: Any learner of images.
 
-    Source: averaging over transformed copies at test time, Krizhevsky et al. 2012, section 4.1, with the turns of
-    Santoro et al. 2016, section 4.1, arXiv:1605.06065.
+    Source: Krizhevsky et al. 2012, section 4.1, for averaging over transformed copies at test time; Santoro et al.
+    2016, section 4.1, arXiv:1605.06065, for the rotations.
 
     >>> from quickstudy.learners import NearestPixels
     >>> support = Examples(torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)]), torch.eye(2))
@@ -35,7 +36,7 @@ class Turned(Learner):
 
     @property
     def transductive(self) -> bool:
-        """That of the learner."""
+        """Setting of the inner learner."""
         return self.learner.transductive
 
     @transductive.setter
@@ -47,13 +48,13 @@ class Turned(Learner):
         return Sides([self.learner.adapt(Examples(_turned(support.x, k), support.y)) for k in range(4)])
 
     def observe(self, x: Tensor) -> None:
-        """Let the learner measure what it needs."""
+        """Let the inner learner measure what it needs."""
         self.learner.observe(x)
 
 
 @dataclass(frozen=True, eq=False)
 class Sides(Adapted):
-    """The mean answer of predictors that each see images from one side."""
+    """Mean answer of predictors, one per rotation of the images."""
 
     predictors: list[Predictor]
 

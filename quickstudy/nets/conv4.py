@@ -17,11 +17,12 @@ class Conv4(nn.Module):
     """Four blocks of 3x3 convolution, batch norm, ReLU, each halving the image.
 
     Args:
-        channels: Of the input image.
+        channels: Channels of the input image.
         size: Height and width of the input image, pixels; at least 16 where pooled.
         width: Filters of each block.
-        pool: Halve by 2x2 max pooling and flatten at the end (Vinyals 2016, Snell 2017); if not, by a stride of 2 with
-            a mean over the remaining pixels at the end (Finn 2017's net for Omniglot, about a quarter of the work).
+        pool: True halves by 2x2 max pooling and flattens at the end (Vinyals 2016, Snell 2017). False halves by a
+            stride of 2 and takes the mean over the remaining pixels at the end. That is Finn 2017's net for Omniglot,
+            with about a quarter of the work.
 
     Images (n, channels, size, size) become (n, out_features). The convolutions have no bias: batch norm removes it.
 
@@ -39,7 +40,7 @@ class Conv4(nn.Module):
         super().__init__()
         if pool and size < 16:
             raise SettingError(
-                f"size={size}: four poolings leave nothing below 16 pixels; enlarge images or set pool=False"
+                f"size={size} is too small: four poolings need at least 16 pixels; enlarge the images or set pool=False"
             )
         self.channels, self.size, self.width, self.pool = channels, size, width, pool
         self.out_features = width * (size // 16) ** 2 if pool else width
@@ -48,7 +49,7 @@ class Conv4(nn.Module):
         self.convs = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=stride, padding=1, bias=False) for a, b in pairwise(widths)
         )
-        for conv in self.convs:  # so that no convolution turns its weight around
+        for conv in self.convs:  # then no convolution has to convert the layout of its weight
             conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.norms = nn.ModuleList(BatchNorm(width) for _ in range(4))
 

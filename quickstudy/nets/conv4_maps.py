@@ -1,4 +1,4 @@
-"""The convolutional net of Relation Networks, whose embedding is a map that says what lies where."""
+"""The convolutional net of Relation Networks, whose embedding is a feature map and keeps positions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from quickstudy.nets.norm import BatchNorm
 
 
 class Conv4Maps(nn.Module):
-    """Four blocks of 3x3 convolution, batch norm, ReLU, of which the first two halve the image by 2x2 max pooling.
+    """Four blocks of 3x3 convolution, batch norm and ReLU; the first two halve the image by 2x2 max pooling.
 
     Args:
-        channels: Of the input image.
-        size: Height and width of the input image, pixels; at least 16, so that a relation module can halve twice more.
+        channels: Channels of the input image.
+        size: Height and width of the input image, pixels; at least 16, since a relation module halves twice more.
         width: Filters of each block.
 
     Images (n, channels, size, size) become (n, out_features): flattened maps, of shape ``maps``.
@@ -37,7 +37,7 @@ class Conv4Maps(nn.Module):
     def __init__(self, channels: int = 1, size: int = 28, width: int = 64) -> None:
         super().__init__()
         if size < 16:
-            raise SettingError(f"size={size}: four poolings leave nothing below 16 pixels; enlarge images")
+            raise SettingError(f"size={size} is too small: four poolings need at least 16 pixels; enlarge the images")
         self.channels, self.size, self.width = channels, size, width
         self.maps = width, size // 4, size // 4
         self.out_features = width * (size // 4) ** 2

@@ -1,4 +1,4 @@
-"""No net: vectors as they are."""
+"""The identity as a net: it returns vectors unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class Identity(nn.Module):
-    """Leaves vectors as they are, (n, in_features), for learners that compare them directly.
+    """Identity on vectors, (n, in_features), for learners that compare inputs directly.
 
     Args:
         in_features: Width of the vectors.
@@ -21,5 +21,5 @@ class Identity(nn.Module):
         self.in_features = self.out_features = in_features
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same vectors."""
+        """Return the same vectors."""
         return x

@@ -1,4 +1,4 @@
-"""Fully connected net."""
+"""Multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from quickstudy.errors import SettingError
 
 
 class MLP(nn.Module):
-    """Hidden layers for vectors; a learner puts its own head on top.
+    """Hidden layers for vectors; a learner adds its own head on top.
 
     Args:
         in_features: Width of the input.
@@ -20,7 +20,7 @@ class MLP(nn.Module):
         activation: "relu" (Finn 2017's sinusoid net, 1-40-40-1) or "tanh" (Nichol 2018's, 1-64-64-1).
 
     Raises:
-        SettingError: There is no hidden layer.
+        SettingError: ``hidden`` is empty.
 
     Vectors (n, in_features) become (n, out_features), the last hidden width.
 
@@ -34,7 +34,7 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         if not hidden:
-            raise SettingError(f"hidden={hidden!r} leaves no layer; give at least one width")
+            raise SettingError(f"hidden={hidden!r} has no layer; give at least one width")
         self.in_features, self.hidden, self.activation = in_features, tuple(hidden), activation
         self.out_features = self.hidden[-1]
         widths = (in_features, *self.hidden)

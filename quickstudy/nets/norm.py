@@ -1,8 +1,8 @@
-"""Batch normalisation inside tasks: the caller says whose statistics are used, and no forward pass changes the net.
+"""Batch normalisation inside tasks: the caller chooses the statistics, and no forward pass changes the net.
 
-Where the statistics come from decides whether a prediction is inductive. Over the whole batch, an answer depends on
-the other queries (transductive). Over the support's rows alone, or over a population measured once on training data,
-it depends on the support and that one query (inductive).
+The source of the statistics decides whether a prediction is inductive. With statistics of the whole batch, an answer
+depends on the other queries (transductive). With statistics of the support's rows alone, or of a population that was
+measured once on training data, it does not (inductive).
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from torch.nn import functional as F
 from quickstudy.errors import SettingError
 from quickstudy.nets.call import apply
 from quickstudy.nets.fast.block import conv_moments_and_pool
+from quickstudy.nets.fast.private import BATCH_NORMS
 from quickstudy.nets.statistics import Statistics, chosen
 from quickstudy.tasks.tree import Tree
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over every axis but the channels', with statistics that ``apply`` chooses.
+    """Batch normalisation over every axis except the channels', by the statistics that ``apply`` chooses.
 
-    Called outside of ``apply``, it normalises by the batch in training mode and by the recorded population in
+    Called outside of ``apply``, it normalises by the batch in training mode, and by the recorded population in
     evaluation mode.
 
     Args:
         width: Number of channels, the second axis of the input.
-        eps: Added to the variance.
+        eps: Constant that is added to the variance.
 
     Raises:
-        SettingError: The population's statistics are asked for, and none were recorded.
+        SettingError: The population's statistics are needed, but none were recorded.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167; inductive and transductive use, Nichol et al. 2018, section 6.1,
     arXiv:1803.02999.
@@ -50,20 +51,20 @@ class BatchNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("mean", torch.zeros(width))
-        # No variance is negative, so that a file, too, shows whether a population was recorded.
+        # A variance is never negative, so a file also shows whether a population was recorded.
         self.register_buffer("var", torch.full((width,), -1.0))
-        self.recorded = False  # not looked at again once it was
+        self.recorded = False  # once True, the variance is not checked again
 
     def _source(self) -> Statistics:
-        """Whose statistics are used now."""
+        """Return the statistics in use now."""
         source = chosen()
         if source is None:
             source = "batch" if self.training else "population"
         self.recorded = self.recorded or (source == "population" and bool((self.var >= 0).all()))
         if source == "population" and not self.recorded:
             raise SettingError(
-                "a BatchNorm has no population statistics yet; train the learner, or show it inputs: "
-                "learner.observe(x), qs.record_population(net, x)"
+                "a BatchNorm has no population statistics yet; train the learner, or record them with "
+                "learner.observe(x) or qs.record_population(net, x)"
             )
         return source
 
@@ -72,13 +73,13 @@ class BatchNorm(nn.Module):
         self.var.copy_(var)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (n, width, ...)."""
+        """Normalise inputs, (n, width, ...)."""
         source = self._source()
         if source == "population":
             return F.batch_norm(x, self.mean, self.var, self.weight, self.bias, eps=self.eps)
         shape = (1, self.width) + (1,) * (x.ndim - 2)
         if source == "batch":
-            # Scaled outside: with a weight, torch's second derivative of batch_norm is wrong under vmap, by percents.
+            # Scaled afterwards: torch's second derivative of batch_norm with a weight is wrong by percents under vmap.
             z = F.batch_norm(x, None, None, training=True, eps=self.eps)
             return torch.addcmul(self.bias.view(shape), z, self.weight.view(shape))
         rows = x if source == "record" else x[:source]
@@ -89,17 +90,18 @@ class BatchNorm(nn.Module):
         return torch.addcmul((self.bias - mean * scale).view(shape), x, scale.view(shape))
 
     def pooled(self, x: Tensor, weight: Tensor) -> Tensor:
-        """``max_pool2d(norm(conv2d(x, weight, padding=1)), 2)``, at a quarter of the work.
+        """Return ``max_pool2d(norm(conv2d(x, weight, padding=1)), 2)`` at a quarter of the work.
 
-        Normalising is increasing or, where its weight is negative, decreasing, so it can follow pooling: of the largest
-        or the smallest pixel.
+        Normalising is increasing, or decreasing where its weight is negative. It can therefore follow pooling, which
+        then takes the largest or the smallest pixel.
+        largest pixel, or of the smallest.
 
         Args:
             x: Images, (n, channels, height, width).
-            weight: Of the convolution, (width, channels, 3, 3).
+            weight: Weight of the convolution, (width, channels, 3, 3).
         """
         source = self._source()
-        if source == "population":  # nothing to measure: the norm is folded into the convolution
+        if source == "population":  # fixed statistics: the norm is folded into the convolution
             scale = self.weight * torch.rsqrt(self.var + self.eps)
             folded = weight * scale.view(-1, 1, 1, 1)
             return F.max_pool2d(F.conv2d(x, folded, self.bias - self.mean * scale, padding=1), 2)
@@ -116,7 +118,7 @@ class BatchNorm(nn.Module):
 def record_population(net: nn.Module, x: Tree) -> None:
     """Measure every ``BatchNorm``'s statistics on ``x`` and keep them as the population's.
 
-    One exact pass takes the place of a running average, so training stays free of side effects.
+    One exact pass replaces a running average, so training has no side effects.
 
     Source: precise batch statistics, Wu and Johnson 2021, section 3, arXiv:2105.07576.
 
@@ -130,16 +132,16 @@ def record_population(net: nn.Module, x: Tree) -> None:
 
 
 def convert_norms(net: nn.Module) -> nn.Module:
-    """Return a copy of a net whose torch batch norms are ``BatchNorm``, with the same weights and statistics.
+    """Return a copy of a net with each of torch's batch norms replaced by a ``BatchNorm``.
 
-    Torch's own norms either write running statistics, which an inner loop would change in each task, or normalise
-    queries by each other, which is transductive. Those of this package do neither.
+    Weights and statistics stay the same. Torch's own norms write running statistics, which an inner loop would change
+    in each task, or normalise queries by each other, which is transductive. ``BatchNorm`` does neither.
 
     Args:
         net: Any module; it stays as it is.
 
     Raises:
-        SettingError: A batch norm is of a class of its own, of which nobody knows what else it does.
+        SettingError: A batch norm is an instance of another class, which may do more than normalise.
 
     >>> converted = convert_norms(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
     >>> type(converted[1]).__name__
@@ -149,7 +151,7 @@ def convert_norms(net: nn.Module) -> nn.Module:
     like = next(net.parameters(), torch.empty(0))
     made: dict[nn.Module, BatchNorm] = {}
     for name, module in list(net.named_modules(remove_duplicate=False)):
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        if isinstance(module, BATCH_NORMS):
             if module not in made:
                 made[module] = _converted(name, module, like)
             if not name:
@@ -159,10 +161,10 @@ def convert_norms(net: nn.Module) -> nn.Module:
     return net
 
 
-def _converted(name: str, norm: nn.modules.batchnorm._BatchNorm, like: Tensor) -> BatchNorm:
+def _converted(name: str, norm: BATCH_NORMS, like: Tensor) -> BatchNorm:
     if type(norm) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
         raise SettingError(
-            f"{name!r} is a {type(norm).__name__}, which may do more than normalise; put a qs.BatchNorm in its place"
+            f"{name!r} is a {type(norm).__name__}, which may do more than normalise; replace it by a qs.BatchNorm"
         )
     converted = BatchNorm(norm.num_features, eps=norm.eps).to(like).train(norm.training)
     for part in ("weight", "bias"):

@@ -1,4 +1,4 @@
-"""A gentle change of embeddings that are good already."""
+"""A small change of embeddings that are already good."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """gain * (x + W x): at first the embedding itself, as W is zero, larger by a gain that is learned.
+    """The map gain * (x + W x), where W starts at zero and both are learned.
 
-    Distances between embeddings of length 1 are at most 2, too flat for a softmax to learn from: the gain starts so
-    that squared distances are ten times as large.
+    At first it is the embedding times the gain. Distances between embeddings of length 1 are at most 2, too small for a
+    softmax to learn from. The gain therefore starts where squared distances are ten times as large.
 
     Args:
         in_features: Width of the embeddings.
@@ -27,6 +27,6 @@ class Residual(nn.Module):
         self.gain = nn.Parameter(torch.tensor(10**0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embeddings (n, in_features) -> (n, in_features)."""
+        """Change embeddings, (n, in_features) -> (n, in_features)."""
         changed: Tensor = self.gain * (x + self.change(x))
         return changed

@@ -1,4 +1,4 @@
-"""The residual net of twelve layers of the few-shot papers, and its DropBlock."""
+"""The twelve-layer residual net of the few-shot papers, and its DropBlock."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from quickstudy.nets.norm import BatchNorm
 
 
 class ResNet12(nn.Module):
-    """Four residual blocks of three 3x3 convolutions, each halving the image; a mean over the remaining pixels.
+    """Four residual blocks of three 3x3 convolutions, each halving the image, then a mean over the remaining pixels.
 
     Args:
-        channels: Of the input image.
+        channels: Channels of the input image.
         size: Height and width of the input image, pixels; at least 16.
         width: Filters of the first block; the others have 2.5, 5 and 10 times as many.
-        drop: Share of each block's output that is dropped in training: pixels of the first two blocks, squares of up to
-            5x5 of the last two.
+        drop: Share of each block's output that is dropped in training. The first two blocks drop single pixels, the
+            last two drop squares of up to 5x5.
 
     Images (n, channels, size, size) become (n, out_features), 640 for the published width of 64.
 
@@ -40,7 +40,7 @@ class ResNet12(nn.Module):
     def __init__(self, channels: int = 3, size: int = 84, width: int = 64, *, drop: float = 0.1) -> None:
         super().__init__()
         if size < 16:
-            raise SettingError(f"size={size}: four poolings leave nothing below 16 pixels; enlarge images")
+            raise SettingError(f"size={size} is too small: four poolings need at least 16 pixels; enlarge the images")
         self.channels, self.size, self.width, self.drop = channels, size, width, drop
         self.out_features = 10 * width
         widths = [channels, width, 5 * width // 2, 5 * width, 10 * width]
@@ -57,11 +57,11 @@ class ResNet12(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Three 3x3 convolutions with batch norm, a 1x1 shortcut around them, and 2x2 max pooling.
+    """Three 3x3 convolutions with batch norm, a 1x1 shortcut parallel to them, and 2x2 max pooling.
 
     Args:
-        channels: Of the input.
-        width: Filters.
+        channels: Channels of the input.
+        width: Number of filters.
 
     >>> ResidualBlock(3, 8)(torch.zeros(2, 3, 6, 6)).shape
     torch.Size([2, 8, 3, 3])
@@ -74,7 +74,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), BatchNorm(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, channels, h, w) -> (n, width, h // 2, w // 2)."""
+        """Map feature maps, (n, channels, h, w) -> (n, width, h // 2, w // 2)."""
         z = x
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             z = norm(conv3x3(z, cast(Tensor, conv.weight)))
@@ -84,17 +84,18 @@ class ResidualBlock(nn.Module):
 
 
 class DropBlock(nn.Module):
-    """Zeroes squares of each channel in training, and scales what is left so that its share of ones does not matter.
+    """Layer that drops squares of each channel in training, and scales the rest to make up for the dropped pixels.
 
-    A forward pass reads no random state, so that it is a function of weights and input. A table of random numbers is
-    drawn once; where it falls into a window of length gamma, a square is dropped. An image's window begins at the
-    fraction of 10,000 times its mean activation: every image has another mask, and another one when weights have moved.
+    A forward pass reads no random state: it is a function of weights and input. A table of random numbers is drawn
+    once; where a number falls into a window of length gamma, a square is dropped. The window of an image begins at the
+    fractional part of 10,000 times its mean activation. Every image therefore has its own mask, and another mask after
+    the weights have changed.
 
     Args:
-        channels: Of the input.
+        channels: Channels of the input.
         size: Height and width of the input, pixels.
-        drop: Expected share of dropped pixels, as the paper counts them.
-        square: Height and width of a dropped square; at most the input's.
+        drop: Expected share of dropped pixels, by the paper's count.
+        square: Height and width of a dropped square; at most the size of the input.
 
     Source: Ghiasi et al. 2018, algorithm 1 and eq. 1, arXiv:1810.12890.
 
@@ -107,7 +108,7 @@ class DropBlock(nn.Module):
     def __init__(self, channels: int, size: int, drop: float, square: int) -> None:
         super().__init__()
         self.drop, self.square = drop, min(square, size)
-        corners = size - self.square + 1  # of squares that fit into the map
+        corners = size - self.square + 1  # positions of a square that fits into the map
         self.gamma = drop / self.square**2 * size**2 / corners**2
         draw = torch.Generator().manual_seed(0)
         table = torch.rand(channels, corners, corners, generator=draw, device="cpu")
@@ -119,6 +120,6 @@ class DropBlock(nn.Module):
             return x
         begin = 1e4 * x.detach().mean((1, 2, 3), keepdim=True, dtype=self.table.dtype)
         dropped = ((self.table - begin) % 1 < self.gamma).to(x.dtype)
-        # Each corner grows into its square: the largest of the square that ends at a pixel.
+        # Each corner becomes a square: the maximum over the square that ends at a pixel.
         keep = 1 - F.max_pool2d(F.pad(dropped, [self.square - 1] * 4), self.square, stride=1)
         return x * keep / keep.mean((1, 2, 3), keepdim=True).clamp(min=1e-6)

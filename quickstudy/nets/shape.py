@@ -1,4 +1,4 @@
-"""What a net or learner takes."""
+"""The shape of what a net or learner takes as input."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 
 def input_shape(module: Any) -> tuple[int, ...] | None:
-    """Shape of one input, by a net's ``input_shape``, ``channels`` and ``size``, or ``in_features``; None without any.
+    """Return the shape of one input of a net or learner, or None if it is unknown.
 
-    What has a ``net`` instead, as most learners, takes what that takes.
+    The shape is read from the attributes ``input_shape``, ``channels`` and ``size``, or ``in_features``. A module that
+    has a ``net`` instead, as most learners do, takes what its net takes.
 
     >>> from quickstudy.nets import MLP, Conv4
     >>> input_shape(Conv4(3, 84)), input_shape(MLP(2))

@@ -1,4 +1,4 @@
-"""Whose batch statistics normalise: chosen by the caller, for every norm inside."""
+"""Choice of the batch statistics by which every norm inside a block normalises."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Literal
 
 Statistics = int | Literal["batch", "population", "record"]
-"""Of the first n rows, of all rows, as recorded, or of all rows while recording them."""
+"""An integer n: statistics of the first n rows. "batch": of all rows. "population": the recorded ones. "record": of all
+rows, which are recorded too."""
 
 
 class _Chosen(threading.local):
-    """One choice a thread. A ContextVar would do, but ``torch.compile`` cannot trace it."""
+    """One choice per thread. A ContextVar would work too, but ``torch.compile`` cannot trace it."""
 
     statistics: Statistics | None = None
 
@@ -21,13 +22,15 @@ _chosen = _Chosen()
 
 
 def chosen() -> Statistics | None:
-    """Return what ``normalised_by`` chose, None outside of it."""
+    """Return the choice of ``normalised_by``, or None outside of it."""
     return _chosen.statistics
 
 
 @contextmanager
 def normalised_by(statistics: Statistics) -> Iterator[None]:
-    """Choose the statistics of every ``BatchNorm`` inside: for more than one call of a net; see ``apply``.
+    """Choose the statistics of every ``BatchNorm`` called inside the block.
+
+    It covers several calls of nets; for a single call, see ``apply``.
 
     >>> import torch
     >>> from quickstudy.nets import BatchNorm

@@ -1,4 +1,4 @@
-"""An embedding that small distortions hardly change."""
+"""Test-time augmentation: an embedding averaged over small distortions of the image."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SEED = 0
 
 
 class Views(nn.Module):
-    """The mean embedding of an image and of the same image warped a little, always in the same ways.
+    """Mean embedding of an image and of slightly warped copies, which are always the same ones.
 
-    What a metric learner was trained for without it, it does better with it, as many times slower as there are views.
+    A trained metric learner is more accurate with it, and slower by the number of views.
 
     Args:
-        net: Images (n, channels, height, width) to embeddings.
-        n: Views, the image itself the first.
+        net: Maps images (n, channels, height, width) to embeddings.
+        n: Number of views; the first is the image itself.
 
     Source: averaging over distortions at test time, Krizhevsky et al. 2012, section 4.1; see ``warped``.
 
@@ -37,7 +37,7 @@ class Views(nn.Module):
         self.register_buffer("by", by, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (n, channels, height, width) -> (n, out_features)."""
-        # One view after another: maps of all views together would not fit into a processor's cache.
+        """Embed images, (n, channels, height, width) -> (n, out_features)."""
+        # One view at a time: the maps of all views together would not fit into a processor's cache.
         views = [self.net(warped(x, by.expand(len(x), -1))) for by in cast(Tensor, self.by).to(x)]
         return torch.stack(views).mean(0)

@@ -16,6 +16,7 @@ from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.needs import kind_of
 from quickstudy.runs.run import METRICS, RECORD, Run
 from quickstudy.runs.settings import complete
+from quickstudy.training.process import threads
 
 
 def calibrate(
@@ -62,7 +63,8 @@ def calibrate(
     experiment = Experiment(settings, inputs=trained.model.inputs)
     tasks = experiment.test_tasks("validation")
     learner = trained.learner.to(experiment.device)
-    calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
+    with threads(settings.threads):
+        calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
     if out is None:
         with _put_back_on_failure(trained.folder / "config.json", trained.folder / "seal.json"):
             ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))

@@ -21,6 +21,7 @@ from quickstudy.runs.settings import Settings, complete
 from quickstudy.tasks.lake import LakeTrials
 from quickstudy.tasks.splits import Split
 from quickstudy.training.evaluation import Evaluation, evaluate
+from quickstudy.training.process import threads
 
 
 class Score(NamedTuple):
@@ -95,7 +96,9 @@ def evaluate_run(
     experiment = Experiment(settings, inputs=trained.model.inputs)
     _check_inputs(experiment, trained)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
-    result = evaluate(learner.to(experiment.device), tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
+    with threads(settings.threads):
+        result = evaluate(learner.to(experiment.device), tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
+        made_with = provenance()
     record = {
         "algorithm": settings.algorithm,
         "data": settings.data,
@@ -111,7 +114,7 @@ def evaluate_run(
         "seed": settings.seed,
         **result.summary(),
         "training": trained.summary(),
-        "evaluation": provenance(),
+        "evaluation": made_with,
     }
     if experiment.loaded is None:
         return Score(result, record, f"{settings.data}, {settings.n_shot} points: {result}")

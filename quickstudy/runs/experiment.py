@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_l
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import joined, rotated_classes
 from quickstudy.learners import LEARNERS, Learner
+from quickstudy.learners.draws import seeded
 from quickstudy.models.build import build, describe
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import NETS
@@ -31,6 +32,7 @@ from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
 from quickstudy.training import Progress, State, outer_loop
 from quickstudy.training.checkpoint import Checkpoints
+from quickstudy.training.process import threads
 from quickstudy.training.workers import ALONE, Workers, check_shares
 
 _OF_TASKS = ("batch_size", "rotations", "warp", "within_alphabets", "glyph_classes")
@@ -53,8 +55,6 @@ class Experiment:
 
     def __init__(self, settings: Settings, workers: Workers = ALONE, inputs: Inputs | None = None) -> None:
         self.settings, self.workers = settings, workers
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
         self.device = find_device(settings.device)
         self.source = source(settings.data, **settings.model_dump(), inputs=inputs)
         self.loaded = self.source.load() if isinstance(self.source, ClassSource) else None
@@ -84,6 +84,18 @@ class Experiment:
             Interrupted: ``stop`` said so.
             CheckpointError: No checkpoint to resume from is whole.
         """
+        steps = self._train(folder, resume, stop)
+        try:
+            while True:
+                with threads(self.settings.threads):  # never across a yield: the caller's threads are its own
+                    progress = next(steps, None)
+                if progress is None:
+                    return
+                yield progress
+        finally:
+            steps.close()
+
+    def _train(self, folder: Path | None, resume: bool, stop: Callable[[], int]) -> Generator[Progress, None, None]:
         settings = self.settings
         optimizer = _optimizer(settings, self.learner)
         schedule, state = _schedule(settings, optimizer), State()
@@ -180,8 +192,7 @@ class Experiment:
         if isinstance(self.tasks, Batches):
             chosen["n_classes"] = self.tasks.data.n_classes
         chosen |= {"net": self._net()} if takes(LEARNERS, s.algorithm, "net") else self._images()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(s.seed)
+        with seeded(s.seed):
             learner = build({"name": s.algorithm, **chosen})
         if s.init is not None:
             _start_from(s.init, learner)

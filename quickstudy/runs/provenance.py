@@ -52,6 +52,11 @@ def _version(package: str) -> str:
 
 
 def _program() -> list[str]:
-    """The command line's own name, or the script that calls the package."""
+    """Return the command, or the module or script that calls the package."""
     script = Path(sys.argv[0])
-    return ["quickstudy"] if script.stem in ("quickstudy", "__main__") else ["python", str(script)]
+    if script.stem == "quickstudy" or script.parts[-2:] == ("quickstudy", "__main__.py"):
+        return ["quickstudy"]
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None and spec.origin == sys.argv[0]:  # python -m
+        return ["python", "-m", spec.name.removesuffix(".__main__")]
+    return ["python", str(script)]

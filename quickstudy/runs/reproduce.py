@@ -16,7 +16,7 @@ from quickstudy.runs.run import Run
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.runs.signals import between_steps
 from quickstudy.runs.train import watch
-from quickstudy.training import Progress
+from quickstudy.training import Progress, process
 from quickstudy.training.evaluation import evaluate
 
 _TRAINING = 0.85
@@ -151,10 +151,12 @@ class Reproduction:
         tasks = experiment.test_tasks("test", rotated)
         if isinstance(learner, GradientLearner):
             learner.test_steps = self.wanted.test_steps
-        ours = {
-            kind: evaluate(learner, tasks, n_tasks=n_tasks, transductive=kind == "transductive", bar=True)
-            for kind in ("inductive", "transductive")
-        }
+        with process.threads(experiment.settings.threads):
+            ours = {
+                kind: evaluate(learner, tasks, n_tasks=n_tasks, transductive=kind == "transductive", bar=True)
+                for kind in ("inductive", "transductive")
+            }
+            made_with = provenance()
         return {
             "name": self.name,
             "title": self.protocol.title,
@@ -174,7 +176,7 @@ class Reproduction:
             ],
             "training": run.summary(),
             **({"first_training": Run(self.stages[0][0]).summary()} if self.protocol.first else {}),
-            **provenance(),
+            **made_with,
         }
 
 

@@ -15,6 +15,7 @@ from quickstudy.runs.run import Run
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.runs.signals import between_steps
 from quickstudy.training import Progress, show
+from quickstudy.training.process import threads
 from quickstudy.training.workers import ENVIRONMENT, join
 
 HERE = ("workers", "threads", "device", "worker_timeout")
@@ -63,7 +64,7 @@ def train_run(
         if code := launch(settings.workers, ENVIRONMENT, list(command)):
             raise SystemExit(code)
         return folder
-    with join(settings.worker_timeout) as workers, between_steps() as stop:
+    with join(settings.worker_timeout) as workers, between_steps() as stop, threads(settings.threads):
         messages.quiet |= workers.rank > 0
         experiment = Experiment(settings, workers)
         try:

@@ -16,11 +16,11 @@ from quickstudy.tasks.splits import Splits
 
 
 def digits() -> ClassDataset:
-    """All 1797 digits in ten classes "0" to "9": uint8 images (1797, 1, 28, 28), ink 255 on 0.
+    """Return all 1797 digits in ten classes "0" to "9": uint8 images (1797, 1, 28, 28), ink 255 on 0.
 
-    scikit-learn's ``load_digits``, which needs no download: 8x8 pixels of 17 grey levels by 13 writers, here enlarged
-    to 20x20 by bicubic interpolation amid a margin of 4 pixels, so that a digit is as large as a character of Omniglot
-    or of ``glyphs``; its strokes stay wider and softer than theirs.
+    They are scikit-learn's ``load_digits``, which needs no download: 8x8 pixels of 17 grey levels by 13 writers. Here
+    they are enlarged to 20x20 by bicubic interpolation, with a margin of 4 pixels. A digit is then as large as a
+    character of Omniglot or of ``glyphs``; its strokes remain wider and softer.
 
     Source: Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, test part, doi:10.24432/C50P49.
 
@@ -28,12 +28,12 @@ def digits() -> ClassDataset:
     >>> data.x.shape, "".join(data.names)
     (torch.Size([1797, 1, 28, 28]), '0123456789')
     """
-    from sklearn.datasets import load_digits  # here, for it takes most of a second that other tasks need not wait
+    from sklearn.datasets import load_digits  # here, since it takes most of a second
 
-    found = load_digits()
-    x = torch.from_numpy(found.images).float()[:, None] * (255 / 16)
+    dataset = load_digits()
+    x = torch.from_numpy(dataset.images).float()[:, None] * (255 / 16)
     x = F.interpolate(x, (20, 20), mode="bicubic", align_corners=False)
-    return ClassDataset.from_labels(F.pad(x, (4, 4, 4, 4)).clamp(0, 255).round().to(torch.uint8), found.target)
+    return ClassDataset.from_labels(F.pad(x, (4, 4, 4, 4)).clamp(0, 255).round().to(torch.uint8), dataset.target)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Tasks cut from a data set: seeded N-way K-shot episodes, and plain batches for learners without episodes.
+"""Tasks from a data set: seeded N-way K-shot episodes, and plain batches for learners without episodes.
 
-Task i of step s is a pure function of (seed, split, s, i): the same in any process, after any resume. All indices of a
-batch are drawn first, then the images are gathered once, from memory.
+Task i of step s is a pure function of (seed, split, s, i): it is the same in any process, and after any resume. All
+indices of a batch are drawn first, then the images are gathered from memory in one call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from quickstudy.tasks.tree import mapped
 
 
 def generator(seed: int, split: str, step: int, task: int) -> np.random.Generator:
-    """The random numbers of one task, independent of every other task's.
+    """Return the random generator of one task, independent of those of all other tasks.
 
     >>> a, b = (generator(0, "train", step=5, task=2) for _ in range(2))
     >>> bool(a.integers(1000) == b.integers(1000))
@@ -32,7 +32,7 @@ def generator(seed: int, split: str, step: int, task: int) -> np.random.Generato
 
 
 def seeds_of(tasks: object, step: int, n_tasks: int) -> list[int]:
-    """Return a seed for each task of a step, for nets that draw random numbers: apart from those that make the task.
+    """Return a seed for each task of a step, for nets that draw random numbers; the task itself has another one.
 
     >>> seeds_of(object(), 0, 2) == seeds_of(object(), 0, 3)[:2]
     True
@@ -42,27 +42,27 @@ def seeds_of(tasks: object, step: int, n_tasks: int) -> list[int]:
 
 
 class Episodes:
-    """N-way K-shot tasks over a data set in memory.
+    """Source of N-way K-shot tasks from a data set in memory.
 
     Args:
-        data: What to draw from; its inputs' device is the tasks' device.
-        n_way: Classes a task.
-        n_shot: Support examples of each class, or a sequence of ``n_way`` counts, dealt to the classes at random, for
-            tasks with unequal shots.
-        n_query: Query examples of each class.
-        seed: Of the whole sequence of tasks.
+        data: Data set to draw from; the device of its inputs is the tasks' device.
+        n_way: Number of classes per task.
+        n_shot: Support examples per class, or a sequence of ``n_way`` counts for tasks with unequal shots; they are
+            assigned to the classes at random.
+        n_query: Query examples per class.
+        seed: Seed of the whole sequence of tasks.
         split: Name of the split; the same seed draws other tasks for another split.
         rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
-        within: Group of each class. The classes of a task are then of one group, any that has ``n_way`` or more: they
-            are more alike than any classes, as the characters of one alphabet are (Triantafillou et al. 2020,
-            section 3.2.1, arXiv:1903.03096).
+        within: Group of each class. The classes of a task are then all from one group, chosen among those with at least
+            ``n_way`` classes. Classes of one group are more similar than classes in general, as the characters of one
+            alphabet are (Triantafillou et al. 2020, section 3.2.1, arXiv:1903.03096).
 
     Raises:
-        NotEnoughClasses: ``data``, or each of its groups, has fewer than ``n_way`` classes.
-        NotEnoughExamples: A class has fewer than shots + queries examples.
+        NotEnoughClasses: ``data``, or every group, has fewer than ``n_way`` classes.
+        NotEnoughExamples: A class has fewer examples than shots plus queries.
 
-    Uint8 images come out as floats in [0, 1].
+    Uint8 images are returned as floats in [0, 1].
 
     >>> data = ClassDataset.from_labels(torch.zeros(12, 1, 8, 8, dtype=torch.uint8), list("aaaabbbbcccc"))
     >>> tasks = Episodes(data, n_way=2, n_shot=1, n_query=3).sample(step=0, n_tasks=7)
@@ -86,19 +86,19 @@ class Episodes:
         shots = [n_shot] * n_way if isinstance(n_shot, int) else list(n_shot)
         if n_way < 1 or n_query < 0 or len(shots) != n_way or min(shots) < 1:
             raise SettingError(
-                f"n_way={n_way}, n_shot={n_shot}, n_query={n_query}: ways and shots are 1 or more, queries 0 or more, "
-                f"and a list of shots has one count a way"
+                f"n_way={n_way}, n_shot={n_shot}, n_query={n_query}: give at least 1 way, 1 shot and 0 queries; "
+                f"a list of shots has one count per way"
             )
         if n_way > data.n_classes:
             raise NotEnoughClasses(
-                f"n_way={n_way} asked, but the {split} split has {data.n_classes} classes; lower n_way or add classes"
+                f"n_way={n_way} is too many: the {split} split has {data.n_classes} classes; lower n_way or add classes"
             )
         kinds = np.asarray([""] * data.n_classes if within is None else within)
         groups = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
         self.groups = [group for group in groups if len(group) >= n_way]
         if not self.groups:
             raise NotEnoughClasses(
-                f"n_way={n_way} asked, but the {split} split has at most {max(map(len, groups))} classes of one group; "
+                f"n_way={n_way} is too many: a group of the {split} split has at most {max(map(len, groups))} classes; "
                 f"lower n_way"
             )
         scarce = int(data.counts.argmin())
@@ -124,18 +124,18 @@ class Episodes:
         threads: int = 0,
         **options: Any,
     ) -> Episodes:
-        """Tasks cut from any torch dataset of (input, label), whose inputs are read when a task wants them.
+        """Return a source of tasks from any torch dataset of (input, label); inputs are read when a task needs them.
 
-        Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. A task is again a
-        pure function of its numbers as long as an item is: leave random augmentation to ``rotate`` and ``warp``.
+        Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. A task is a pure
+        function of its numbers only if an item is; use ``rotate`` and ``warp`` instead of random augmentation.
 
         Args:
-            dataset: Map-style; an input is a tensor or an array, or a tuple or dictionary of them.
-            n_way, n_shot, n_query: As above.
+            dataset: Map-style dataset; an input is a tensor or an array, or a tuple or dictionary of them.
+            n_way, n_shot, n_query: Arguments of the class.
             classes: Labels to draw from, such as those of one split; all if None.
-            cache: Keep every input in memory once it was read.
-            threads: Threads that read a task's inputs; 0 reads in the caller's.
-            options: ``seed``, ``split``, ``rotate``, ``warp`` and ``within``, as above.
+            cache: Keep every input in memory after it was read.
+            threads: Number of threads that read a task's inputs; 0 reads in the calling thread.
+            options: Arguments ``seed``, ``split``, ``rotate``, ``warp`` and ``within`` of the class.
 
         Raises:
             DataError: A class has no items, or inputs cannot be stacked.
@@ -150,25 +150,25 @@ class Episodes:
         return tasks
 
     def sample(self, step: int, n_tasks: int) -> Task:
-        """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
-        drawn = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
-        support, support_y, query, query_y, turns, warps = (np.stack(parts) for parts in zip(*drawn, strict=True))
+        """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        draws = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
+        support, support_y, query, query_y, turns, warps = (np.stack(parts) for parts in zip(*draws, strict=True))
         n = support.shape[1]
         return Task(
             self._gather(support, support_y, turns, warps[:, :n]), self._gather(query, query_y, turns, warps[:, n:])
         )
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Rows and class positions of one task's support and query, and the turn of each class."""
+        """Draw rows and class positions of one task's support and query, the rotation of each class, and the warps."""
         n_way, most = self.n_way, int(self.shots.max())
         group = self.groups[rng.integers(len(self.groups))]
-        classes = rng.choice(group, n_way, replace=False)  # in random order: a position means nothing
+        classes = rng.choice(group, n_way, replace=False)  # in random order: a position has no meaning
         counts = self.data.counts[classes]
         order = rng.random((n_way, counts.max()))
-        order[np.arange(counts.max()) >= counts[:, None]] = 2.0  # beyond a smaller class's end: never chosen
+        order[np.arange(counts.max()) >= counts[:, None]] = 2.0  # past the end of a smaller class: never chosen
         rows = self.data.starts[classes][:, None] + order.argsort(axis=1)
         shots = rng.permutation(self.shots)
-        # Shot by shot, not class by class, so that any run of rows is about balanced: Reptile's inner batches are runs.
+        # Shot by shot, not class by class: any consecutive rows are then balanced, as Reptile's inner batches need.
         position = np.tile(np.arange(n_way), (most, 1))
         taken = np.arange(most)[:, None] < shots
         query = rows[:, most : most + self.n_query].T
@@ -194,14 +194,14 @@ class Episodes:
 
 
 class Batches:
-    """Plain labelled batches over all classes of a data set, for learners that train without episodes.
+    """Source of plain labelled batches of all classes of a data set, for learners that train without episodes.
 
-    A batch is a task whose ways are all the classes, with an empty support.
+    A batch is a task with all classes as ways, and an empty support.
 
     Args:
-        data: What to draw from.
-        batch_size: Examples a task.
-        seed: Of the whole sequence.
+        data: Data set to draw from.
+        batch_size: Number of examples per task.
+        seed: Seed of the whole sequence.
         split: Name of the split.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
 
@@ -216,9 +216,9 @@ class Batches:
         self.data, self.batch_size, self.seed, self.split, self.warp = data, batch_size, seed, split, warp
 
     def sample(self, step: int, n_tasks: int) -> Task:
-        """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
-        drawn = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
-        rows, warps = (np.stack(parts) for parts in zip(*drawn, strict=True))
+        """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        draws = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
+        rows, warps = (np.stack(parts) for parts in zip(*draws, strict=True))
         index = torch.from_numpy(rows)
         x = as_float(take(self.data.x, index))
         if self.warp:
@@ -227,23 +227,25 @@ class Batches:
         return Task(Examples(x[:, :0], y[:, :0]), Examples(x, y))
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of one task, and how far each image is warped."""
+        """Draw the rows of one task, and the warp of each image."""
         rows = rng.integers(len(self.data.x), size=self.batch_size)
         return rows, _warps(rng, self.batch_size if self.warp else 0)
 
 
 def _warps(rng: np.random.Generator, n: int) -> np.ndarray:
-    """How far each of n images is warped, (n, 7)."""
+    """Draw the warps of n images, (n, 7)."""
     return rng.uniform(-1, 1, (n, 7))
 
 
 def _warped(x: Tensor, warps: np.ndarray) -> Tensor:
-    """Images of several tasks, (tasks, n, channels, height, width), each warped as told, (tasks, n, 7)."""
+    """Warp images of several tasks, (tasks, n, channels, height, width), by their warps, (tasks, n, 7)."""
     return warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
 
 
 def take(x: Tensor, rows: Tensor) -> Tensor:
-    """Rows of ``x`` by an index of any shape; ``index_select`` copies whole rows, three times as fast as ``x[rows]``.
+    """Return rows of a tensor by an index of any shape.
+
+    ``index_select`` copies whole rows, three times as fast as ``x[rows]``.
 
     >>> take(torch.tensor([5, 6, 7]), torch.tensor([[2, 0]]))
     tensor([[7, 5]])

@@ -1,7 +1,8 @@
-"""Invented handwritten characters: endless classes that need no data, to meta-train on before any real character.
+"""Synthetic handwritten characters: unlimited classes that need no data, for meta-training.
 
-A character is a few pen strokes, each a chain of cubic Bezier pieces; an instance is one writing of it. The constants
-make the images alike those of Omniglot's background alphabets at 28x28 in ink, extent and difference within classes.
+A character is a few pen strokes, each a chain of cubic Bezier curves; an instance is one drawing of it. The constants
+make the images similar to those of Omniglot's background alphabets at 28x28: in ink, extent and variation within
+classes.
 """
 
 from __future__ import annotations
@@ -25,31 +26,31 @@ from quickstudy.tasks.splits import Splits
 Piece = tuple[complex, complex, complex, complex]
 """Control points of a cubic Bezier curve, x + iy."""
 
-# First class of train, validation and test, and the end of all: a test stays the same however much is trained on.
+# First class of train, validation and test, and the end of all: the test does not depend on the size of train.
 _STARTS = (0, 800_000, 900_000, 1_000_000)
 
-# Standard deviations of what makes an instance; lengths are in sides of the frame.
+# Standard deviations of the variation between instances; lengths are in sides of the frame.
 _MAP = np.array([0.035, 0.12, 0.12, 0.4, 0.4, 0.4])[:, None]  # of the coefficients of 1, x, y, xx, xy, yy
 _WOBBLE = 0.045  # of each control point
 _WIDTH, _WIDTH_SPREAD = 1.35 / 28, 0.15  # stroke width, and of its logarithm
 _BLUR = 0.15  # pixels
-_CHUNK = 4  # instances rendered at once: what stays in a core's cache
+_CHUNK = 4  # instances rendered together: their data stays in a core's cache
 
 
 def draw_glyphs(classes: Sequence[int] | range, per_class: int = 20, *, size: int = 28, seed: int = 0) -> ClassDataset:
-    """Characters by their numbers: uint8 images (n, 1, size, size), ink 255 on 0, named as ``glyph-000012``.
+    """Draw characters by number: uint8 images (n, 1, size, size), ink 255 on 0, named as ``glyph-000012``.
 
-    Class k is a pure function of (seed, k), and its instance j of (seed, k, j): both are the same whatever else is
-    drawn. With size 28 the images are alike Omniglot's; strokes grow with the size.
+    Class k is a pure function of (seed, k), and its instance j of (seed, k, j); neither depends on what else is drawn.
+    With size 28 the images are similar to Omniglot's; strokes grow with the size.
 
     Args:
-        classes: Numbers from 0 of the characters, each at most once.
-        per_class: Instances of each.
+        classes: Numbers of the characters, from 0, each at most once.
+        per_class: Number of instances per character.
         size: Height and width of the images, pixels, 8 to 256.
-        seed: Of the whole distribution of characters.
+        seed: Seed of the whole distribution of characters.
 
     Raises:
-        SettingError: No class, a number below 0, or a size out of range.
+        SettingError: There is no class, a number is below 0, or the size is out of range.
         DataError: A number is given twice.
 
     >>> data = draw_glyphs([12, 7], per_class=3)
@@ -69,19 +70,23 @@ def draw_glyphs(classes: Sequence[int] | range, per_class: int = 20, *, size: in
 def glyphs(
     sizes: tuple[int, int, int] = (600, 100, 200), per_class: int = 20, *, size: int = 28, seed: int = 0
 ) -> Splits:
-    """Train, validation and test of invented characters that never meet, of ``sizes`` classes; see ``draw_glyphs``.
+    """Return disjoint train, validation and test sets of synthetic characters; see ``draw_glyphs``.
 
-    Each set counts from a number of its own, so the test stays the same however much is trained on.
+    The numbers of each set start from a fixed number, so the test does not depend on the size of train.
+
+    Args:
+        sizes: Numbers of classes of train, validation and test.
+        per_class, size, seed: Arguments of ``draw_glyphs``.
 
     Raises:
-        SettingError: A set of no class or of too many, or an argument that ``draw_glyphs`` refuses.
+        SettingError: A set has no class or too many, or ``draw_glyphs`` refuses an argument.
 
     >>> glyphs((2, 1, 1), per_class=1).train.names
     ('glyph-000000', 'glyph-000001')
     """
     room = tuple(np.diff(_STARTS).tolist())
     if len(sizes) != 3 or not all(1 <= n <= most for n, most in zip(sizes, room, strict=True)):
-        raise SettingError(f"sizes={sizes}: give three numbers of classes, each from 1 and at most {room}")
+        raise SettingError(f"sizes={sizes}: give three numbers of classes, from 1 to at most {room}")
     train, validation, test = (
         draw_glyphs(range(start, start + n), per_class, size=size, seed=seed)
         for start, n in zip(_STARTS, sizes, strict=False)
@@ -90,10 +95,10 @@ def glyphs(
 
 
 def _instances(seed: int, k: int, n: int, size: int) -> np.ndarray:
-    """Instances 0 .. n - 1 of class k, (n, size, size) uint8."""
+    """Draw instances 0 .. n - 1 of class k, (n, size, size) uint8."""
     rng = np.random.default_rng([seed, k])
     character = _character(rng)
-    # One row an instance: row j is the same however many are drawn. Clipped, as an outlier would leave its class.
+    # One row per instance: row j does not depend on their number. Clipped, since an outlier would leave its class.
     noise = rng.standard_normal((n, 14 + character.size)).clip(-2.5, 2.5)  # pen, map, control points
     width, blur = noise[:, :2].T
     wobble = noise[:, 14:].reshape(n, *character.shape)
@@ -102,9 +107,9 @@ def _instances(seed: int, k: int, n: int, size: int) -> np.ndarray:
     curves = character + _WOBBLE * wobble
     x, y = curves[..., 0], curves[..., 1]
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1).reshape(n, -1, 6)
-    # A quadratic map near the identity turns, stretches, slants, shifts and bends: joints stay joined.
+    # A quadratic map near the identity rotates, stretches, slants, shifts and bends; joined curves stay joined.
     curves += (terms @ (_MAP * noise[:, 2:14].reshape(n, 6, 2))).reshape(curves.shape)
-    # A Bezier curve is never faster than three times its longest leg, so dots are at most about 0.8 pixels apart.
+    # A Bezier curve is at most three times as fast as its longest leg, so dots are at most about 0.8 pixels apart.
     n_points = math.ceil(3 * size / 0.8 * float(np.linalg.norm(np.diff(character, axis=1), axis=-1).max()))
     width, blur = size * _WIDTH * np.exp(_WIDTH_SPREAD * width), _BLUR * blur
     parts = [slice(i, i + _CHUNK) for i in range(0, n, _CHUNK)]
@@ -112,10 +117,10 @@ def _instances(seed: int, k: int, n: int, size: int) -> np.ndarray:
 
 
 def _ink(curves: np.ndarray, width: np.ndarray, blur: np.ndarray, n_points: int, size: int) -> np.ndarray:
-    """Draw curves (n, pieces, 4, 2), in pixels, with pens of some width and blur, (n,), as (n, size, size) uint8.
+    """Draw curves (n, pieces, 4, 2), in pixels, with pens of given width and blur, (n,), as (n, size, size) uint8.
 
-    A stroke is a row of Gaussian dots as wide as a line of that width that was averaged over square pixels. A Gaussian
-    is a product over the axes, so the sum over all dots is one matrix product an image.
+    A stroke is a row of Gaussian dots, as wide as a line of that width after averaging over square pixels. A Gaussian
+    is a product over the axes, so the sum over all dots is one matrix product per image.
     """
     path = _bernstein(np.linspace(0, 1, n_points + 1)) @ curves
     step = np.diff(path, axis=2)
@@ -130,12 +135,12 @@ def _ink(curves: np.ndarray, width: np.ndarray, blur: np.ndarray, n_points: int,
 
 
 def _bernstein(t: np.ndarray) -> np.ndarray:
-    """Weights of the four control points at times t, (n, 4)."""
+    """Return the weights of the four control points at times t, (n, 4)."""
     return np.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3], -1)
 
 
 def _character(rng: np.random.Generator) -> np.ndarray:
-    """A character's pieces about the origin, (pieces, 4, 2)."""
+    """Draw the curves of a character, centred at the origin, (pieces, 4, 2)."""
     n_strokes = 1 + int(np.searchsorted([0.18, 0.55, 0.84], rng.random()))
     written: list[Piece] = []
     for _ in range(n_strokes):
@@ -150,10 +155,10 @@ def _character(rng: np.random.Generator) -> np.ndarray:
 
 
 def _stroke(rng: np.random.Generator, written: list[Piece], n_pieces: int) -> list[Piece]:
-    """A stroke beside those already written: mostly it begins on one of them, as letters do."""
+    """Draw a stroke, given those already written; mostly it begins on one of them, as in letters."""
     upright = rng.integers(4) * math.pi / 2 + rng.normal(0, 0.1)
     kind = rng.random()
-    if written and kind < 0.12:  # an earlier piece again, as in E
+    if written and kind < 0.12:  # a copy of an earlier piece, as in E
         shift = cmath.rect(rng.uniform(0.25, 0.5), upright)
         a, b, c, d = written[rng.integers(len(written))]
         return [(a + shift, b + shift, c + shift, d + shift)]
@@ -181,7 +186,7 @@ def _stroke(rng: np.random.Generator, written: list[Piece], n_pieces: int) -> li
 
 
 def _piece(rng: np.random.Generator, pen: complex, heading: float) -> Piece:
-    """Straight, gently bent, nearly a loop, or S-shaped."""
+    """Draw a curve that is straight, slightly bent, nearly a loop, or S-shaped."""
     kind, side = rng.random(), 2 * rng.integers(2) - 1
     if kind < 0.48:
         a = b = rng.normal(0, 0.07)
@@ -197,13 +202,16 @@ def _piece(rng: np.random.Generator, pen: complex, heading: float) -> Piece:
 
 
 def _arc(start: complex, end: complex, a: float, b: float) -> Piece:
-    """Leaves its chord at the angle -a and meets it at b: a circle's arc where they are equal, an S where opposite."""
+    """Return a curve that leaves its chord at the angle -a and meets it at b.
+
+    Equal angles give an arc of a circle, opposite angles an S.
+    """
     handle = (end - start) * 2 / 3 / (1 + math.cos((abs(a) + abs(b)) / 2))
     return start, start + handle * cmath.rect(1, -a), end - handle * cmath.rect(1, b), end
 
 
 def _room(piece: Piece, written: list[Piece]) -> float:
-    """How far a piece keeps from others, less how far it leaves the page: pens look for an empty place."""
+    """Return the distance of a curve from others, minus its distance outside the page; pens prefer empty places."""
     middle = sum(piece) / 4
     free = min((abs(middle - sum(other) / 4) for other in written), default=0)
     return min(free, 0.5) - 2 * max(0, abs(piece[3]) - 0.6, abs(middle) - 0.6)

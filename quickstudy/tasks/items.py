@@ -1,4 +1,4 @@
-"""Items of a torch dataset, read when a task wants them: data need not be one tensor in memory."""
+"""Items of a torch dataset, read when a task needs them, so that data need not fit into memory."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from quickstudy.tasks.tree import Tree, tree_map
 
 
 class Labelled(Protocol):
-    """What ``torch.utils.data.Dataset`` of pairs (input, label) offers."""
+    """Interface of a map-style ``torch.utils.data.Dataset`` of pairs (input, label)."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Any: ...
 
 
 class Items:
-    """Inputs of a dataset by their numbers.
+    """Inputs of a dataset, by their numbers.
 
     Args:
-        dataset: Gives (input, label) for a number; an input is a tensor, an array, or a tuple or dictionary of them.
-        cache: Keep every input in memory once it was read.
-        threads: Threads that read the inputs of a task; 0 reads in the caller's.
+        dataset: Dataset that returns (input, label) for a number. An input is a tensor, an array, or a tuple or
+            dictionary of them.
+        cache: Keep every input in memory after it was read.
+        threads: Number of threads that read the inputs of a task; 0 reads in the calling thread.
     """
 
     def __init__(self, dataset: Labelled, *, cache: bool = True, threads: int = 0) -> None:
@@ -40,24 +41,24 @@ class Items:
         """Return the inputs of a batch of tasks, (tasks, n) numbers -> tensors (tasks, n, *input).
 
         Raises:
-            DataError: Inputs cannot be stacked, for they are no tensors or their shapes differ.
+            DataError: Inputs cannot be stacked, since they are not tensors or their shapes differ.
         """
         wanted = numbers.flatten().tolist()
         missing = [i for i in dict.fromkeys(wanted) if i not in self._read]
         if self.threads:
             with ThreadPoolExecutor(self.threads) as pool:
-                found = dict(zip(missing, pool.map(self._one, missing), strict=True))
+                inputs = dict(zip(missing, pool.map(self._one, missing), strict=True))
         else:
-            found = {i: self._one(i) for i in missing}
+            inputs = {i: self._one(i) for i in missing}
         if self.cache:
-            self._read |= found
-        known = self._read | found
+            self._read |= inputs
+        known = self._read | inputs
         try:
             x = default_collate([known[i] for i in wanted])
         except (TypeError, RuntimeError) as error:
             reason = one_line(error)
             raise DataError(
-                f"inputs of the dataset cannot be stacked ({reason}); let it give tensors of one shape, by a transform"
+                f"inputs of the dataset cannot be stacked ({reason}); let a transform make tensors of one shape"
             ) from error
         return tree_map(lambda t: t.unflatten(0, tuple(numbers.shape)), x)
 
@@ -66,7 +67,7 @@ class Items:
 
 
 def labels_of(dataset: Labelled) -> Sequence[Any]:
-    """Return the label of every item: the dataset's ``targets`` or ``labels``, or else read once from its items."""
+    """Return the label of every item: the dataset's ``targets`` or ``labels``, or else those read from its items."""
     for name in ("targets", "labels"):
         given = getattr(dataset, name, None)
         if given is not None and len(given) == len(dataset):
@@ -78,8 +79,8 @@ def numbered(labels: Sequence[Any], classes: Sequence[Any] | None) -> ClassDatas
     """Return the numbers of items, grouped by their labels.
 
     Args:
-        labels: Of every item.
-        classes: Labels to keep; all if None.
+        labels: Label of every item.
+        classes: Labels to use; all if None.
 
     Raises:
         DataError: A class has no item.
@@ -87,10 +88,10 @@ def numbered(labels: Sequence[Any], classes: Sequence[Any] | None) -> ClassDatas
     >>> numbered(["b", "a", "b"], ["b"]).x
     tensor([0, 2])
     """
-    kept = set(labels) if classes is None else set(classes)
-    if missing := sorted(map(str, kept.difference(labels))):
+    chosen = set(labels) if classes is None else set(classes)
+    if missing := sorted(map(str, chosen.difference(labels))):
         raise DataError(
-            f"no item of the dataset is of class {missing[0]!r}; known are {sorted(set(map(str, labels)))[:9]}"
+            f"no item of the dataset has the class {missing[0]!r}; use one of {sorted(set(map(str, labels)))[:9]}"
         )
-    rows = [i for i, label in enumerate(labels) if label in kept]
+    rows = [i for i, label in enumerate(labels) if label in chosen]
     return ClassDataset.from_labels(torch.tensor(rows), [str(labels[i]) for i in rows])

@@ -19,16 +19,16 @@ _RUNS_A_STEP = 10
 
 
 class LakeTrials:
-    """The runs of ``all_runs.zip``, in order; people err in 4.5% of the official ones.
+    """Source of the runs of ``all_runs.zip``, in order; the error of people in the official ones is 4.5%.
 
-    A run has ``runNN/training/classNN.png``, one drawing a character by one person, ``runNN/test/itemNN.png`` by
-    another, and ``runNN/class_labels.txt``, whose lines name a test drawing and the training drawing of its class.
+    A run has ``runNN/training/classNN.png``, one drawing per character by one person, and ``runNN/test/itemNN.png`` by
+    another person. In ``runNN/class_labels.txt``, each line names a test drawing and the training drawing of its class.
 
     Args:
-        root: The archive, the folder of the runs, or the folder that holds one of them.
+        root: Archive, folder of the runs, or folder that contains one of them.
 
     Raises:
-        DataError: A file is missing, damaged or names what is not there.
+        DataError: A file is missing or damaged, or names a file that does not exist.
 
     Source: Lake et al. 2015, doi:10.1126/science.aab3050; Lake et al. 2019, arXiv:1902.03477.
 
@@ -49,13 +49,13 @@ class LakeTrials:
         return len(self.runs)
 
     def sample(self, step: int, n_tasks: int) -> Task:
-        """Task i of step s is run 10 s + i; after the last comes the first."""
+        """Return tasks of a step: task i of step s is run 10 s + i, modulo the number of runs."""
         chosen = [self.runs[(_RUNS_A_STEP * step + i) % len(self.runs)] for i in range(n_tasks)]
         return Task(*(Examples(*map(torch.stack, zip(*side, strict=True))) for side in zip(*chosen, strict=True)))
 
 
 def _files(root: Path) -> dict[str, bytes]:
-    """Contents by name from the runs' folders down: of an archive or a folder."""
+    """Return the contents of an archive or a folder, by file name below its ``run`` folders."""
     places = [root, root / "all_runs.zip", root / "all_runs"]
     archive = next((path for path in places if path.is_file() and path.suffix == ".zip"), None)
     try:
@@ -64,20 +64,20 @@ def _files(root: Path) -> dict[str, bytes]:
                 members = [name for name in file.namelist() if _below_run(name)]
                 return {_below_run(name): file.open(name).read(_MAX_FILE) for name in members}
         for folder in places[:1] + places[2:]:
-            found = {
+            contents = {
                 path.relative_to(folder).as_posix(): path.read_bytes()
                 for path in (sorted(folder.glob("run*/**/*")) if folder.is_dir() else [])
                 if path.is_file() and path.stat().st_size < _MAX_FILE
             }
-            if found:
-                return found
+            if contents:
+                return contents
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"cannot read {archive or root}: {error}; fetch all_runs.zip again") from error
     raise DataError(f"no all_runs.zip in {str(root)!r}; put that of Omniglot's one-shot challenge there")
 
 
 def _below_run(name: str) -> str:
-    """``runNN/...`` of a longer name; nothing for what belongs to no run."""
+    """Return the part ``runNN/...`` of a longer name, or "" if it is not in a run."""
     parts = name.split("/")
     at = next((i for i, part in enumerate(parts) if part.startswith("run") and part[3:].isdecimal()), None)
     return "" if at is None or name.endswith("/") or parts[0] == "__MACOSX" else "/".join(parts[at:])
@@ -96,12 +96,12 @@ def _run(root: Path, name: str, files: dict[str, bytes]) -> Task:
         raise
     except ValueError as error:
         raise DataError(
-            f"{root / name / 'class_labels.txt'} is not lines of two names; fetch all_runs.zip again"
+            f"{root / name / 'class_labels.txt'} does not have two names per line; fetch all_runs.zip again"
         ) from error
     y = torch.tensor([classes.index(training) for _, training in pairs])
     return Task(Examples(support, torch.eye(len(classes))), Examples(query, one_hot(y, len(classes))))
 
 
 def _drawings(root: Path, names: list[str], files: dict[str, bytes]) -> torch.Tensor:
-    """(n, 1, 28, 28) in [0, 1], ink 1."""
+    """Return drawings (n, 1, 28, 28) in [0, 1], with ink 1."""
     return as_float(torch.from_numpy(np.stack([drawing(files[name], root / name) for name in names])[:, None]))

@@ -1,4 +1,4 @@
-"""mini-ImageNet: 600 pictures of each of 100 classes (Vinyals et al. 2016), in the split of Ravi & Larochelle 2017."""
+"""mini-ImageNet: 100 classes of 600 images (Vinyals et al. 2016), in the split of Ravi and Larochelle 2017."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from quickstudy.tasks.splits import Splits
 
 _SPLITS = ("train", "val", "test")
 _COLUMNS = ("filename", "label")
-_VERSION = 1  # of the preparation: a change of the images' preparation must raise it
+_VERSION = 1  # version of the prepared images; increase it when their preparation changes
 
 _Classes = dict[str, list[Path]]
 
 
 def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
-    """mini-ImageNet as three sets of classes that never meet: uint8 images (n, 3, size, size).
+    """Return mini-ImageNet as three disjoint sets of classes: uint8 images (n, 3, size, size).
 
-    Reads ``train.csv``, ``val.csv`` and ``test.csv`` (columns ``filename`` and ``label``) and from the folder
-    ``images`` the pictures they name. These are brought to a square by Pillow's LANCZOS filter, proportions changing,
-    as in the code of Finn et al. 2017, but not stored as JPEG once more. Classes are sorted by label, pictures in the
-    order of the rows. The result is kept in the cache, where the next call finds it. Nothing is downloaded, and no
-    pickle is read: a pickle is code.
+    It reads ``train.csv``, ``val.csv`` and ``test.csv`` (columns ``filename`` and ``label``), and the images that they
+    name from the folder ``images``. Images are resized to a square by Pillow's LANCZOS filter, which changes
+    proportions, as in the code of Finn et al. 2017. Unlike there, they are not stored as JPEG again. Classes are sorted
+    by label, images are in the order of the rows. The result is saved in the cache for the next call. Nothing is
+    downloaded, and no pickle is read, since a pickle is code.
 
     Args:
         root: Folder of the files; None is ``quickstudy.inputs.cache.data_folder() / "mini_imagenet"``.
-        size: Pixels a side.
+        size: Height and width of the images, pixels.
 
     Raises:
-        DataError: A file is missing or damaged, a row names no picture, or a label or picture occurs in two splits.
+        DataError: A file is missing or damaged, a row names a missing image, or a label or image is in two splits.
         SettingError: ``size`` is below 1.
 
     Source: Ravi and Larochelle 2017, openreview.net/forum?id=rJY0-Kcll.
@@ -51,7 +51,7 @@ def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
     images = Images(channels=3, size=size, ink=False)
     folder = data_folder() / "mini_imagenet" if root is None else Path(root)
     _check_there(folder)
-    # Every table before any picture: a mistake in the last must not show after minutes.
+    # All tables before any image: an error in the last table must not appear after minutes.
     splits = []
     seen_labels: dict[str, str] = {}
     seen_files: dict[str, str] = {}
@@ -60,7 +60,7 @@ def mini_imagenet(root: Path | None = None, *, size: int = 84) -> Splits:
         for label, row in rows.items():
             if label in seen_labels:
                 raise DataError(
-                    f"{row}: label {label!r} is also in {seen_labels[label]}, but splits are of different classes; "
+                    f"{row}: label {label!r} is also in {seen_labels[label]}, but splits have disjoint classes; "
                     f"use the published tables"
                 )
         seen_labels |= rows
@@ -74,15 +74,15 @@ def _check_there(folder: Path) -> None:
     missing = [name for name, there in needed.items() if not there]
     if not missing:
         return
-    what = "put train.csv, val.csv and test.csv (columns filename,label) and the folder images/ there"
+    advice = "put train.csv, val.csv and test.csv (columns filename,label) and the folder images/ there"
     pickles = [folder] if folder.suffix == ".pkl" else sorted(folder.glob("*.pkl"))
     if pickles:
-        raise DataError(f"{str(pickles[0])!r} is a pickle, which is code and is never read; instead {what}")
-    raise DataError(f"no mini-ImageNet in {str(folder)!r} (no {', '.join(missing)}): {what}")
+        raise DataError(f"{str(pickles[0])!r} is a pickle, which is code and is never read; instead {advice}")
+    raise DataError(f"no mini-ImageNet in {str(folder)!r} (no {', '.join(missing)}): {advice}")
 
 
 def _read_table(folder: Path, split: str, seen: dict[str, str]) -> tuple[_Classes, dict[str, str]]:
-    """The pictures of each label, and the row where each label first stands; names of pictures go into ``seen``."""
+    """Return the images of each label, and the first row of each label; names of images are added to ``seen``."""
     path = folder / f"{split}.csv"
     classes: _Classes = {}
     rows: dict[str, str] = {}
@@ -98,11 +98,11 @@ def _read_table(folder: Path, split: str, seen: dict[str, str]) -> tuple[_Classe
                 if not name or not label:
                     raise DataError(f"{row} has no {'label' if name else 'filename'}; complete or remove it")
                 if name in seen:
-                    raise DataError(f"{row}: picture {name!r} is also in {seen[name]}; keep one of the two rows")
+                    raise DataError(f"{row}: image {name!r} is also in {seen[name]}; remove one of the two rows")
                 picture = folder / "images" / name
                 outside = Path(name).is_absolute() or ".." in Path(name).parts
                 if outside or not picture.is_file():
-                    raise DataError(f"{row}: picture {name!r} is not in {str(folder / 'images')!r}; put it there")
+                    raise DataError(f"{row}: image {name!r} is not in {str(folder / 'images')!r}; put it there")
                 seen[name] = row
                 rows.setdefault(label, row)
                 classes.setdefault(label, []).append(picture)
@@ -119,7 +119,7 @@ def _read_pictures(classes: _Classes, images: Images) -> ClassDataset:
 
 
 def _key(classes: _Classes, size: int) -> str:
-    """Names the prepared images of a split: changes with its rows and with the name, size and time of any picture."""
+    """Return a key for the prepared images of a split, of its rows and each image's name, size and time."""
     listing = [
         (label, str(file.absolute()), (stat := file.stat()).st_size, stat.st_mtime_ns)
         for label, files in classes.items()

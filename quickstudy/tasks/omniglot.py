@@ -28,21 +28,21 @@ from quickstudy.tasks.splits import Splits, split_classes
 OmniglotSplit = Literal["background", "vinyals", "random", "small1", "small2"]
 
 _URL = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
-# MD5 is all that was ever published of these archives, so it is what a download can be checked against: enough against
-# a cut or mistaken file, and what is read from them is only ever decoded as small PNG images.
+# Only MD5 was published for these archives. It detects an interrupted or wrong download, and the content is only
+# decoded as small PNG images.
 _CHECKSUM = {
     "images_background": "md5:68d2efa1b9178cc56df9314c21c6e718",
     "images_evaluation": "md5:6b91aef0f799c5bb55b94e3f2daec811",
 }
 _MAX_BYTES = 32 * 2**20
-_MAX_IMAGE = 2**16  # bytes read of one packed image: a few hundred are usual, and a packed file may swell to anything
+_MAX_IMAGE = 2**16  # bytes read per image: a few hundred are usual, and a compressed file may expand without limit
 _VINYALS_VALIDATION = {"Armenian", "Bengali", "Early_Aramaic", "Hebrew", "Mkhedruli_(Georgian)"}
 MINIMAL_SETS = {
     "small1": {"Balinese", "Early_Aramaic", "Greek", "Korean", "Latin"},
     "small2": {"Greek", "Japanese_(katakana)", "Latin", "Sanskrit", "Tagalog"},
 }
-"""The five background alphabets of each, Lake et al. 2019."""
-_VERSION = 1  # of the preparation: a change of the images below must raise it
+"""The five background alphabets of each minimal set, Lake et al. 2019."""
+_VERSION = 1  # version of the prepared images; increase it when their preparation changes
 _DRAWN, _SIDE = (105, 105), 28
 _IMAGE = re.compile(r"(?:.*/)?([^/]+/character\d+)/[^/]+\.png")
 
@@ -50,33 +50,41 @@ _IMAGE = re.compile(r"(?:.*/)?([^/]+/character\d+)/[^/]+\.png")
 def omniglot(
     root: Path | None = None, *, split: OmniglotSplit = "background", download: bool = False, seed: int = 0
 ) -> Splits:
-    """Omniglot as three sets of classes that never meet: uint8 images (n, 1, 28, 28), ink 255 on 0, 20 of each class.
+    """Return Omniglot as three disjoint sets of classes: uint8 images (n, 1, 28, 28), ink 255 on 0, 20 per class.
 
-    Reads ``images_background.zip`` and ``images_evaluation.zip``, or the folders of the same names, in ``root`` or
+    It reads ``images_background.zip`` and ``images_evaluation.zip``, or folders of the same names, in ``root`` or
     ``root/omniglot``. Images are reduced from 105x105 by Pillow's BOX filter, the mean over the pixels that each new
-    pixel covers. Classes are named ``Alphabet/characterNN`` and sorted by name, images by file name. The result is
-    kept in the cache, where the next call finds it.
+    pixel covers. Classes are named ``Alphabet/characterNN`` and sorted by name; images are sorted by file name. The
+    result is saved in the cache for the next call.
 
     Args:
         root: Folder of the archives; None is ``quickstudy.inputs.cache.data_folder() / "omniglot"``.
-        split: ``"background"``: trains on the 30 background alphabets, of which every tenth in the order of names is
-            validation (828/136 characters), and tests on the 20 evaluation alphabets (659), as the data set's authors
-            meant it. ``"vinyals"``: 1028/172/423 characters, fixed, as Snell et al. 2017 after Vinyals et al. 2016: of
-            the first 1200 characters by name, background before evaluation, five whole alphabets are validation and
-            the others train; the last 423 are the test. One alphabet, Gurmukhi, is on both sides. ``"random"``:
-            1100/100/423 characters shuffled by ``seed``, as Finn et al. 2017; characters of most alphabets are on
-            several sides, which is easier. ``"small1"`` and ``"small2"``: trains on five background alphabets only and
-            tests on the evaluation alphabets, without validation, as Lake et al. 2019.
-        download: Fetch the archives that are missing, from the authors' repository.
-        seed: Of the shuffle in ``"random"``.
+        split: Name of the split, see below.
+        download: Download missing archives from the authors' repository.
+        seed: Seed of the shuffle in ``"random"``.
+
+    The splits are:
+
+    ``"background"``, as the authors meant it: the 20 evaluation alphabets (659 characters) are the test. Every tenth of
+    the 30 background alphabets, by name, is validation (136 characters); the others are train (828).
+
+    ``"vinyals"``, fixed, with 1028/172/423 characters, as Snell et al. 2017 after Vinyals et al. 2016. Characters are
+    in the order of names, background before evaluation. Of the first 1200, five whole alphabets are validation and the
+    others train; the last 423 are the test. One alphabet, Gurmukhi, is in both train and test.
+
+    ``"random"``: 1100/100/423 characters shuffled by ``seed``, as Finn et al. 2017. Most alphabets have characters in
+    several sets, which is easier.
+
+    ``"small1"`` and ``"small2"``, as Lake et al. 2019: train is five background alphabets, the test is the evaluation
+    alphabets, and there is no validation.
 
     Raises:
         DataError: The data is missing, cannot be downloaded or is damaged.
-        NotEnoughClasses: The archives hold fewer characters than the split needs.
+        NotEnoughClasses: The archives contain fewer characters than the split needs.
         SettingError: ``split`` is unknown.
 
     Source: Lake et al. 2015, doi:10.1126/science.aab3050; Vinyals et al. 2016, arXiv:1606.04080; Snell et al. 2017,
-    arXiv:1703.05175; Finn et al. 2017, arXiv:1703.03400; the minimal sets, Lake et al. 2019, arXiv:1902.03477.
+    arXiv:1703.05175; Finn et al. 2017, arXiv:1703.03400; Lake et al. 2019, arXiv:1902.03477, for the minimal sets.
 
     >>> omniglot(Path("nowhere"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -102,7 +110,7 @@ def omniglot(
 
 
 def alphabet(name: str) -> str:
-    """Of a character, by the name of its class; turned alphabets are others, and invented characters are one.
+    """Return the alphabet of a class, by its name; rotated alphabets are separate ones, and all glyphs are in one.
 
     >>> alphabet("Greek/character01"), alphabet("Greek/character01@90"), alphabet("glyph-000012")
     ('Greek', 'Greek@90', '')
@@ -118,19 +126,19 @@ def _find(folder: Path, part: str, download: bool) -> Path:
                 return path
     if not download:
         raise DataError(
-            f"no {part} in {str(folder)!r}: put images_background.zip and images_evaluation.zip there, or fetch them "
-            f"with `quickstudy tasks omniglot --download`"
+            f"no {part} in {str(folder)!r}: put images_background.zip and images_evaluation.zip there, or download "
+            f"them with `quickstudy tasks omniglot --download`"
         )
     return fetch(f"{_URL}/{part}.zip", folder / f"{part}.zip", checksum=_CHECKSUM[part], max_bytes=_MAX_BYTES)
 
 
 def _read(path: Path) -> ClassDataset:
-    """The images of an archive or folder, prepared or from the cache."""
+    """Return the images of an archive or folder, from the cache if they were prepared before."""
 
     def prepare() -> ClassDataset:
         images = {name: drawing(content, path / name) for name, content in _contents(path)}
         if not images:
-            raise DataError(f"{path} holds no ALPHABET/characterNN/NAME.png; put Omniglot's {path.stem}.zip there")
+            raise DataError(f"{path} contains no ALPHABET/characterNN/NAME.png; put Omniglot's {path.stem}.zip there")
         names = sorted(images)
         classes = [match[1] for name in names if (match := _IMAGE.fullmatch(name))]
         return ClassDataset.from_labels(np.stack([images[name] for name in names])[:, None], classes)
@@ -138,11 +146,11 @@ def _read(path: Path) -> ClassDataset:
     try:
         return prepared(f"{path.stem}-{_VERSION}-{_key(path)}", prepare)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"cannot read {path}: {error}; fetch Omniglot again") from error
+        raise DataError(f"cannot read {path}: {error}; download Omniglot again") from error
 
 
 def _key(path: Path) -> str:
-    """Hash of what the images come from: an archive's bytes, or the paths, sizes and times of a folder's files."""
+    """Return a hash of the source: an archive's bytes, or the paths, sizes and times of a folder's files."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:32]
@@ -151,7 +159,7 @@ def _key(path: Path) -> str:
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each image."""
+    """Yield the name and bytes of each image."""
     if path.is_dir():
         for file in path.rglob("*.png"):
             name = file.relative_to(path).as_posix()
@@ -166,22 +174,22 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def drawing(content: bytes, where: Path) -> np.ndarray:
-    """A drawing of Omniglot's, from the bytes of its PNG: 28x28 uint8, ink 255.
+    """Decode a drawing of Omniglot from the bytes of its PNG: 28x28 uint8, ink 255.
 
     Raises:
-        DataError: It is no PNG of 105x105 pixels.
+        DataError: The content is not a PNG of 105x105 pixels.
     """
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-            image.verify()  # the checksums within, which decoding passes over; the image must be opened anew after it
+            image.verify()  # checksums, which decoding ignores; afterwards the image must be opened again
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             size = image.size
-            # From 1 bit to 8 first: Pillow resizes 1-bit images by the nearest pixel whatever filter is asked for.
+            # First from 1 bit to 8: Pillow always resizes 1-bit images by the nearest pixel.
             small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX) if size == _DRAWN else None
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
-        raise DataError(f"{where} is no readable PNG; fetch Omniglot again") from error
+        raise DataError(f"{where} is not a readable PNG; download Omniglot again") from error
     if small is None:
-        raise DataError(f"{where} is {size[0]}x{size[1]}, but Omniglot is 105x105; fetch Omniglot again")
+        raise DataError(f"{where} has {size[0]}x{size[1]} pixels, but Omniglot has 105x105; download it again")
     return 255 - np.asarray(small)
 
 

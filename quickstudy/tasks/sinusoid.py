@@ -16,19 +16,19 @@ from quickstudy.tasks.task import Examples, Task
 
 
 class Sinusoid:
-    """Tasks y = amplitude * sin(x - phase), amplitude, phase and x uniform in their ranges.
+    """Regression tasks y = amplitude * sin(x - phase), with uniform amplitude, phase and x.
 
     Args:
-        n_shot: Support points a task.
-        n_query: Query points a task.
-        amplitude: Lowest and highest.
-        phase: Lowest and highest, in radians.
+        n_shot: Number of support points per task.
+        n_query: Number of query points per task.
+        amplitude: Lowest and highest amplitude.
+        phase: Lowest and highest phase, in radians.
         x_range: Lowest and highest x, in radians.
-        seed: Of the whole sequence of tasks.
-        split: Name of the split; the same seed draws other tasks for another split.
+        seed: Seed of the whole sequence of tasks.
+        split: Name of the split; with the same seed, another split has other tasks.
 
     Raises:
-        SettingError: No shot, queries below 0, or a range that is not finite or not ascending.
+        SettingError: There is no shot, the number of queries is below 0, or a range is not finite or not ascending.
 
     Source: Finn et al. 2017, section 5.1, arXiv:1703.03400.
 
@@ -49,7 +49,7 @@ class Sinusoid:
         split: str = "train",
     ) -> None:
         if n_shot < 1 or n_query < 0:
-            raise SettingError(f"n_shot={n_shot}, n_query={n_query}: shots are 1 or more, queries 0 or more")
+            raise SettingError(f"n_shot={n_shot}, n_query={n_query}: give at least 1 shot and at least 0 queries")
         for name, (low, high) in {"amplitude": amplitude, "phase": phase, "x_range": x_range}.items():
             if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                 raise SettingError(f"{name}=({low}, {high}): give two finite numbers, the lower first")
@@ -57,10 +57,10 @@ class Sinusoid:
         self.amplitude, self.phase, self.x_range = amplitude, phase, x_range
 
     def sample(self, step: int, n_tasks: int) -> Task:
-        """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
         n = self.n_shot + self.n_query
-        # One generator for the step: row i is the same however many rows follow it. One a task would take longer to
-        # seed than the task takes to learn.
+        # One generator per step: row i does not depend on the number of rows. With one per task, seeding would take
+        # longer than learning the task.
         u = generator(self.seed, self.split, step, 0).random((n_tasks, 2 + n))
         amplitude = _between(self.amplitude, u[:, :1])
         phase = _between(self.phase, u[:, 1:2])

@@ -1,4 +1,4 @@
-"""Classes for training, for validation and for the test: three sets that never meet."""
+"""Splits by class: disjoint sets of classes for training, validation and the test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Split = Literal["train", "validation", "test"]
 
 
 class Splits(NamedTuple):
-    """A data set cut into three by class: learn from train, choose by validation, report test.
+    """A data set split by class into train, validation (to choose by) and test (to report).
 
     >>> Splits._fields
     ('train', 'validation', 'test')
@@ -28,15 +28,15 @@ class Splits(NamedTuple):
 
 
 def split_classes(data: ClassDataset, sizes: Sequence[int], seed: int | None = 0) -> Splits:
-    """Cut by class into train, validation and test of the sizes given.
+    """Split by class into train, validation and test with given numbers of classes.
 
     Args:
-        data: What to cut.
+        data: Data set to split.
         sizes: Number of classes of train, validation and test.
-        seed: Of the shuffle before the cut; None keeps the order of the classes.
+        seed: Seed of the shuffle before the split; None keeps the order of the classes.
 
     Raises:
-        NotEnoughClasses: The sizes add up to more classes than there are.
+        NotEnoughClasses: The sum of the sizes is larger than the number of classes.
 
     >>> import torch
     >>> data = ClassDataset.from_labels(torch.zeros(4, 1), list("abcd"))
@@ -56,17 +56,17 @@ def split_classes(data: ClassDataset, sizes: Sequence[int], seed: int | None = 0
 
 
 def cut(data: ClassDataset, sizes: Sequence[float] = FIFTHS, seed: int = 0) -> Splits:
-    """Cut by class into train, validation and test, shuffled: the rule for every data set that has no splits.
+    """Split by class into train, validation and test, after a shuffle: the rule for data sets without splits.
 
     Args:
-        data: What to cut.
-        sizes: Shares of the classes. Validation and test get theirs rounded, at least one class where a share is
+        data: Data set to split.
+        sizes: Shares of the classes. Those of validation and test are rounded, to at least one class if a share is
             above 0; train gets the rest.
         seed: Seed of the shuffle.
 
     Raises:
         NotEnoughClasses: There are fewer classes than sets.
-        SettingError: Shares that are negative or do not add up to 1.
+        SettingError: Shares are negative, or their sum is not 1.
 
     >>> import torch
     >>> data = ClassDataset.from_labels(torch.zeros(10, 1), list("abcdefghij"))

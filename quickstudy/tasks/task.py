@@ -1,4 +1,4 @@
-"""The types everything is written in: a task is a small data set (support) and questions about it (query)."""
+"""Basic types: a task is a small data set (support) and questions about it (query)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from quickstudy.tasks.tree import Tree, leaves, rows
 
 
 class Examples(NamedTuple):
-    """Inputs and their targets, one row an example.
+    """Inputs and their targets, one row per example.
 
-    The width of ``y`` is the number of classes, so a learner knows it from a shape: also under ``vmap``, where no
-    value may be looked at, and also for labels that a task happens not to contain. Where class indices are given
-    instead, learners, ``train`` and ``evaluate`` make rows of them (see ``with_rows``).
+    The width of ``y`` is the number of classes, so a learner knows it from a shape. This also works under ``vmap``,
+    where values cannot be read, and for classes without an example in a task. Learners, ``train`` and ``evaluate``
+    convert class indices to such rows (see ``with_rows``).
 
     Attributes:
         x: Inputs, (n, *input), or a tuple, list or dictionary of tensors with a common first axis, such as token ids
-            and their mask. A net gets them as they are.
+            and their mask. A net receives them unchanged.
         y: Targets, (n, n_way) one-hot rows, or (n, d) real numbers.
     """
 
@@ -45,18 +45,18 @@ class Examples(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task, or a batch of tasks with one more leading axis everywhere.
+    """One task, or a batch of tasks with one more leading axis in every tensor.
 
     Attributes:
-        support: What the inner loop learns from.
-        query: What the adapted predictor is asked.
+        support: Examples that the inner loop learns from.
+        query: Examples that the adapted predictor answers.
     """
 
     support: Examples
     query: Examples
 
     def __len__(self) -> int:
-        """Number of tasks, where this is a batch of them."""
+        """Return the number of tasks of a batch."""
         return len(self.support.y)
 
     def at(self, i: int | slice | list[int]) -> Task:
@@ -68,12 +68,12 @@ class TaskSource(Protocol):
     """A distribution of tasks. ``sample`` is a pure function: the same step gives the same tasks."""
 
     def sample(self, step: int, n_tasks: int) -> Task:
-        """Tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
         ...
 
 
 def one_hot(labels: Tensor, n_way: int) -> Tensor:
-    """Return class indices as rows of a target.
+    """Return class indices as one-hot rows.
 
     >>> one_hot(torch.tensor([1, 0]), 2)
     tensor([[0., 1.],
@@ -83,16 +83,17 @@ def one_hot(labels: Tensor, n_way: int) -> Tensor:
 
 
 def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
-    """Return the examples with a row for each target: class indices become one-hot rows, as wide for all parts.
+    """Return the examples with a row per target; class indices become one-hot rows of one width.
 
     The number of classes is one more than the largest index of all parts.
 
     Args:
         parts: Support and query of one task, or of a batch of tasks.
-        axes: Axes before the target's own: 1 for one task, 2 for a batch of tasks.
+        axes: Number of axes before those of one target: 1 for one task, 2 for a batch of tasks.
 
     Raises:
-        DataError: There is not one target an input, an index is below 0, or real targets have no axis of their own.
+        DataError: The numbers of targets and inputs differ, an index is below 0, or real targets are not of shape (n,
+            d).
 
     >>> with_rows(Examples(torch.zeros(2, 4), torch.tensor([1, 0])))[0].y
     tensor([[0., 1.],
@@ -102,12 +103,12 @@ def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
         shape = y.shape[:axes]
         for t in leaves(x):
             if t.shape[:axes] != shape:
-                raise DataError(f"{list(t.shape[:axes])} inputs and {list(shape)} targets; give one target an input")
+                raise DataError(f"{list(t.shape[:axes])} inputs but {list(shape)} targets; give one target per input")
         if y.is_floating_point() and y.ndim == axes:
-            raise DataError(f"targets of shape {list(y.shape)}: real targets are (n, d), so give y.unsqueeze(-1)")
+            raise DataError(f"targets have shape {list(y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)")
     if all(y.is_floating_point() for _, y in parts):
         return parts
-    if all(y.ndim > axes for _, y in parts):  # rows of whole numbers, as torch's own one_hot makes
+    if all(y.ndim > axes for _, y in parts):  # rows of integers, as torch's one_hot returns them
         return tuple(Examples(x, y.to(torch.get_default_dtype())) for x, y in parts)
     indices = torch.cat([y.flatten() for _, y in parts if y.ndim == axes])
     least, most = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)

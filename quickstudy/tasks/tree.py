@@ -1,4 +1,4 @@
-"""Inputs that are one tensor, or a tuple, list or dictionary of tensors, treated alike."""
+"""Functions for inputs that are one tensor, or a tuple, list or dictionary of tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ += ["tree_flatten", "tree_iter", "tree_leaves", "tree_map", "tree_unflat
 
 
 def leaves(x: Tree) -> list[Any]:
-    """Return the tensors of a tree; at once for a single one, which most inputs are.
+    """Return the tensors of a tree. Most inputs are a single tensor, which is returned without a search.
 
     >>> leaves({"a": 1, "b": (2, 3)})
     [1, 2, 3]
@@ -26,7 +26,7 @@ def leaves(x: Tree) -> list[Any]:
 
 
 def mapped(fn: Callable[[Tensor], Tensor], x: Tree) -> Tree:
-    """Return the tree of what a function makes of each tensor.
+    """Apply a function to each tensor, and return the tree of the results.
 
     >>> mapped(lambda t: -t, (torch.ones(1),))
     (tensor([-1.]),)
@@ -44,7 +44,7 @@ def rows(x: Tree, index: int | slice | list[int] | Tensor) -> Tree:
 
 
 def concatenated(*parts: Tree) -> Tree:
-    """Return the rows of all parts, which are of the same structure, in one tree.
+    """Concatenate the rows of trees of the same structure.
 
     >>> concatenated(torch.tensor([1]), torch.tensor([2, 3]))
     tensor([1, 2, 3])
@@ -55,7 +55,7 @@ def concatenated(*parts: Tree) -> Tree:
 
 
 def flat(x: Tree) -> Tree:
-    """Join the two first axes of every tensor, those of tasks and examples.
+    """Merge the first two axes of every tensor, those of tasks and examples.
 
     >>> flat(torch.zeros(2, 3, 4)).shape
     torch.Size([6, 4])

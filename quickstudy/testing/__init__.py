@@ -1,4 +1,4 @@
-"""Laws that anyone can run on a learner or a net of their own."""
+"""Checks for your own learner or net."""
 
 from quickstudy.testing.inputs import check_inputs
 from quickstudy.testing.learner import LAWS, TOLERANCE, check_learner, noise_tasks

@@ -1,4 +1,4 @@
-"""Laws that every kind of input keeps."""
+"""Laws that hold for every kind of input."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from quickstudy.models.build import construct
 from quickstudy.models.folder import describe_inputs
 
 TOLERANCE = 1e-5
-"""Relative to the largest entry: what a row may differ by in another batch."""
+"""Largest difference of a row between batches, relative to the largest entry."""
 
 
 def check_inputs(inputs: Inputs, items: Sequence[Item], bad: Sequence[Item] = ()) -> None:
-    """Hold a kind of input to its laws.
+    """Check that a kind of input keeps its laws.
 
-    Rows do not depend on the batch; encoding twice gives the same; what ``keep`` returns is encoded in place of its
-    item, is kept unchanged, and stays nearest to its own item; every part can be left out; the arguments survive a
-    round trip through a model's config; each bad item is refused in one line that names it.
+    Rows do not depend on the batch, and encoding twice gives the same. The result of ``keep`` can be encoded instead of
+    its item: ``keep`` does not change it, and its nearest neighbour is its own item. Every part can be left out. The
+    arguments are the same after saving and loading a model's config. An error about a bad item is one line that names
+    the item.
 
     Args:
-        inputs: An object of a class in ``quickstudy.INPUTS``.
-        items: At least three items, of which no two are alike.
+        inputs: Object of a class in ``quickstudy.INPUTS``.
+        items: Three or more items, all different.
         bad: Items that cannot be encoded.
 
     Raises:
@@ -59,14 +60,14 @@ def check_inputs(inputs: Inputs, items: Sequence[Item], bad: Sequence[Item] = ()
 
 
 def _check_kept(inputs: Inputs, items: Sequence[Item], x: Tensor) -> None:
-    kept = [Item(item.name, inputs.keep(item)) for item in items]
-    for item in kept:
+    copies = [Item(item.name, inputs.keep(item)) for item in items]
+    for item in copies:
         assert isinstance(item.value, bytes), f"keep gives a {type(item.value).__name__}, not bytes"
         assert inputs.keep(item) == item.value, f"what is kept of {item.name} is not kept unchanged"
-    again = inputs.encode(kept)
+    again = inputs.encode(copies)
     nearest = torch.cdist(as_float(again).flatten(1).double(), as_float(x).flatten(1).double()).argmin(1).tolist()
-    for i, (item, found) in enumerate(zip(items, nearest, strict=True)):
-        assert found == i, f"what is kept of {item.name} is encoded more like {items[found].name}"
+    for i, (item, closest) in enumerate(zip(items, nearest, strict=True)):
+        assert closest == i, f"what is kept of {item.name} is encoded more like {items[closest].name}"
 
 
 def _check_round_trip(inputs: Inputs) -> None:
@@ -80,9 +81,9 @@ def _check_refused(inputs: Inputs, item: Item) -> None:
     try:
         inputs.encode([item])
     except DataError as error:
-        said = str(error)
-        assert item.name[:40] in said, f"the error does not name {item.name}: {said}"
-        assert "\n" not in said, f"the error of {item.name} has several lines"
+        message = str(error)
+        assert item.name[:40] in message, f"the error does not name {item.name}: {message}"
+        assert "\n" not in message, f"the error of {item.name} has several lines"
     else:
         raise AssertionError(f"{item.name} is encoded, but it is bad")
 

@@ -1,4 +1,4 @@
-"""The contract of a learner, as laws that anyone can run on theirs."""
+"""The contract of a learner, as laws that can be checked for any learner."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from quickstudy.tasks.tree import Tree, concatenated, flat, rows, tree_map
 from quickstudy.training.engine import Engine, distance, map_tasks
 
 TOLERANCE = 1e-7
-"""Largest difference that counts as equal, in float64, beside the largest number compared."""
+"""Largest difference that counts as equal, in float64, relative to the largest number compared."""
 
 
 def check_learner(learner: Learner, tasks: Task | None = None, *, net: nn.Module | None = None) -> None:
-    """Hold a learner to the contract: what training, evaluation and model files take for granted.
+    """Check that a learner keeps the contract on which training, evaluation and model files rely.
 
     Args:
-        learner: Left as it is; a copy in float64 is examined.
+        learner: Learner to check; it is not changed, since a copy in float64 is examined.
         tasks: A batch of at least two tasks; ``noise_tasks`` if None.
-        net: Examine the same learner on this net; ``check_net`` says more of the net itself.
+        net: Net to examine the same learner on; ``check_net`` examines the net itself.
 
     Raises:
         AssertionError: A law is broken; one line says which, and by how much.
-        SettingError: What an input looks like cannot be told from the learner's net; give tasks.
+        SettingError: The shape of an input is unknown; give tasks.
 
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import MLP
@@ -58,19 +58,19 @@ def check_learner(learner: Learner, tasks: Task | None = None, *, net: nn.Module
 
 
 def as_exact(x: Tree, device: torch.device) -> Tree:
-    """Real numbers in float64; whole ones, such as token ids, stay."""
+    """Convert real numbers to float64 on a device; integers, such as token ids, keep their type."""
     return tree_map(lambda t: t.to(device, torch.float64) if t.is_floating_point() else t.to(device), x)
 
 
 def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: int = 3, *, seed: int = 0) -> Task:
-    """A batch of tasks in float64: classes are clouds of noise, or targets are random where the loss is "mse".
+    """Return a batch of tasks in float64: classes are clouds of noise, or targets are random if the loss is "mse".
 
     Args:
-        learner: Says how many classes by ``n_way`` or ``n_classes`` (5 if by neither), and what an input looks like by
-            its net's ``in_features``, or ``channels`` and ``size``.
-        n_tasks: Tasks of the batch.
+        learner: Learner whose ``n_way`` or ``n_classes`` gives the number of classes (5 without both). Its net's
+            ``in_features``, or ``channels`` and ``size``, give the shape of an input.
+        n_tasks: Number of tasks of the batch.
         n_shot, n_query: Support and query examples of each class.
-        seed: Of the noise.
+        seed: Seed of the noise.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import Conv4
@@ -79,7 +79,7 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
     """
     shape = input_shape(learner)
     if shape is None:
-        raise SettingError(f"the net of {type(learner).__name__} does not say what an input is; give tasks")
+        raise SettingError(f"the input shape of {type(learner).__name__}'s net is unknown; give tasks")
     n_way: int = getattr(learner, "n_way", getattr(learner, "n_classes", 5))
     noise = torch.Generator().manual_seed(seed)
 
@@ -98,7 +98,7 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
 
 
 def _meta_loss_trains(learner: Learner, tasks: Task) -> float:
-    """The meta-loss is a finite scalar with a finite gradient that is not zero for every parameter."""
+    """The meta-loss is a finite scalar; its gradient is finite, and not zero for at least one parameter."""
     loss = learner.train().meta_loss(tasks.at(0))
     if loss.shape != ():
         raise ValueError(f"its shape is {list(loss.shape)}")
@@ -109,7 +109,10 @@ def _meta_loss_trains(learner: Learner, tasks: Task) -> float:
 
 
 def _learner_is_unchanged(learner: Learner, tasks: Task) -> float:
-    """Adapting, predicting and the meta-loss change no weight, no buffer and no mode; the count of those that do."""
+    """Adapting, predicting and the meta-loss change no weight, no buffer and no mode.
+
+    The result is the number of changed ones.
+    """
     changes = 0
     for training in (False, True):
         before = copy.deepcopy(learner.train(training).state_dict())
@@ -130,18 +133,18 @@ def _no_global_random_numbers(learner: Learner, tasks: Task) -> float:
 
     before = state()
     _logits(learner, tasks.at(0))
-    if not _has_own_net(learner):  # dropout is given a seed by the engine
+    if not _has_own_net(learner):  # the engine gives dropout a seed
         learner.train().meta_loss(tasks.at(0))
     return float(state() != before)
 
 
 def _logits_have_a_row_a_query(learner: Learner, tasks: Task) -> float:
-    """Predictions of m queries are finite and of shape (m, n_way)."""
+    """Predictions of m queries are finite and have the shape (m, n_way)."""
     return _off_shape(learner, *tasks.at(0))
 
 
 def _again_is_the_same(learner: Learner, tasks: Task) -> float:
-    """Predicting or adapting again, with or without gradients, gives equal logits; the meta-loss again is equal."""
+    """Predicting or adapting twice, with or without gradients, gives equal logits; so does the meta-loss."""
     predict = learner.adapt(tasks.at(0).support)
     first, again = (predict(tasks.at(0).query.x) for _ in range(2))
     losses = [learner.meta_loss(tasks.at(0)) for _ in range(2)]
@@ -149,7 +152,7 @@ def _again_is_the_same(learner: Learner, tasks: Task) -> float:
 
 
 def _predictors_stand_alone(learner: Learner, tasks: Task) -> float:
-    """Adapting to another task leaves a predictor as it was."""
+    """Adapting to another task does not change a predictor."""
     predict = learner.adapt(tasks.at(0).support)
     before = predict(tasks.at(0).query.x)
     _logits(learner, tasks.at(-1))
@@ -164,7 +167,7 @@ def _support_order_is_irrelevant(learner: Learner, tasks: Task) -> float:
 
 
 def queries_are_independent(learner: Learner, tasks: Task) -> float:
-    """A query alone gets the logits that it gets beside others, unless the learner says that it is transductive."""
+    """A query alone gets the same logits as among other queries, unless the learner is marked as transductive."""
     if learner.transductive:
         return 0.0
     predict, x = learner.adapt(tasks.at(0).support), tasks.at(0).query.x
@@ -173,14 +176,14 @@ def queries_are_independent(learner: Learner, tasks: Task) -> float:
 
 
 def _unequal_shots(learner: Learner, tasks: Task) -> float:
-    """Classes may have unequal numbers of support examples, or none, and no logit is NaN."""
+    """No logit is NaN if classes have unequal numbers of support examples, or no examples."""
     support, query = tasks.at(0)
     fewer = support.at(slice(1, None)), support.at(support.y[:, 0] != 1)
     return float(sum(_logits(learner, Task(left, query)).isnan().sum() for left in fewer))
 
 
 def _any_number_of_classes(learner: Learner, tasks: Task) -> float:
-    """A classifier adapts to other numbers of classes than it was trained on, or refuses with a QuickstudyError."""
+    """A classifier adapts to other numbers of classes than in training, or raises a QuickstudyError."""
     if learner.loss == "mse":
         return 0.0
     a, b = tasks.at(0).support, tasks.at(-1).support
@@ -194,8 +197,8 @@ def _any_number_of_classes(learner: Learner, tasks: Task) -> float:
 
 
 def _vmap_is_the_loop(learner: Learner, tasks: Task) -> float:
-    """Logits, meta-losses and meta-gradients of many tasks at once (vmap) are those of one after another."""
-    if _has_own_net(learner):  # the engine tries such a net, and takes vmap only where this holds
+    """Logits, meta-losses and meta-gradients are the same for many tasks at once (vmap) as for one after another."""
+    if _has_own_net(learner):  # the engine tries such a net, and uses vmap only if this holds
         return 0.0
 
     def learn(engine: Engine) -> list[Tensor]:
@@ -207,13 +210,13 @@ def _vmap_is_the_loop(learner: Learner, tasks: Task) -> float:
 
 
 def _has_own_net(learner: Learner) -> bool:
-    """Whether the net, whatever the learner, is not of this package."""
+    """Return whether the learner's net is from outside this package."""
     net = getattr(learner, "net", None)
     return isinstance(net, nn.Module) and has_foreign(net)
 
 
 def _built_again_it_is_the_same(learner: Learner, tasks: Task) -> float:
-    """A registered learner, built from its description and given its weights, predicts the same."""
+    """A registered learner that is built from its description, with its weights, predicts the same."""
     try:
         config = json.loads(json.dumps(describe(learner)))
     except ModelError:  # not registered
@@ -238,7 +241,7 @@ LAWS: tuple[Callable[[Learner, Task], float], ...] = (
     _vmap_is_the_loop,
     _built_again_it_is_the_same,
 )
-"""Each tells how far a learner, on a batch of tasks, is from what the law's docstring states."""
+"""Laws, each a function of a learner and a batch of tasks; it returns the distance from its docstring's statement."""
 
 
 def _logits(learner: Learner, task: Task) -> Tensor:
@@ -247,7 +250,7 @@ def _logits(learner: Learner, task: Task) -> Tensor:
 
 
 def _off_shape(learner: Learner, support: Examples, query: Examples) -> float:
-    """Zero where the logits of the queries are finite numbers, one a class of the support."""
+    """Return zero if the logits of the queries are finite, with one per class of the support."""
     return _distance(query.y.new_zeros(len(query.y), support.y.shape[-1]), 0 * _logits(learner, Task(support, query)))
 
 
@@ -257,8 +260,8 @@ def _gradients(learner: Learner, loss: Tensor) -> list[Tensor]:
 
 
 def _distance(a: Tensor, b: Tensor) -> float:
-    """Largest difference relative to the largest number; infinite where a number is not finite."""
+    """Return the largest difference relative to the largest number, or infinity if a number is not finite."""
     if a.shape != b.shape:
-        raise ValueError(f"shape {list(b.shape)} where {list(a.shape)} was expected")
+        raise ValueError(f"the shape is {list(b.shape)}, but {list(a.shape)} was expected")
     off = (a - b).abs().max() / a.abs().max().clamp(min=1e-300)
     return off.nan_to_num(nan=torch.inf).item()

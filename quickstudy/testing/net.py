@@ -1,4 +1,4 @@
-"""What will work with a net of one's own, told before anything is trained."""
+"""Report on what will work with your own net, before anything is trained."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from quickstudy.training.outer import losses_and_gradients
 
 
 def check_net(net: nn.Module, x: Tree | None = None) -> str:
-    """Return in a few lines what will work with a net of one's own, and what to do about the rest.
+    """Return a report of a few lines: what will work with your own net, and what to do about the rest.
 
     Args:
-        net: Left as it is; a copy in float64 is examined, or in the type of its weights where that is lower.
-        x: At least four inputs, (n, *input), or a tree of tensors; noise of the net's own input shape if None.
+        net: Net to examine; it is not changed. A copy in float64 is examined, or in the type of its weights if that has
+            a lower precision.
+        x: Four or more inputs, (n, *input), or a tree of tensors; noise of the net's own input shape if None.
 
     Raises:
-        SettingError: What an input looks like cannot be told from the net; give some.
+        SettingError: The shape of an input is unknown; give inputs.
 
     >>> from quickstudy.nets import MLP
     >>> print(check_net(MLP(3, (8,))))
@@ -45,11 +46,11 @@ def check_net(net: nn.Module, x: Tree | None = None) -> str:
     if x is None:
         shape = input_shape(net)
         if shape is None:
-            raise SettingError(f"{type(net).__name__} does not say what an input is; give x, at least four inputs")
+            raise SettingError(f"the input shape of {type(net).__name__} is unknown; give x, at least four inputs")
         x = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
     n = len(tree_leaves(x)[0])
     if n < 4:
-        raise SettingError(f"x has {n} inputs; give at least four")
+        raise SettingError(f"x has {n} inputs, which are too few; give at least four")
     try:
         learner = MAML(copy.deepcopy(net), 2, learned_head=True, inner_lr=0.1, inner_steps=2)
         learner = learner.double() if exact else learner
@@ -59,22 +60,22 @@ def check_net(net: nn.Module, x: Tree | None = None) -> str:
             how = settle(learner.train(), partial(losses_and_gradients, learner), _repeated(tasks), "auto")
             z = apply(learner.net, tasks.at(0).query.x, statistics="batch")
         if z.ndim != 2:
-            raise SettingError(f"the net makes {tuple(z.shape[1:])} of an input; flatten or pool it to (width,)")
+            raise SettingError(f"the net returns shape {tuple(z.shape[1:])} for one input; flatten or pool it")
     except QuickstudyError as error:
         return f"takes it: no, {error}"
-    told = [str(each.message) for each in caught if "one after another" in str(each.message)]
-    together = "exact" if how.engine != "loop" else told[0] if told else "no, tasks go one after another"
+    reasons = [str(each.message) for each in caught if "one by one" in str(each.message)]
+    together = "exact" if how.engine != "loop" else (reasons or ["no, tasks are computed one by one"])[0]
     off = _second_order_off(learner, tasks.at(0)) if exact else None
     second = "exact" if off is not None and off < 1e-5 else "not checked in half precision"
     if off is not None and off >= 1e-5:
-        second = f"wrong by {100 * off:.2g} % of finite differences; take first_order=True"
+        second = f"wrong by {100 * off:.2g} % of finite differences; use first_order=True"
     inductive = "yes"
     if queries_are_independent(learner.eval(), tasks) > (TOLERANCE if exact else 0.1):
         inductive = "no, an answer depends on the other queries; try qs.convert_norms(net)"
-    shown = ", ".join(map(str, ("n", *tree_leaves(x)[0].shape[1:])))
+    shape_text = ", ".join(map(str, ("n", *tree_leaves(x)[0].shape[1:])))
     return "\n".join(
         [
-            f"takes it: yes, ({shown}) -> (n, {z.shape[1]})",
+            f"takes it: yes, ({shape_text}) -> (n, {z.shape[1]})",
             f"many tasks at once: {together}",
             f"second order: {second}",
             f"inductive: {inductive}",
@@ -85,7 +86,7 @@ def check_net(net: nn.Module, x: Tree | None = None) -> str:
 
 
 def _two_tasks(x: Tree, n: int) -> Task:
-    """Two tasks of two classes, made of the same inputs in another order."""
+    """Return two tasks of two classes, with the same inputs in another order."""
     y = torch.eye(2)[torch.arange(n) % 2]
     draw = torch.Generator().manual_seed(0)
     orders = [torch.randperm(n, generator=draw) for _ in range(2)]
@@ -95,14 +96,15 @@ def _two_tasks(x: Tree, n: int) -> Task:
 
 
 def _repeated(tasks: Task) -> Task:
-    """As many tasks as vmap is taken for."""
+    """Return as many tasks as "auto" needs to use vmap."""
     return tasks.at([0, 1] * 2)
 
 
 def _second_order_off(learner: MAML, task: Task) -> float:
-    """How far a Hessian-vector product is from the difference of two gradients, relatively.
+    """Return the relative distance of a Hessian-vector product from the difference of two gradients.
 
-    The least of three directions: at a kink a difference is no derivative, and a wrong derivative is wrong in all.
+    It is the smallest over three directions. At a kink, a difference is not a derivative; a wrong derivative is wrong
+    in all directions.
     """
     params = {name: p.detach().requires_grad_() for name, p in learner.model.named_parameters()}
     draw = torch.Generator().manual_seed(0)

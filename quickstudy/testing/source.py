@@ -12,8 +12,8 @@ from quickstudy.tasks.source import ClassSource
 def check_source(source: ClassSource) -> None:
     """Hold a source of classes to its laws.
 
-    Classes of the train, validation and test sets never meet; examples have the shape of its inputs, which are of the
-    kind it names; loading it again gives the same; it has a class to test on.
+    Classes of the train, validation and test sets never meet. Examples have the shape of its inputs, and the inputs
+    are of the kind that it names. Loading it again gives the same, and it has a class to test on.
 
     Raises:
         AssertionError: A law is broken; the message says which.

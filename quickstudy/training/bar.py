@@ -12,9 +12,9 @@ from quickstudy.training.outer import Progress
 
 
 def show(progress: Iterator[Progress], steps: int, title: str) -> Iterator[Progress]:
-    """The same progress, shown on stderr: steps, loss, last validation, time left.
+    """Yield the same progress, and draw it on stderr: steps, loss, last validation and time left.
 
-    Silent where stderr is no terminal.
+    Nothing is drawn if stderr is not a terminal.
 
     >>> [p.step for p in show(iter([Progress(1, 0.5, 0.1, 2.0)]), steps=1, title="maml")]
     [1]

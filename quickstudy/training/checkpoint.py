@@ -1,7 +1,7 @@
-"""A run's state on disk: one folder a step, which is there whole or not at all.
+"""A run's state on disk: one folder per step, written atomically.
 
-Files are written and synced, then a manifest of their SHA-256, then one rename and a sync of the folder around. What
-was damaged since does not fit its manifest, and the one before is used.
+Files are written and synced, then a manifest of their SHA-256, then the folder is renamed and its parent synced. A
+checkpoint that was damaged later does not match its manifest, and the one before it is used.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from quickstudy.learners import Learner
 from quickstudy.training.outer import State
 
 KEEP = 2
-"""Newest checkpoints that stay, beside the best one."""
+"""Number of newest checkpoints that are kept, besides the best one."""
 
 FORMAT = 1
-"""Of a checkpoint; a higher number was written by a later version."""
+"""Format number of a checkpoint; a later version writes a higher number."""
 
 Tensors = dict[str, dict[str, Tensor]]
 
 
 class Checkpoints:
-    """The checkpoints of one run, and what goes into them.
+    """The checkpoints of one run.
 
     Args:
-        folder: That holds them.
-        learner, optimizer, schedule, state: What the outer loop changes; ``restore`` fills them.
+        folder: Folder that holds the checkpoints.
+        learner, optimizer, schedule, state: Objects that the outer loop changes; ``restore`` fills them.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Checkpoints:
         )  # fmt: skip
 
     def save(self, **record: Any) -> None:
-        """Write the present state, with a record of plain data, and remove what is neither new nor the best.
+        """Write the current state with a record of plain data, and remove older checkpoints.
 
-        One of the same step that is whole stays as it is: a run walks one path.
+        A valid checkpoint of the same step is not written again, since a run is deterministic.
         """
         folder = self.folder / f"step-{self.state.step:09d}"
         if _whole(folder):
@@ -72,12 +72,12 @@ class Checkpoints:
                 shutil.rmtree(self.folder / f"step-{step:09d}", ignore_errors=True)
 
     def restore(self) -> dict[str, Any]:
-        """Fill everything from the newest whole checkpoint, and return its record.
+        """Fill everything from the newest valid checkpoint, and return its record.
 
-        Each one that is damaged is passed over with a warning.
+        A damaged checkpoint is skipped with a warning.
 
         Raises:
-            CheckpointError: None is whole.
+            CheckpointError: No checkpoint is valid.
         """
         for step in reversed(self.steps()):
             folder = self.folder / f"step-{step:09d}"
@@ -92,10 +92,10 @@ class Checkpoints:
                 warnings.warn(f"skipped a damaged checkpoint: {error}", stacklevel=2)
                 continue
             return plain
-        raise CheckpointError(f"no whole checkpoint in {str(self.folder)!r}; train again into another folder")
+        raise CheckpointError(f"no valid checkpoint in {str(self.folder)!r}; train again into another folder")
 
     def steps(self) -> list[int]:
-        """Steps that have a checkpoint, in order."""
+        """Return the steps that have a checkpoint, in ascending order."""
         names = [path.name for path in self.folder.glob("step-*") if path.name[5:].isdecimal()]
         return sorted(int(name[5:]) for name in names)
 
@@ -115,7 +115,7 @@ class Checkpoints:
 
 
 def _split(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """An optimiser's tensors by name, and its groups as plain data."""
+    """Return an optimiser's tensors by name, and its parameter groups as plain data."""
     held = optimizer.state_dict()
     moments = {
         f"{index}.{key}": value
@@ -127,7 +127,7 @@ def _split(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]
 
 
 def write(folder: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
-    """A folder of tensors and plain data, there whole or not at all."""
+    """Write a folder of tensors and plain data atomically."""
     files = {
         f"{name}.safetensors": save_tensors({k: t.detach().cpu().contiguous() for k, t in part.items()})
         for name, part in tensors.items()
@@ -144,10 +144,10 @@ def write(folder: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> tuple[Tensors, dict[str, Any]]:
-    """What ``write`` wrote, every byte of it checked.
+    """Read what ``write`` wrote, and check every byte.
 
     Raises:
-        CheckpointError: Something is missing or not as it was written.
+        CheckpointError: A file is missing or was changed.
     """
     try:
         sums = json.loads((folder / "manifest.json").read_bytes())
@@ -156,7 +156,7 @@ def read(folder: Path) -> tuple[Tensors, dict[str, Any]]:
         raise CheckpointError(f"{folder} cannot be read: {error}") from error
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != sums[name]:
-            raise CheckpointError(f"{folder / name} is not as it was written: its SHA-256 differs")
+            raise CheckpointError(f"{folder / name} was changed: its SHA-256 differs")
     try:
         plain = json.loads(files.pop("state.json"))
         return {name.removesuffix(".safetensors"): load_tensors(content) for name, content in files.items()}, plain
@@ -167,7 +167,7 @@ def read(folder: Path) -> tuple[Tensors, dict[str, Any]]:
 def _plain_names(sums: Any) -> Iterable[str]:
     known = {"learner.safetensors", "optimizer.safetensors", "best.safetensors", "state.json"}
     if not isinstance(sums, dict) or not {"learner.safetensors", "state.json"} <= sums.keys() <= known:
-        raise ValueError("its manifest is none")
+        raise ValueError("manifest.json is not a checkpoint manifest")
     return sums
 
 

@@ -1,12 +1,10 @@
-"""Many tasks at once on this device."""
+"""Functions of many tasks at once, by ``vmap`` or by a loop."""
 
 from __future__ import annotations
 
-import ctypes
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import torch
@@ -22,13 +20,13 @@ from quickstudy.tasks.tree import leaves
 Engine = Literal["auto", "vmap", "loop"]
 
 VMAP_NUMBERS = 1 << 20
-"""Input numbers that one vmap over tasks takes on a CPU: beyond, it gains no more and needs more memory."""
+"""Most input numbers of one vmap over tasks on a CPU. With more, it is not faster and needs more memory."""
 
 FEWEST = 4
-"""Tasks that vmap is worth its overhead for, on a CPU."""
+"""Fewest tasks for which vmap is worth its overhead on a CPU."""
 
 EXACT = {torch.float32: 1e-4, torch.float64: 1e-8}
-"""Most that vmap's numbers may differ from the loop's, relative to their size; half precision is too coarse to tell."""
+"""Largest relative difference between results of vmap and of the loop. Half precision is too coarse to compare."""
 
 
 def map_tasks(
@@ -39,15 +37,15 @@ def map_tasks(
     chunk_size: int | None = None,
     seeds: Sequence[int] | None = None,
 ) -> Tensor:
-    """Return ``fn`` of every task of a batch, stacked.
+    """Apply a function to every task of a batch, and return the results stacked.
 
     Args:
-        fn: Function of one task, pure.
+        fn: Pure function of one task.
         tasks: A batch of tasks.
-        engine: "vmap" takes tasks together, "loop" one after another; "auto" is vmap where it takes more than one. It
-            takes ``fn`` for exact under vmap, which ``settle`` finds out.
-        chunk_size: Tasks that one vmap takes; by default all on a GPU, and a million input numbers' worth on a CPU.
-        seeds: One a task, for what ``fn`` draws of torch's random numbers; tasks then go one after another.
+        engine: "vmap" computes tasks together, "loop" one after another. "auto" is vmap if it can compute more than one
+            task at a time. It assumes that ``fn`` is exact under vmap, which ``settle`` checks.
+        chunk_size: Number of tasks in one vmap; by default all on a GPU, and a million input numbers on a CPU.
+        seeds: One seed per task, for torch's random numbers in ``fn``; tasks are then computed one after another.
 
     >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
     >>> map_tasks(lambda task: task.query.x.sum(), tasks)
@@ -75,18 +73,16 @@ def backward(
 ) -> Tensor:
     """Add the gradient of the mean of ``fn`` over tasks to the parameters' ``.grad``, chunk by chunk.
 
-    Memory is that of one chunk's graph, whatever the number of tasks.
+    Memory is that of one chunk's graph, for any number of tasks.
 
     Args:
-        fn: Scalar function of one task, pure.
+        fn: Pure scalar function of one task.
         tasks: A batch of tasks.
-        total: What the sum is divided by; the number of tasks if None, more where others hold the rest of a batch.
-        engine: As in ``map_tasks``.
-        chunk_size: As in ``map_tasks``.
-        seeds: As in ``map_tasks``.
+        total: Divisor of the sum; the number of tasks if None, more if other processes hold the rest of a batch.
+        engine, chunk_size, seeds: Arguments of ``map_tasks``.
 
     Returns:
-        The mean, a scalar without a graph.
+        Mean, a scalar without a graph.
 
     >>> weight = torch.ones(1, requires_grad=True)
     >>> tasks = Task(*(Examples(torch.ones(3, 2, 1), torch.ones(3, 2, 1)) for _ in range(2)))
@@ -103,7 +99,7 @@ def backward(
             else:
                 part = tasks.at(slice(first, first + chunk_size))
                 loss = map_tasks(fn, part, engine=engine, chunk_size=chunk_size).sum() / total
-            if loss.requires_grad:  # where nothing can be learned, the loss is still of interest
+            if loss.requires_grad:  # if nothing can be learned, the loss is still reported
                 loss.backward()  # type: ignore[no-untyped-call]
             mean = mean + loss.detach()
     return mean
@@ -117,11 +113,11 @@ def _one(fn: Callable[[Task], Tensor], tasks: Task, i: int, seeds: Sequence[int]
 
 
 class Settled(NamedTuple):
-    """How tasks of a learner are to be taken.
+    """Decision on how to compute a learner's tasks.
 
     Attributes:
-        engine: "loop" where vmap would be wrong or fail.
-        draws: Whether the net draws random numbers, so that each task needs a seed.
+        engine: "loop" if vmap would be wrong or fail.
+        draws: True if the net draws random numbers, so that each task needs a seed.
     """
 
     engine: Engine
@@ -129,16 +125,17 @@ class Settled(NamedTuple):
 
 
 def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], tasks: Task, engine: Engine) -> Settled:
-    """Find out how the tasks of a learner can be taken; says so once where "auto" has to give up vmap.
+    """Decide how to compute the tasks of a learner, and warn if "auto" cannot use vmap.
 
-    Some of torch's layers have second derivatives that are wrong under vmap by percents (LayerNorm, attention; pytorch/
-    functorch#534), others none at all. So a net that is not made of this package's layers is tried on two tasks.
+    Some of torch's layers have second derivatives that are wrong under vmap by percents (LayerNorm, attention;
+    pytorch/functorch#534), others have none. A net with layers from outside this package is therefore tried on two
+    tasks.
 
     Args:
-        net: Whose layers are looked at: a net, or a learner.
-        measure: What is to be computed, of a batch of tasks by an engine: losses and gradients, or answers.
+        net: Net or learner whose layers are examined.
+        measure: Computation on a batch of tasks by an engine: losses and gradients, or answers.
         tasks: A batch of tasks; the first two are tried.
-        engine: What was asked for.
+        engine: Requested engine.
     """
     if not has_foreign(net):
         return Settled(engine)
@@ -148,43 +145,43 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
         expected = measure(few, "loop")
         drawn = not same(before, states())
     if drawn and engine == "vmap":
-        raise SettingError("engine='vmap' cannot take a net that draws random numbers (dropout); use engine='auto'")
+        raise SettingError("engine='vmap' cannot compute a net that draws random numbers (dropout); use engine='auto'")
     if drawn or engine == "loop" or _chunk_size(tasks, engine) == 1:
         return Settled("loop", drawn)
     if engine == "vmap":
         return Settled("vmap")
     most = min(EXACT.get(t.dtype, 0.0) for t in expected)
     if not most:
-        warnings.warn("in half precision vmap cannot be checked, so tasks go one after another", stacklevel=3)
+        warnings.warn("vmap cannot be checked in half precision, so tasks are computed one by one", stacklevel=3)
         return Settled("loop")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of what vmap does slowly
+            warnings.simplefilter("ignore")  # torch's warnings about slow operations under vmap
             off = distance(expected, measure(few, "vmap"))
-    except Exception as error:  # of any kind: what torch or the net makes of batched tensors
+    except Exception as error:  # any exception may come from torch or the net, given batched tensors
         reason = one_line(f"{type(error).__name__}: {error}")
-        warnings.warn(f"vmap cannot take this net, so tasks go one after another ({reason})", stacklevel=3)
+        warnings.warn(f"vmap cannot compute this net, so tasks are computed one by one ({reason})", stacklevel=3)
         return Settled("loop")
     if off > most:
         warnings.warn(
-            f"vmap gives other numbers for this net than a loop over tasks (by {100 * off:.2g} %), so tasks go one "
-            f"after another",
+            f"vmap gives other numbers than a loop for this net (by {100 * off:.2g} %), so tasks are computed one "
+            f"by one",
             stacklevel=3,
         )
         return Settled("loop")
     return Settled(engine)
 
 
-def distance(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
-    """Return the largest difference of a tensor, relative to its own size and a tenth of the size of all.
+def distance(expected: Sequence[Tensor], result: Sequence[Tensor]) -> float:
+    """Return the largest difference between tensors, relative to the size of the tensor and a tenth of the size of all.
 
-    Relative to itself alone, a gradient that is zero but for rounding would look wrong; relative to all, a small one
-    would look right. Infinite where a number is not a number in one of the two.
+    Relative to the tensor alone, a gradient that is zero up to rounding would look wrong. Relative to all tensors, a
+    small wrong gradient would look right. The distance is infinite if a number is NaN in only one of the two.
 
     >>> distance([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 4.55])]).__round__(3)
     0.1
     """
-    pairs = [(a.detach().double().cpu(), b.detach().double().cpu()) for a, b in zip(expected, found, strict=True)]
+    pairs = [(a.detach().double().cpu(), b.detach().double().cpu()) for a, b in zip(expected, result, strict=True)]
     norms = torch.stack([a.nan_to_num(0, 0, 0).norm() for a, _ in pairs])
     equal = [(a == b) | (a.isnan() & b.isnan()) for a, b in pairs]
     off = [(a - b).masked_fill(e, 0).nan_to_num(math.inf).norm() for (a, b), e in zip(pairs, equal, strict=True)]
@@ -192,19 +189,11 @@ def distance(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
     return float((torch.stack(off) / scale.clamp(min=1e-300)).max())
 
 
-def keep_memory() -> None:
-    """Have glibc keep what a step frees for the next one, which needs as much; else the system zeroes it all anew."""
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-4, 0)  # M_MMAP_MAX
-        libc.mallopt(-1, -1)  # M_TRIM_THRESHOLD
-
-
 def describe() -> str:
-    """What "auto" does on this machine."""
+    """Describe what "auto" does on this machine."""
     if torch.cuda.is_available():
         return "vmap over all tasks"
-    return f"vmap over as many tasks as have {VMAP_NUMBERS} input numbers, a loop where these are fewer than {FEWEST}"
+    return f"vmap over tasks of up to {VMAP_NUMBERS} input numbers in all, or a loop if these are fewer than {FEWEST}"
 
 
 def _chunk_size(tasks: Task, engine: Engine) -> int:

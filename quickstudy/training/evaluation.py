@@ -1,4 +1,4 @@
-"""How well a learner does on tasks it never saw: a mean, its interval, and what it rests on."""
+"""Accuracy or error of a learner on new tasks, with a confidence interval."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from quickstudy.training.engine import Engine, Settled, distance, map_tasks, set
 from quickstudy.training.workers import ALONE, Workers
 
 BATCH = 10
-"""Tasks evaluated together. Fixed, because task i of step s depends on both."""
+"""Number of tasks evaluated together. It is fixed, since task i of step s depends on both numbers."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Evaluation:
     """A mean over tasks with its 95% interval.
 
     Attributes:
-        metric: "accuracy" in [0, 1], or "mse", mean squared error.
+        metric: "accuracy" in [0, 1], or "mse" (mean squared error).
         mean: Mean over tasks.
         ci95: Half width of the 95% interval of the mean, 1.96 standard errors.
         median: Median over tasks.
         n_tasks: Number of tasks.
-        transductive: Whether an answer could depend on the other queries.
-        seconds_per_adaptation: Median time to adapt to one task, alone, and answer its first query, seconds.
-        values: The figure of every task.
+        transductive: True if an answer could depend on the other queries.
+        seconds_per_adaptation: Median time to adapt to one task and answer its first query, in seconds.
+        values: Result of every task.
     """
 
     metric: str
@@ -60,9 +60,9 @@ class Evaluation:
         return f"mse {self.mean:.4f} ± {self.ci95:.4f} (median {self.median:.4f}) over {self.n_tasks} tasks, {how}"
 
     def summary(self) -> dict[str, Any]:
-        """Everything but the single values, for JSON, which has no NaN or infinity: they become None."""
-        kept = {name: value for name, value in vars(self).items() if name != "values"}
-        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in kept.items()}
+        """Return everything except ``values``, for JSON; NaN and infinity, which JSON lacks, become None."""
+        fields = {name: value for name, value in vars(self).items() if name != "values"}
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in fields.items()}
 
 
 def evaluate(
@@ -78,19 +78,20 @@ def evaluate(
 ) -> Evaluation:
     """Return the mean accuracy (or squared error) of a learner over tasks.
 
-    A figure is called inductive only where a query alone gets the answer that it gets among others; a net of one's own
-    may normalise queries by each other (torch's batch norms do), and is then told to be transductive.
+    A result counts as inductive only if a query gets the same answer alone as among other queries. A net from elsewhere
+    may normalise queries by each other, as torch's batch norms do; the result is then reported as transductive.
 
     Args:
-        learner: Left as it was.
-        tasks: Where tasks come from; the same source and seed give the same figure.
+        learner: Learner to evaluate; it is not changed.
+        tasks: Source of the tasks; the same source and seed give the same result.
         n_tasks: Number of tasks, at least 2.
-        transductive: Whether predictors may use the statistics of all queries; the learner's own setting if None.
-        one_to_one: Give every class as many of a task's queries as every other, as classes and queries fit best: for
-            tests that say so of themselves. An answer then depends on the other queries, so it is transductive.
-        engine: "auto" takes tasks together where that is exact, "loop" one after another, "vmap" together.
-        workers: Processes that share the tasks; each gets the whole result.
-        bar: Whether progress is drawn on a terminal.
+        transductive: True if predictors may use the statistics of all queries; the learner's own setting if None.
+        one_to_one: Assign the same number of queries to every class, by the best assignment; for tests that state this
+            property. An answer then depends on the other queries, so it is transductive.
+        engine: "auto" computes tasks together if that is exact; "vmap" always does, and "loop" computes them one by
+            one.
+        workers: Processes that share the tasks; each gets all results.
+        bar: Draw progress on a terminal.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP
@@ -99,7 +100,7 @@ def evaluate(
     'mse'
     """
     if n_tasks < 2:
-        raise SettingError(f"n_tasks={n_tasks}, but an interval needs at least 2 tasks; 600 is usual")
+        raise SettingError(f"n_tasks={n_tasks} is too small: an interval needs at least 2 tasks; 600 is usual")
 
     def answer(task: Task) -> Tensor:
         return learner.adapt(task.support)(task.query.x)
@@ -119,43 +120,43 @@ def evaluate(
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
         used = learner.transductive or one_to_one or _transductive(learner, tasks)
     name = "accuracy" if learner.loss == "cross_entropy" else "mse"
-    # Not statistics.stdev, which fails on a task that diverged to infinity or NaN.
+    # Not statistics.stdev, which fails if a task diverged to infinity or NaN.
     ci95 = 1.96 * torch.tensor(values, dtype=torch.float64).std().item() / math.sqrt(n_tasks)
-    middle = median(math.inf if math.isnan(value) else value for value in values)  # NaN, too, is a task that diverged
+    middle = median(math.inf if math.isnan(value) else value for value in values)  # NaN also means that a task diverged
     return Evaluation(name, fmean(values), ci95, middle, n_tasks, used, seconds, tuple(values))
 
 
 def metric(answers: Tensor, y: Tensor, loss: str) -> Tensor:
-    """Accuracy, or mean squared error where that is the loss, of (..., n_query, n) answers, a figure a task (...)."""
+    """Return the accuracy, or the mean squared error if that is the loss, of each task, (..., n_query, n) -> (...)."""
     if loss == "mse":
         return ((answers - y) ** 2).mean((-2, -1))
     return (answers.argmax(-1) == y.argmax(-1)).to(answers.dtype).mean(-1)
 
 
 def assigned(scores: Tensor) -> Tensor:
-    """The best answers that give every class as many queries, one-hot, of scores (n_query, n_way).
+    """Return the best one-hot answers that assign equally many queries to every class, for scores (n_query, n_way).
 
     Raises:
-        SettingError: The queries cannot be dealt out evenly.
+        SettingError: The number of queries is not a multiple of the number of classes.
 
-    Source: the assignment problem, Kuhn 1955, as solved by ``scipy.optimize.linear_sum_assignment``.
+    Source: Kuhn 1955, the assignment problem, as solved by ``scipy.optimize.linear_sum_assignment``.
 
     >>> assigned(torch.tensor([[5.0, 4.0], [9.0, 1.0]]))
     tensor([[0., 1.],
             [1., 0.]])
     """
-    from scipy.optimize import linear_sum_assignment  # takes longer to import than all else here
+    from scipy.optimize import linear_sum_assignment  # importing it takes longer than all else here
 
     n_query, n_way = scores.shape
     if n_query % n_way:
-        raise SettingError(f"{n_query} queries cannot be dealt out evenly to {n_way} classes; leave out one_to_one")
+        raise SettingError(f"{n_query} queries cannot be divided equally among {n_way} classes; leave out one_to_one")
     _, place = linear_sum_assignment(scores.cpu().repeat(1, n_query // n_way).numpy(), maximize=True)
     return F.one_hot(torch.from_numpy(place) % n_way, n_way).to(scores)
 
 
 @contextmanager
 def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
-    """Evaluation mode without gradients, undone afterwards."""
+    """Context in evaluation mode without gradients; the former mode is restored afterwards."""
     training, before = learner.training, learner.transductive
     learner.eval()
     learner.transductive = before if transductive is None else transductive
@@ -168,13 +169,13 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
 
 
 def _transductive(learner: Learner, tasks: TaskSource) -> bool:
-    """Whether the queries of the first task normalise each other."""
+    """Return whether the queries of the first task normalise each other."""
     support, query = tasks.sample(0, 1).at(0)
     return depends_on_others(learner.adapt(support), query.x)
 
 
 def depends_on_others(predict: Predictor, x: Tree) -> bool:
-    """Return whether the first of some queries gets another answer alone than among the others, and warn if so.
+    """Return whether the first query gets another answer alone than among the others, and warn if so.
 
     >>> depends_on_others(lambda x: x - x.mean(0), torch.tensor([[1.0], [3.0]]))
     True
@@ -184,7 +185,7 @@ def depends_on_others(predict: Predictor, x: Tree) -> bool:
     with seeded(0):
         try:
             alone = predict(rows(x, slice(1)))
-        except ValueError:  # a batch norm of torch's, of one number
+        except ValueError:  # torch's batch norm refuses a single number
             off = math.inf
         else:
             off = distance([among[:1]], [alone])

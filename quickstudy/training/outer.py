@@ -1,4 +1,4 @@
-"""The outer loop: makes the inner loop better over many tasks."""
+"""The outer loop: improves the inner loop over many tasks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from quickstudy.learners.inner import twice_differentiable
 from quickstudy.tasks.episodes import seeds_of
 from quickstudy.tasks.task import Task, TaskSource
 from quickstudy.tasks.tree import concatenated, flat
-from quickstudy.training.engine import Engine, backward, keep_memory, map_tasks, settle
+from quickstudy.training.engine import Engine, backward, map_tasks, settle
 from quickstudy.training.evaluation import Evaluation, evaluate
 from quickstudy.training.workers import ALONE, Workers, check_shares
 
 OBSERVED = 1024
-"""Training inputs that population statistics are measured on."""
+"""Number of training inputs on which population statistics are measured."""
 
 
 class DivergedError(QuickstudyError):
@@ -37,16 +37,16 @@ class DivergedError(QuickstudyError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the outer loop stands after a step.
+    """Progress of the outer loop after a step.
 
     Attributes:
-        step: Steps done, from 1.
+        step: Number of steps done, from 1.
         loss: Mean meta-loss of the step's tasks.
         lr: Outer learning rate of the step.
-        seconds: Since the loop began.
+        seconds: Seconds since the loop began.
         validation: Result on validation tasks, at the steps that have one.
-        best: Whether the learner is now the best so far on validation (or, without validation, at its end).
-        skipped: Tasks left out since the loop began for a loss that was not finite.
+        best: True if the learner is now the best on validation so far; without validation, True at the end.
+        skipped: Number of tasks skipped since the loop began, because their loss was not finite.
     """
 
     step: int
@@ -60,18 +60,18 @@ class Progress:
 
 @dataclass
 class State:
-    """Where the outer loop is, besides the weights, the optimiser and the schedule: it goes on from here.
+    """State of the outer loop, from which it can continue, besides weights, optimiser and schedule.
 
     Attributes:
-        step: Steps done.
-        seconds: That they took.
+        step: Number of steps done.
+        seconds: Seconds that they took.
         best: Best validation so far, accuracy or squared error.
-        best_step: Its step.
-        best_weights: The learner's then.
-        worse: Validations since.
-        skipped: Tasks left out for a loss that was not finite.
-        engine: How tasks are taken, as settled at the first step; None before.
-        draws: Whether the net draws random numbers.
+        best_step: Step of the best validation.
+        best_weights: Learner's weights at that step.
+        worse: Number of validations since that step.
+        skipped: Number of tasks skipped because their loss was not finite.
+        engine: Engine decided at the first step; None before.
+        draws: True if the net draws random numbers.
     """
 
     step: int = 0
@@ -104,26 +104,26 @@ def outer_loop(
     workers: Workers = ALONE,
     state: State | None = None,
 ) -> Iterator[Progress]:
-    """Improve a learner over many tasks; yields after every step, and ends with the best learner on validation.
+    """Improve a learner over many tasks. It yields after every step, and ends with the weights best on validation.
 
     Args:
-        learner: Changed in place.
+        learner: Learner, changed in place.
         tasks: Training tasks.
-        optimizer: Any of ``torch.optim``, over the learner's parameters.
-        steps: Outer steps.
-        tasks_per_step: Tasks whose mean loss one step descends.
+        optimizer: Optimiser from ``torch.optim`` for the learner's parameters.
+        steps: Number of outer steps.
+        tasks_per_step: Number of tasks in one step, which descends their mean loss.
         schedule: Learning rate schedule, advanced after every step.
-        clip: Largest absolute value of a gradient's entry, as Finn et al. clip.
+        clip: Largest absolute value of a gradient's entries, as in Finn et al.
         precision: "bfloat16" computes the meta-loss in mixed precision.
-        validation: Tasks of other classes; without it the last weights are kept.
-        validate_every: Steps from one validation to the next; one more comes at the end.
-        validation_tasks: Tasks of a validation.
-        patience: Stop after this many validations without a better one.
-        skip_bad_tasks: Leave out tasks whose loss is NaN or infinite, and count them, in place of an error.
-        engine: "auto" takes tasks together (vmap) where that is exact, and else one after another; "vmap" and "loop"
-            do as they say. A net that is not of this package is tried at the first step, on two tasks.
+        validation: Tasks of other classes. Without it, the last weights are kept.
+        validate_every: Steps between two validations; the last step is always followed by one.
+        validation_tasks: Number of tasks in a validation.
+        patience: Number of validations without improvement after which training stops.
+        skip_bad_tasks: Skip and count tasks whose loss is NaN or infinite, instead of raising an error.
+        engine: "auto" computes tasks together (vmap) if that is exact, and else one after another; "vmap" and "loop"
+            force it. A net from outside this package is tried at the first step, on two tasks.
         workers: Processes that share each step's tasks, from ``quickstudy.training.workers.join``.
-        state: Where to go on from, and what is kept up to date; the beginning if None.
+        state: State to continue from, which is updated; a new one if None.
 
     Raises:
         DivergedError: The loss of a task, or the gradient of a step, is NaN or infinite.
@@ -137,7 +137,6 @@ def outer_loop(
     [1, 2]
     """
     check_shares(tasks_per_step, workers.size)
-    keep_memory()
 
     def meta_loss(task: Task) -> Tensor:
         with torch.autocast(task.query.y.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
@@ -194,7 +193,7 @@ def outer_loop(
 
 
 def losses_and_gradients(learner: Learner, tasks: Task, engine: Engine) -> list[Tensor]:
-    """Return the tasks' meta-losses and the gradient of their sum, what ``settle`` compares engines by."""
+    """Return the tasks' meta-losses and the gradient of their sum, by which ``settle`` compares engines."""
     parameters = [p for p in learner.parameters() if p.requires_grad]
     with twice_differentiable():
         losses = map_tasks(learner.meta_loss, tasks, engine=engine)
@@ -213,7 +212,7 @@ def _descend(
     engine: Engine,
     seeds: list[int] | None,
 ) -> float:
-    """The mean loss of all workers' tasks, NaN where its gradient is not finite, which is left in the parameters."""
+    """Return the mean loss of all workers' tasks, NaN if a gradient is not finite; gradients are left in ``.grad``."""
     optimizer.zero_grad()
     mine = seeds and workers.share_of(seeds)
     loss = backward(meta_loss, workers.share(tasks), len(tasks), engine=engine, seeds=mine)
@@ -228,14 +227,14 @@ def _descend(
 def _bad_tasks(
     meta_loss: Callable[[Task], Tensor], tasks: Task, workers: Workers, seeds: list[int] | None
 ) -> list[int]:
-    """Numbers of the tasks whose loss alone is not finite."""
+    """Return the numbers of the tasks whose own loss is not finite."""
     mine = map_tasks(meta_loss, workers.share(tasks), engine="loop", seeds=seeds and workers.share_of(seeds))
     losses = workers.gather(mine.tolist())
     return [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
 
 
 def observe(learner: Learner, tasks: TaskSource) -> None:
-    """Show a learner inputs of training tasks, so that it can measure population statistics."""
+    """Let a learner measure population statistics on inputs of training tasks."""
     batch = tasks.sample(0, 1)
     each = batch.support.y.shape[1] + batch.query.y.shape[1]
     batch = tasks.sample(0, math.ceil(OBSERVED / each))

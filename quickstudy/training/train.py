@@ -22,19 +22,19 @@ def train(
     validation: TaskSource | None = None,
     engine: Engine = "auto",
 ) -> list[Progress]:
-    """Improve a learner over many tasks, with a progress bar; ``outer_loop`` is the same with every choice open.
+    """Improve a learner over many tasks, with a progress bar; ``outer_loop`` has all options.
 
     Args:
-        learner: Changed in place.
+        learner: Learner, changed in place.
         tasks: Training tasks.
-        steps: Outer steps.
-        tasks_per_step: Tasks whose mean loss one step descends.
-        optimizer: Adam at 1e-3 if None. Reptile wants ``torch.optim.SGD`` at a rate up to 1.
-        validation: Tasks of other classes; the weights that do best on them are kept.
-        engine: How tasks are taken, as in ``outer_loop``.
+        steps: Number of outer steps.
+        tasks_per_step: Number of tasks in one step, which descends their mean loss.
+        optimizer: Optimiser; Adam at 1e-3 if None. For Reptile, use ``torch.optim.SGD`` at a rate up to 1.
+        validation: Tasks of other classes; the weights that are best on them are kept.
+        engine: Engine for the tasks, as in ``outer_loop``.
 
     Returns:
-        The loop's progress, a record a step.
+        Progress of the loop, one record per step.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP

@@ -1,10 +1,10 @@
-"""Several processes that train one learner: each takes its share of a step's tasks, and they sum their gradients."""
+"""Several processes that train one learner: each computes its share of a step's tasks, and gradients are summed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,23 +17,23 @@ from quickstudy.errors import SettingError, WorkerLost, one_line
 from quickstudy.tasks.task import Task
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
-"""What a worker is started with."""
+"""Environment variables of a worker."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes of a run, as one of them sees them.
+    """The processes of a run, seen from one of them.
 
     Attributes:
-        rank: Number of this process, from 0; the first one writes files and shows progress.
-        size: How many there are.
+        rank: Number of this process, from 0; process 0 writes files and shows progress.
+        size: Number of processes.
     """
 
     rank: int = 0
     size: int = 1
 
     def share(self, tasks: Task) -> Task:
-        """This process's tasks of a batch: every ``size``-th from ``rank`` on.
+        """Return this process's tasks of a batch: every ``size``-th, starting at ``rank``.
 
         >>> from quickstudy.tasks.task import Examples
         >>> tasks = torch.arange(5)[:, None, None]
@@ -43,33 +43,33 @@ class Workers:
         return tasks.at(slice(self.rank, None, self.size))
 
     def share_of(self, each: list[int]) -> list[int]:
-        """Return this process's part of what a batch has for each task."""
+        """Return this process's entries of a list with one entry per task."""
         return each[self.rank :: self.size]
 
     def sum(self, tensors: list[Tensor]) -> None:
-        """Put the sum over all processes in the place of each tensor, in one exchange."""
+        """Replace each tensor by its sum over all processes, in one exchange."""
         if self.size > 1 and tensors:
             flat = torch.cat([t.flatten() for t in tensors])
-            with _losses_told():
+            with _lost_workers():
                 dist.all_reduce(flat)
             for t, total in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
                 t.copy_(total.view_as(t))
 
     def gather(self, values: list[float]) -> list[float]:
-        """The figures of all tasks, in their order, from those of each process's share."""
+        """Return the values of all tasks, in their order, from those of each process's share."""
         if self.size == 1:
             return values
         shares: list[list[float]] = [[]] * self.size
-        with _losses_told():
+        with _lost_workers():
             dist.all_gather_object(shares, values)
         return [shares[i % self.size][i // self.size] for i in range(sum(map(len, shares)))]
 
     def agree(self, number: int) -> int:
-        """The largest of the processes' numbers: what one is told, all do at the same step."""
+        """Return the largest of the processes' numbers, so that all of them act on it at the same step."""
         if self.size == 1:
             return number
         largest = torch.tensor(number)
-        with _losses_told():
+        with _lost_workers():
             dist.all_reduce(largest, dist.ReduceOp.MAX)
         return int(largest)
 
@@ -78,49 +78,47 @@ ALONE = Workers()
 
 
 def check_shares(tasks_per_step: int, workers: int) -> None:
-    """Refuse more workers than a step has tasks.
+    """Refuse more workers than tasks per step.
 
     >>> check_shares(tasks_per_step=16, workers=2)
     """
     if tasks_per_step < workers:
         raise SettingError(
-            f"tasks_per_step={tasks_per_step} leaves some of {workers} workers idle; raise it or take fewer workers"
+            f"tasks_per_step={tasks_per_step} leaves some of {workers} workers idle; raise it or use fewer workers"
         )
 
 
 @contextmanager
-def _losses_told() -> Iterator[None]:
-    """An exchange that breaks off is another process's end, not a fault of this one."""
+def _lost_workers() -> Iterator[None]:
+    """Context that reports a failed exchange as the loss of another process."""
     try:
         yield
     except RuntimeError as error:
-        raise WorkerLost(f"another worker is gone or stands still: {one_line(error)}") from error
+        raise WorkerLost(f"another worker ended or does not respond: {one_line(error)}") from error
 
 
 @contextmanager
 def join(timeout: float = 600.0) -> Iterator[Workers]:
-    """Meet the processes that ``torchrun`` or ``--workers`` started; alone without them.
+    """Join the processes that ``torchrun`` or ``--workers`` started, if there are any.
 
-    NCCL sums tensors on GPUs, gloo others.
+    NCCL sums tensors on GPUs, gloo those on CPUs.
 
     Args:
-        timeout: Seconds that one waits for the others.
+        timeout: Seconds to wait for the other processes.
     """
     if "WORLD_SIZE" not in os.environ:
         yield ALONE
         return
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-        backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(
-        backend,
-        init_method=Path(os.environ["MEETING_FILE"]).as_uri() if "MEETING_FILE" in os.environ else "env://",
-        rank=int(os.environ["RANK"]),
-        world_size=int(os.environ["WORLD_SIZE"]),
-        timeout=timedelta(seconds=timeout),
-    )
-    try:
-        yield Workers(dist.get_rank(), dist.get_world_size())
-    finally:
-        dist.destroy_process_group()
+    gpus = torch.cuda.device_count()
+    with torch.cuda.device(int(os.environ["LOCAL_RANK"]) % gpus) if gpus else nullcontext():
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if gpus else "gloo",
+            init_method=Path(os.environ["MEETING_FILE"]).as_uri() if "MEETING_FILE" in os.environ else "env://",
+            rank=int(os.environ["RANK"]),
+            world_size=int(os.environ["WORLD_SIZE"]),
+            timeout=timedelta(seconds=timeout),
+        )
+        try:
+            yield Workers(dist.get_rank(), dist.get_world_size())
+        finally:
+            dist.destroy_process_group()

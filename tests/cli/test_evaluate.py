@@ -66,7 +66,7 @@ def test_regression_has_an_error_in_place_of_an_accuracy(cli, sinusoid):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--n-way", 4], "n_way=4 asked, but the test split has 3 classes"),
+        (["--n-way", 4], "n_way=4 is too many: the test split has 3 classes"),
         (["--n-shot", 6], "n_shot=6 + n_query=3 needs 9"),
         (["--n-way", 0], "n_way = 0"),
         (["--n-tasks", 1], "at least 2 tasks"),

@@ -44,7 +44,7 @@ def test_printed_settings_train_nothing(cli, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--n-way", 9], "n_way=9 asked, but the validation split has 3 classes"),
+        (["--n-way", 9], "n_way=9 is too many: the validation split has 3 classes"),
         (["--n-query", 8], "n_shot=1 + n_query=8 needs 9"),
         (["--train-shot", 8], "n_shot=8 + n_query=2 needs 10"),
         (["--algorithm", "protypical"], "did you mean 'prototypical'?"),

@@ -77,7 +77,7 @@ def test_any_bytes_are_json_or_refused_in_a_line(content):
 
 def test_a_name_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "x.json").write_text('{"a": {"b": 1, "b": 2}}')
-    with pytest.raises(ModelError, match="a name stands there twice"):
+    with pytest.raises(ModelError, match="a name occurs twice"):
         read_json(tmp_path / "x.json")
 
 

@@ -112,9 +112,9 @@ class TestAdaptOnly:
         torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
 
     def test_a_part_that_is_not_there_is_refused_in_a_line(self):
-        with pytest.raises(SettingError, match=r"adapt_only='\*lora\*' fits no parameter .* layers.0.weight"):
+        with pytest.raises(SettingError, match=r"adapt_only='\*lora\*' matches no parameter .* layers.0.weight"):
             qs.MAML(qs.MLP(4), 5, adapt_only="*lora*")
-        with pytest.raises(SettingError, match="needs a head that is learned"):
+        with pytest.raises(SettingError, match="needs a learned head"):
             qs.MAML(qs.MLP(4), 5, adapt_only="body")
 
 
@@ -217,7 +217,7 @@ class TestTargets:
         [
             (torch.tensor([0, 1, -1, 0]), "class index -1 is below 0"),
             (torch.tensor([0.5, 1.0, 2.0, 3.0]), "real targets are"),
-            (torch.tensor([0, 1]), "one target an input"),
+            (torch.tensor([0, 1]), "one target per input"),
         ],
     )
     def test_targets_that_mean_nothing_are_refused_in_a_line(self, y, says):
@@ -299,7 +299,7 @@ class TestTrees:
 
     def test_tensors_of_different_lengths_are_refused_in_a_line(self):
         support = Examples({"a": torch.zeros(10, 4), "b": torch.zeros(9, 4)}, torch.eye(5).repeat(2, 1))
-        with pytest.raises(DataError, match="one target an input"):
+        with pytest.raises(DataError, match="one target per input"):
             made("prototypical", TwoInputs()).adapt(support)
 
 

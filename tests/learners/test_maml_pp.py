@@ -129,7 +129,7 @@ def test_a_loop_that_goes_on_anneals_as_one_that_never_stopped():
 
 
 def test_no_inner_step_is_refused():
-    with pytest.raises(SettingError, match=r"inner_steps=0 .* take at least 1"):
+    with pytest.raises(SettingError, match=r"inner_steps=0 .* use at least 1"):
         MAMLPlusPlus(MLP(2, (8,)), inner_steps=0)
 
 

@@ -164,7 +164,7 @@ def test_a_plain_call_normalises_by_the_batch_in_training_and_by_the_population_
 @pytest.mark.parametrize("call", [lambda n, x: n.eval()(x), lambda n, x: apply(n, x, statistics="population")])
 def test_a_population_that_nobody_recorded_is_asked_for_in_a_line(call):
     norm = BatchNorm(3)
-    with pytest.raises(SettingError, match="no population statistics yet; train the learner, or show it inputs"):
+    with pytest.raises(SettingError, match="no population statistics yet; train the learner, or record them"):
         call(norm, torch.rand(6, 3))
     record_population(norm, torch.rand(6, 3))
     call(norm, torch.rand(6, 3))

@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 from quickstudy.runs.provenance import provenance
 
 
@@ -9,3 +11,10 @@ def test_a_result_names_the_program_that_made_it(monkeypatch):
     ):
         monkeypatch.setattr("sys.argv", argv)
         assert provenance()["command"] == command
+
+
+def test_a_module_is_named_as_it_was_started(monkeypatch):
+    spec = find_spec("benchmarks.speed.__main__")
+    monkeypatch.setattr("__main__.__spec__", spec)
+    monkeypatch.setattr("sys.argv", [spec.origin, "--toy"])
+    assert provenance()["command"] == "python -m benchmarks.speed --toy"

@@ -64,7 +64,7 @@ def test_an_item_is_read_once_where_it_is_kept_and_when_it_is_wanted():
 def test_only_the_classes_of_a_split_are_drawn():
     tasks = qs.Episodes.from_dataset(Pictures(), 2, 1, 1, classes=["cow", "dog"])
     assert tasks.data.names == ("cow", "dog")
-    with pytest.raises(DataError, match="no item of the dataset is of class 'cwo'"):
+    with pytest.raises(DataError, match="no item of the dataset has the class 'cwo'"):
         qs.Episodes.from_dataset(Pictures(), 2, 1, 1, classes=["cow", "cwo"])
     with pytest.raises(NotEnoughExamples, match="has 3 examples"):
         qs.Episodes.from_dataset(Pictures(), 2, 1, 5)

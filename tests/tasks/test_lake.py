@@ -72,10 +72,13 @@ def test_an_archive_is_its_folder(runs, inside):
         (lambda runs: shutil.rmtree(runs), "no all_runs.zip in"),
         (lambda runs: (runs / "run01/class_labels.txt").unlink(), "run01/class_labels.txt is missing"),
         (lambda runs: (runs / "run02/test/item03.png").unlink(), "run02/test/item03.png is missing"),
-        (lambda runs: (runs / "run02/training/class01.png").write_bytes(b"PNG"), "class01.png is no readable PNG"),
-        (lambda runs: (runs / "run03/class_labels.txt").write_text("one two three\n"), "is not lines of two names"),
-        (lambda runs: (runs / "run03/class_labels.txt").write_bytes(b"\xff\xfe"), "is not lines of two names"),
-        (lambda runs: (runs / "run03/class_labels.txt").write_text(""), "is not lines of two names"),
+        (lambda runs: (runs / "run02/training/class01.png").write_bytes(b"PNG"), "class01.png is not a readable PNG"),
+        (
+            lambda runs: (runs / "run03/class_labels.txt").write_text("one two three\n"),
+            "does not have two names per line",
+        ),
+        (lambda runs: (runs / "run03/class_labels.txt").write_bytes(b"\xff\xfe"), "does not have two names per line"),
+        (lambda runs: (runs / "run03/class_labels.txt").write_text(""), "does not have two names per line"),
         (
             lambda runs: (runs / "run01/class_labels.txt").write_text("../../etc/passwd run01/training/class01.png"),
             "../../etc/passwd is missing",

@@ -190,7 +190,7 @@ def test_a_damaged_archive_is_named(root, damage):
 def test_an_empty_folder_is_named(root):
     (root / "images_background.zip").unlink()
     (root / "images_background").mkdir()
-    with pytest.raises(DataError, match=r"images_background holds no ALPHABET"):
+    with pytest.raises(DataError, match=r"images_background contains no ALPHABET"):
         omniglot(root)
 
 

@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning_that_names_it(tmp_pa
 
 
 def test_without_a_whole_checkpoint_there_is_one_line(tmp_path):
-    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+    with pytest.raises(CheckpointError, match="no valid checkpoint"):
         Run(tmp_path).checkpoints.restore()
 
 

@@ -90,7 +90,7 @@ def measured(learner: MAML, how: str = "auto", n_tasks: int = 8) -> engine.Settl
 
 def test_vmap_is_given_up_where_its_second_derivatives_are_wrong():
     learner = normed()
-    with pytest.warns(UserWarning, match=r"vmap gives other numbers for this net .*by [\d.]+ %") as told:
+    with pytest.warns(UserWarning, match=r"vmap gives other numbers than a loop for this net .*by [\d.]+ %") as told:
         assert measured(learner) == ("loop", False)
     assert len(told) == 1
     batch = noise_tasks(learner, n_tasks=8)
@@ -115,7 +115,7 @@ def test_nets_of_this_package_are_not_tried():
 def test_a_net_that_cannot_run_under_vmap_is_taken_by_a_loop():
     learner = normed()
     learner.net[2] = Branch()
-    with pytest.warns(UserWarning, match="vmap cannot take this net, so tasks go one after another"):
+    with pytest.warns(UserWarning, match="vmap cannot compute this net, so tasks are computed one by one"):
         assert measured(learner).engine == "loop"
     assert measured(learner, n_tasks=3) == ("loop", False)  # too few for vmap: nothing to try, nothing to say
 
@@ -132,7 +132,7 @@ def test_random_numbers_are_noticed_and_left_as_they_were():
     assert measured(learner.train()) == ("loop", True)
     assert torch.equal(before, torch.get_rng_state())
     assert measured(learner.eval()).draws is False
-    with pytest.raises(SettingError, match="cannot take a net that draws random numbers"):
+    with pytest.raises(SettingError, match="cannot compute a net that draws random numbers"):
         measured(learner.train(), "vmap")
 
 

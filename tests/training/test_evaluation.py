@@ -169,7 +169,7 @@ def test_one_to_one_is_transductive_and_no_worse_where_tests_are_so(tasks):
 
 
 def test_queries_that_cannot_be_dealt_out_are_refused():
-    with pytest.raises(SettingError, match="5 queries cannot be dealt out evenly to 2 classes"):
+    with pytest.raises(SettingError, match="5 queries cannot be divided equally among 2 classes"):
         assigned(torch.zeros(5, 2))
 
 

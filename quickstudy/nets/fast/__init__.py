@@ -1,1 +1,1 @@
-"""The kernels: blocks as fast as the device allows."""
+"""Fast kernels for blocks of convolution, batch norm and pooling."""

@@ -1,4 +1,4 @@
-"""Convolution, statistics and max pooling of a block, by the way that is fastest on the device."""
+"""Convolution, statistics and max pooling of a block, by the fastest way on the device."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from quickstudy.nets.fast.first import patch_moments, patches, pooled_product
 from quickstudy.nets.fast.pooled import moments_and_pool
 
 FEW_CHANNELS = 4
-"""Of so many, a convolution is a product with the unfolded images, and cheap enough to compute again."""
+"""Most channels for which a convolution is computed as a product with the unfolded images; it is cheap to recompute."""
 
 
 def conv_moments_and_pool(x: Tensor, weight: Tensor, sign: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance of each channel of a 3x3 convolution over the first rows, and all rows pooled 2x2.
+    """Return mean and variance of each channel of a 3x3 convolution over the first rows, and all rows pooled 2x2.
 
     Args:
         x: Images, (n, channels, height, width).
         weight: (width, channels, 3, 3); the padding is 1.
-        sign: Of each channel, (width,): where negative, the smallest of four pixels is taken, else the largest.
-        rows: Whose statistics, 1 to n.
+        sign: Sign of each channel, (width,). Where it is negative, the smallest of four pixels is taken, else the
+            largest.
+        rows: Number of rows that the statistics are taken from, 1 to n.
 
     Returns:
         Mean (width,), variance (width,) without Bessel's correction, and images of half the size.

@@ -1,8 +1,8 @@
-"""3x3 convolution of many tasks, each with its own weight, at the speed of one task's.
+"""3x3 convolution of many tasks, each with its own weight, as fast as for one task.
 
-``vmap`` of torch's convolution is one of as many groups as there are tasks. On a CPU that copies images into the layout
-of groups and back, which costs as much as the convolution. Here tasks go one after another, and a weight that they
-share goes once.
+Under ``vmap``, torch's convolution is one convolution with a group per task. On a CPU, that copies images into the
+layout of groups and back, which costs as much as the convolution. Here one task is computed after another, and a weight
+that all tasks share is used in one convolution.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from quickstudy.nets.fast.many import ManyTasks, stack
+from quickstudy.nets.fast.private import conv3x3_gradient, inside_transform
 
 
 def conv3x3(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolution with padding 1, (n, channels, h, w) and (width, channels, 3, 3) -> (n, width, h, w).
+    """Return the convolution with padding 1, (n, channels, h, w) and (width, channels, 3, 3) -> (n, width, h, w).
 
+    >>> import torch
     >>> x = torch.rand(2, 3, 4, 4)
     >>> weight = torch.rand(5, 3, 3, 3)
     >>> torch.allclose(conv3x3(x, weight), F.conv2d(x, weight, padding=1), atol=1e-5)
     True
     """
-    if not torch._C._are_functorch_transforms_active():
+    if not inside_transform():
         return F.conv2d(x, weight, padding=1)
     return cast(Tensor, _Output.apply(x.unsqueeze(0), weight.unsqueeze(0))).squeeze(0)  # type: ignore[no-untyped-call]
 
@@ -50,7 +51,7 @@ class _InputGrad(ManyTasks):
     @staticmethod
     def forward(g: Tensor, weight: Tensor) -> Tensor:
         def one(g: Tensor, w: Tensor) -> Tensor:
-            return _gradient(g, g.new_empty(1).expand(len(g), w.shape[1], *g.shape[2:]), w, 0)
+            return conv3x3_gradient(g, g.new_empty(1).expand(len(g), w.shape[1], *g.shape[2:]), w, 0)
 
         return _each(one, g, weight)
 
@@ -70,7 +71,7 @@ class _WeightGrad(ManyTasks):
     def forward(x: Tensor, g: Tensor) -> Tensor:
         return stack(
             [
-                _gradient(g_, x_, g_.new_empty(1).expand(g.shape[2], x.shape[2], 3, 3), 1)
+                conv3x3_gradient(g_, x_, g_.new_empty(1).expand(g.shape[2], x.shape[2], 3, 3), 1)
                 for x_, g_ in zip(x, g, strict=True)
             ]
         )
@@ -87,17 +88,8 @@ class _WeightGrad(ManyTasks):
 
 
 def _each(one: Callable[[Tensor, Tensor], Tensor], x: Tensor, weight: Tensor) -> Tensor:
-    """(tasks, n, ...) of (tasks, n, ...) and weights, channels last."""
+    """Apply a function to each task's images and weight, (tasks, n, ...) -> (tasks, n, ...), channels last."""
     if len(x) == 1 or weight.stride(0) == 0:
         out = one(x.flatten(0, 1), weight[0])
         return out.view(*x.shape[:2], *out.shape[1:])
     return stack([one(*pair) for pair in zip(x, weight, strict=True)])
-
-
-def _gradient(g: Tensor, x: Tensor, weight: Tensor, of: int) -> Tensor:
-    """Of one task's input (of=0) or weight (of=1)."""
-    wanted = [of == i for i in range(3)]
-    return cast(
-        Tensor,
-        torch.ops.aten.convolution_backward(g, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, wanted)[of],
-    )

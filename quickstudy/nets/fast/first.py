@@ -1,9 +1,10 @@
-"""The first block's convolution, max pooling and statistics, without a map of full size in memory.
+"""The first block's convolution, max pooling and statistics, without a full-size map in memory.
 
-A convolution of few channels is a product with the unfolded images, patches @ weight. So its mean and variance are
-those of the patches, mean @ weight and weight^T @ covariance @ weight; and pooling picks some rows of the product for
-each channel, which is as linear in the weight as the product. The product itself is computed some images at a time, in
-one place that stays in a CPU's cache, and again for each derivative: that costs less than to read it from memory.
+A convolution of few channels is a product with the unfolded images, patches @ weight. Its mean and variance follow from
+those of the patches: mean @ weight and weight^T @ covariance @ weight. Pooling selects some rows of the product for
+each channel, so it is as linear in the weight as the product. The product is computed for some images at a time, in
+memory that stays in a CPU's cache. It is computed again for each derivative, which costs less than reading it from
+memory.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from quickstudy.nets.fast.many import ManyTasks
 from quickstudy.nets.fast.pooled import pool_into
 
 CACHED = 1 << 18
-"""Numbers of a product at once: a megabyte."""
+"""Numbers of a product that are computed at a time: a megabyte."""
 
 
 def patches(x: Tensor) -> Tensor:
-    """Unfolded images, (n, channels, h, w) -> (n, 9 * channels, h * w)."""
+    """Unfold images, (n, channels, h, w) -> (n, 9 * channels, h * w)."""
     return F.unfold(x, 3, padding=1)
 
 
 def patch_moments(patches: Tensor, weight: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance, without Bessel's correction, of each channel of the first rows' convolution, (width,)."""
+    """Return mean and variance, without Bessel's correction, of each channel of the first rows' convolution."""
     first = patches[:rows]
     mean = first.mean((0, 2))
     first = first - mean.unsqueeze(1)
@@ -38,9 +39,10 @@ def patch_moments(patches: Tensor, weight: Tensor, rows: int) -> tuple[Tensor, T
 
 
 def pooled_product(patches: Tensor, weight: Tensor, sign: Tensor, height: int) -> Tensor:
-    """``max_pool2d(conv2d(x, weight, padding=1), 2)`` of the patches of images ``height`` pixels high.
+    """Return ``max_pool2d(conv2d(x, weight, padding=1), 2)``, computed from the patches of images.
 
-    Of channels whose sign is negative, the smallest of four pixels is taken in place of the largest.
+    In channels with a negative sign, the smallest of four pixels is taken instead of the largest. Images are ``height``
+    pixels high.
 
     >>> x, weight = torch.rand(2, 1, 6, 6), torch.rand(4, 1, 3, 3)
     >>> expected = F.max_pool2d(F.conv2d(x, weight, padding=1), 2)
@@ -53,7 +55,7 @@ def pooled_product(patches: Tensor, weight: Tensor, sign: Tensor, height: int) -
 
 
 class _Pooled(ManyTasks):
-    """(tasks, n, k, pixels) and (tasks, width, k) -> (tasks, n, pooled pixels, width), and where each came from."""
+    """Pooled product and the positions of its pixels, both (tasks, n, pooled pixels, width)."""
 
     @staticmethod
     def forward(patches: Tensor, weight: Tensor, sign: Tensor, height: int) -> tuple[Tensor, Tensor]:
@@ -77,7 +79,7 @@ class _Pooled(ManyTasks):
 
 
 class _Picked(ManyTasks):
-    """The same pixels of another product."""
+    """Pixels at the same positions of another product."""
 
     @staticmethod
     def forward(patches: Tensor, weight: Tensor, where: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class _Picked(ManyTasks):
 
 
 class _WeightGrad(ManyTasks):
-    """Gradient of the weight: what comes back to the picked pixels, times the patches there."""
+    """Gradient of the weight: the gradient at the selected pixels, times the patches there."""
 
     @staticmethod
     def forward(patches: Tensor, g: Tensor, where: Tensor) -> Tensor:
@@ -157,23 +159,23 @@ class _PatchGrad(ManyTasks):
 
 
 class _Scratch:
-    """A place for maps of full size, some images at a time."""
+    """Reused memory for full-size maps of some images at a time."""
 
     def __init__(self, like: Tensor, pixels: int, width: int) -> None:
         self.images = max(1, CACHED // (pixels * width))
         self.place = like.new_empty(self.images, pixels, width)
 
     def portions(self, tasks: int, n: int) -> Iterator[tuple[int, slice]]:
-        """Tasks, and as many of their images as have place."""
+        """Yield each task with slices of its images that fit into the memory."""
         for t in range(tasks):
             for first in range(0, n, self.images):
                 yield t, slice(first, first + self.images)
 
     def product(self, patches: Tensor, weight: Tensor) -> Tensor:
-        """(n, k, pixels), (width, k) -> (n, pixels, width)."""
+        """Multiply patches by a weight, (n, k, pixels) and (width, k) -> (n, pixels, width)."""
         n = len(patches)
         return torch.bmm(patches.mT, weight.mT.expand(n, -1, -1), out=self.place[:n])
 
     def unpicked(self, g: Tensor, where: Tensor) -> Tensor:
-        """Maps of full size, zero where nothing was picked."""
+        """Return full-size maps with the gradient at the selected pixels, and zero elsewhere."""
         return self.place[: len(g)].zero_().scatter_(1, where, g)

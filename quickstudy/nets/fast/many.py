@@ -1,4 +1,4 @@
-"""Autograd functions of many tasks at once, each with tensors of its own, for which torch's own ``vmap`` is slow."""
+"""Autograd functions of many tasks at once, for operations that are slow under torch's own ``vmap``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch.autograd import Function
 
 
 class ManyTasks(Function):
-    """A function whose tensors all begin with an axis of tasks, to which ``vmap`` adds its own."""
+    """Autograd function on tensors that all begin with an axis of tasks; ``vmap`` adds tasks to this axis."""
 
     def __init_subclass__(cls) -> None:
-        # torch asks for it at every call, and Python derives it anew each time.
+        # torch reads the signature at every call, and Python would derive it each time.
         cls.forward.__signature__ = inspect.signature(cls.forward)  # type: ignore[attr-defined]
 
     @classmethod
     def vmap(cls, info: Any, in_dims: Sequence[int | None], *inputs: Any) -> tuple[Any, Any]:
-        """The function of more tasks. What they share is expanded, not copied."""
+        """Compute the function for more tasks; what they share is expanded, not copied."""
         n = info.batch_size
         tensors = [
             (x.movedim(dim, 0) if dim is not None else x.expand(n, *x.shape)).flatten(0, 1)
@@ -35,5 +35,5 @@ class ManyTasks(Function):
 
 
 def stack(images: Sequence[Tensor]) -> Tensor:
-    """One task's images after another's, (tasks, n, channels, h, w), channels last in memory."""
+    """Stack the images of tasks, -> (tasks, n, channels, h, w), channels last in memory."""
     return torch.stack([x.permute(0, 2, 3, 1) for x in images]).permute(0, 1, 4, 2, 3)

@@ -1,1 +1,1 @@
-"""A learner and a net that quickstudy finds by their entry points."""
+"""A learner, a net, a source and a kind of input that quickstudy finds by their entry points."""

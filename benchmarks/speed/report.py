@@ -1,48 +1,22 @@
-"""``quickstudy bench``."""
+"""Timings as JSON, as a table and as a plot."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from quickstudy.bench.measure import Row, contenders, measure
-from quickstudy.bench.work import TOY, WORKS, Work
+from benchmarks.speed.measure import Row
+from benchmarks.speed.work import Work
 from quickstudy.errors import SettingError
-from quickstudy.io.console import shown
-from quickstudy.io.files import replace
-from quickstudy.runs.experiment import find_device
-from quickstudy.runs.provenance import provenance
 
 MAIN_AXIS = Work()
 """The row whose cost is drawn against the number of tasks."""
 
 
-def bench(
-    toy: bool, repetitions: int, workers: int, device: str, out: Path | None, plot: Path | None, as_json: bool
-) -> None:
-    """Time every row, print the table, and write what was asked for."""
-    device = str(find_device(device))
-    with contenders(workers) as them:
-        works = [dataclasses.replace(work, device=device) for work in (TOY if toy else WORKS)]
-        rows = [measure(work, them, repetitions) for work in shown(works, "timing")]
-    record = {"rows": [_figures(row) for row in rows], "repetitions": repetitions, **provenance()}
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        replace(out, (json.dumps(record, indent=2) + "\n").encode())
-    if plot is not None:
-        _plot(rows, plot)
-    if as_json:
-        print(json.dumps(record))
-    else:
-        Console().print(_table(rows))
-
-
-def _figures(row: Row) -> dict[str, Any]:
+def figures(row: Row) -> dict[str, Any]:
+    """Return one row as JSON data."""
     plain = row.timings["plain loop"].median
     return {
         "work": str(row.work),
@@ -63,7 +37,8 @@ def _figures(row: Row) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[Row]) -> Table:
+def table(rows: list[Row]) -> Table:
+    """Return all rows as a table: how many times as fast as the plain loop each contender is."""
     table = Table(title="Times as fast as the plain loop, medians; void: other numbers")
     names = list(dict.fromkeys(name for row in rows for name in row.timings if name != "plain loop"))
     table.add_column("")
@@ -79,8 +54,8 @@ def _table(rows: list[Row]) -> Table:
     return table
 
 
-def _plot(rows: list[Row], path: Path) -> None:
-    """Cost against tasks, log-log, and every row's share of the floor."""
+def draw(rows: list[Row], path: Path) -> None:
+    """Draw the cost against the number of tasks, log-log, and every row's share of the floor."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from quickstudy.bench.work import INNER_LR, Work
+from benchmarks.speed.work import INNER_LR, Work
 from quickstudy.learners.base import embedding_width
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples
-from quickstudy.training.engine import backward, keep_memory
+from quickstudy.training.engine import backward
+from quickstudy.training.process import keep_memory
 from quickstudy.training.workers import ALONE, Workers
 
 Step = Callable[[], tuple[Tensor, list[Tensor]]]

@@ -4,29 +4,18 @@ import json
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from quickstudy.bench.contenders import CONTENDERS, takes
-from quickstudy.bench.measure import AGREEMENT, flops
-from quickstudy.bench.work import TOY, WORKS, Work
-from quickstudy.cli.app import app
+from benchmarks.speed.__main__ import main
+from benchmarks.speed.contenders import CONTENDERS, takes
+from benchmarks.speed.measure import AGREEMENT, flops
+from benchmarks.speed.work import TOY, WORKS, Work
 
 
 @pytest.mark.slow
 def test_every_row_of_the_toy_benchmark_computes_the_same_numbers_by_every_contender(tmp_path):
-    command = [
-        "bench",
-        "--toy",
-        "--repetitions",
-        "1",
-        "--out",
-        str(tmp_path / "b.json"),
-        "--plot",
-        str(tmp_path / "b.png"),
-    ]
-    done = CliRunner().invoke(app, command, catch_exceptions=False)
-    assert done.exit_code == 0
-    rows = json.loads((tmp_path / "b.json").read_text())["rows"]
+    out, plot = tmp_path / "b.json", tmp_path / "b.png"
+    main(["--toy", "--repetitions", "1", "--out", str(out), "--plot", str(plot)])
+    rows = json.loads(out.read_text())["rows"]
     assert len(rows) == len(TOY)
     for row in rows:
         assert {"ours", "plain loop", "ours, 2 workers"} <= row["contenders"].keys()
@@ -35,7 +24,7 @@ def test_every_row_of_the_toy_benchmark_computes_the_same_numbers_by_every_conte
             assert timing["valid"]
             assert timing["off"] <= AGREEMENT
             assert timing["median_seconds"] > 0
-    assert (tmp_path / "b.png").stat().st_size > 10_000
+    assert plot.stat().st_size > 10_000
 
 
 @pytest.fixture
@@ -67,3 +56,11 @@ def test_operations_are_counted_as_by_hand():
 
 def test_rows_are_all_different_and_speak_for_themselves():
     assert len({str(work) for work in WORKS}) == len(WORKS)
+
+
+@pytest.mark.parametrize("arguments", [["--workers", "0"], ["--device", "abacus"], ["--nonsense"]])
+def test_bad_options_are_refused_before_anything_is_timed(arguments, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        main(arguments)
+    assert refusal.value.code == 2
+    assert arguments[-1].strip("-") in capsys.readouterr().err

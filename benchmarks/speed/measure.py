@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from quickstudy.bench.contenders import CONTENDERS, Step, ours, plain_loop, takes
-from quickstudy.bench.work import Work
+from benchmarks.speed.contenders import CONTENDERS, Step, ours, plain_loop, takes
+from benchmarks.speed.work import Work
 from quickstudy.training.workers import ENVIRONMENT, join
 
 AGREEMENT = 1e-4

@@ -1,1 +1,0 @@
-"""Speed beside other ways to do the same: `quickstudy bench`."""

@@ -25,7 +25,7 @@ from quickstudy.classify.load import load
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import complete
-from quickstudy.tasks import sources
+from quickstudy.tasks.sources import source
 from quickstudy.tasks.splits import Splits
 from quickstudy.training.process import keep_memory
 
@@ -110,7 +110,7 @@ def halves(digits):
 def experiment(settings):
     made = Experiment(settings)
     if settings.data == "digits":
-        made.source = made.source._replace(splits=halves(made.source.splits.test))
+        made.loaded = made.loaded._replace(splits=halves(made.loaded.splits.test))
     return made
 
 
@@ -193,7 +193,7 @@ def main():
     torch.set_num_threads(1)
     keep_memory()
     tests = {
-        name: sources.load(name, args.data_root if name == "omniglot" else None).splits
+        name: source(name, data_root=args.data_root if name == "omniglot" else None).load().splits
         for name in ("omniglot", "glyphs", "digits")
     }
     if args.train_on == "digits":

@@ -18,7 +18,7 @@ from quickstudy.classify.confidence import Confidence
 from quickstudy.inputs.images import Images
 from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.provenance import provenance
-from quickstudy.tasks import sources
+from quickstudy.tasks.sources import source
 
 NAME, COVERAGE, FALSE_ALARMS = "glyphs-proto", 0.9, 0.1
 CELLS = ((5, 2), (5, 5), (9, 5), (19, 5))
@@ -68,7 +68,7 @@ def main():
     learner, told = load(NAME), ModelFolder(NAME).entry("confidence", Confidence)
     record = {"model": NAME, "coverage_asked": COVERAGE, "false_alarms_asked": FALSE_ALARMS}
     for name in ("omniglot", "glyphs", "digits"):
-        data = sources.load(name, args.data_root if name == "omniglot" else None).splits.test
+        data = source(name, data_root=args.data_root if name == "omniglot" else None).load().splits.test
         cells = [cell for cell in CELLS if cell[0] < data.n_classes]
         record[name] = [kept(learner, told, data, *cell, args.n_tasks) for cell in cells]
         print(name, json.dumps(record[name]), flush=True)

@@ -31,7 +31,7 @@ def tried(settings, folder):
     shutil.rmtree(folder, ignore_errors=True)
     for _ in made.train(folder):
         pass
-    learner, data = load(folder), made.source.splits.validation
+    learner, data = load(folder), made.loaded.splits.validation
     found = [
         evaluate(learner, Episodes(data, n, 1, 5, split="validation"), n_tasks=k, transductive=False).mean
         for n, k in TASKS.items()

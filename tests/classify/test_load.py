@@ -136,6 +136,18 @@ def test_rows_are_learned_without_a_run(cli, tmp_path):
     assert cli("doctor", tmp_path / "sorter").code == 0
 
 
+def test_sentences_are_learned_without_a_run(cli, tmp_path):
+    pytest.importorskip("sentence_transformers")
+    source = rows(tmp_path / "talk.csv", [dict(zip(("text", "label"), pair, strict=True)) for pair in TALK])
+    assert "learned 2 classes (food 2, weather 2)" in cli("adapt", source, "-o", tmp_path / "desk").out
+    new = ["is a storm coming", "I am hungry for pasta"]
+    said = json.loads(cli("predict", tmp_path / "desk", *new, "--json").out)
+    assert [one["label"] for one in said] == ["weather", "food"]
+    few = qs.FewShotClassifier().fit([text for text, _ in TALK], [label for _, label in TALK])
+    assert list(few.predict(new)) == ["weather", "food"]
+    np.testing.assert_allclose(few.predict_proba(new), [list(one["probabilities"].values()) for one in said], atol=1e-6)
+
+
 def test_a_learner_is_loaded_as_a_learner():
     assert isinstance(qs.load("glyphs-proto"), qs.Prototypical)
     with pytest.raises(ModelError, match="is a learner without labels; `quickstudy adapt` teaches it some"):

@@ -144,7 +144,7 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("kept")
     for out in ("file", "folder"):
-        assert "exists already; choose another folder with -o" in refused("adapt", run, "few", "-o", out)
+        assert "exists already; choose another folder with --out" in refused("adapt", run, "few", "-o", out)
     assert "exists already" in refused("adapt", run, "few", "-o", run)
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "file").read_text() == "kept"
 

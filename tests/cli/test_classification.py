@@ -150,9 +150,7 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was trained on none of images, sentences, table, arrays" in refused(
-        "adapt", sinusoid, pictures, "-o", "out"
-    )
+    assert "was not trained on images, sentences, table, arrays" in refused("adapt", sinusoid, pictures, "-o", "out")
     assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 

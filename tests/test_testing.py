@@ -32,6 +32,7 @@ from quickstudy.learners import (
 from quickstudy.nets import MLP, Conv4
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import check_learner, check_net, noise_tasks
+from tests.mirror import holds
 
 
 def conv() -> Conv4:

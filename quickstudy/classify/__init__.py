@@ -1,1 +1,1 @@
-"""A learner that has learned one task: its answers, how sure they are, and why."""
+"""Classifiers: answers of a learner adapted to one task, their confidence, and explanations."""

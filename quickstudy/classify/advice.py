@@ -1,4 +1,4 @@
-"""What is wrong with a few labelled examples, and which to label next."""
+"""Checks of labelled examples: copies, wrong labels, confusable and rare classes, and what to label next."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import SettingError
 
 _NEAR = 0.1
-"""Of the usual distance between examples of a class: what lies nearer looks like a copy."""
+"""Share of the median distance between examples of a class; a nearer pair counts as copies."""
 _NEIGHBOURS = 20
-"""That tell how typical an example is (Hacohen et al. 2022, section 3.1)."""
+"""Number of neighbours that measure how typical an example is (Hacohen et al. 2022, section 3.1)."""
 
 
 class Pair(NamedTuple):
-    """Two examples, by their rows, that are the same or nearly so."""
+    """Two examples, by their rows, that are equal or nearly equal."""
 
     first: int
     second: int
@@ -28,13 +28,13 @@ class Pair(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """An example that the others of its label do not recognise.
+    """An example that may be labelled wrongly.
 
     Attributes:
-        row: Of the example.
-        label: It has.
-        better: Label that all other examples together give it.
-        probability: Of that label.
+        row: Row of the example.
+        label: Label that it has.
+        better: Label that a classifier of all other examples predicts.
+        probability: Probability of the predicted label.
     """
 
     row: int
@@ -44,7 +44,7 @@ class Suspect(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """Two labels that are easily taken for each other, and the mean probability that one's examples get the other."""
+    """Two labels that are easily confused, and the mean probability of one label for examples of the other."""
 
     first: str
     second: str
@@ -52,7 +52,10 @@ class Confusion(NamedTuple):
 
 
 def duplicates(classifier: Classifier) -> list[Pair]:
-    """Pairs of examples that are copies: equal, or in the learner's eyes a tenth as far apart as those of a class are.
+    """Return the pairs of examples that are copies.
+
+    Two examples are copies if they are equal, or if the distance of their embeddings is below a tenth of the median
+    distance between examples of the same class.
 
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import Identity
@@ -71,29 +74,30 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     _, same_bytes = np.unique(classifier.data.x.flatten(1).numpy(), axis=0, return_inverse=True)
     group = torch.from_numpy(same_bytes).flatten()
     exact = group[first] == group[second]
-    found = exact | (apart[first, second] < _NEAR * usual)
-    return [Pair(*pair) for pair in zip(*(x[found].tolist() for x in (first, second, exact)), strict=True)]
+    copies = exact | (apart[first, second] < _NEAR * usual)
+    return [Pair(*pair) for pair in zip(*(x[copies].tolist() for x in (first, second, exact)), strict=True)]
 
 
 def suspects(classifier: Classifier) -> list[Suspect]:
-    """Examples that may be labelled wrongly, the likeliest first: learned without it, the rest call it something else.
+    """Return the examples that may be labelled wrongly, the likeliest first.
 
-    An example that is its label's only one cannot be judged.
+    Each example is classified by all others (leave-one-out). It is suspect if they predict another label. The only
+    example of a label cannot be judged.
     """
-    known, found = _judged(classifier), []
-    for i, p in known.items():
+    result = []
+    for i, p in _judged(classifier).items():
         best, own = int(p.argmax()), int(classifier.data.y[i])
         if best != own:
-            found.append(Suspect(i, classifier.labels[own], classifier.labels[best], float(p[best])))
-    return sorted(found, key=lambda each: -each.probability)
+            result.append(Suspect(i, classifier.labels[own], classifier.labels[best], float(p[best])))
+    return sorted(result, key=lambda each: -each.probability)
 
 
 def confusable(classifier: Classifier, least: float = 0.1) -> list[Confusion]:
-    """Pairs of labels that are taken for each other, the worst first.
+    """Return the pairs of labels that are easily confused, the worst first.
 
     Args:
-        classifier: Whose examples are each judged by the rest.
-        least: Mean probability from which a pair is told.
+        classifier: Classifier whose examples are each classified by all others (leave-one-out).
+        least: Smallest mean probability of a pair that is reported.
     """
     mass = np.zeros((len(classifier.labels),) * 2)
     judged = np.zeros(len(classifier.labels))
@@ -112,7 +116,7 @@ def confusable(classifier: Classifier, least: float = 0.1) -> list[Confusion]:
 
 
 def unbalanced(labels: Counter[str], ratio: float = 3.0) -> list[str]:
-    """Labels with fewer examples than a third of the most frequent one's, the fewest first.
+    """Return the labels with less than ``1 / ratio`` of the examples of the most frequent label, the fewest first.
 
     >>> unbalanced(Counter(cat=9, dog=2, cow=4))
     ['dog']
@@ -122,15 +126,15 @@ def unbalanced(labels: Counter[str], ratio: float = 3.0) -> list[str]:
 
 
 def next_to_label(classifier: Classifier | None, pool: np.ndarray, n: int) -> list[int]:
-    """Rows of unlabelled embeddings that are best labelled next: typical ones of regions that have no label yet.
+    """Return the rows of the unlabelled embeddings to label next: typical examples of clusters without a label.
 
-    All embeddings are clustered, into as many clusters as there will be labelled examples; of the largest clusters
-    without one, the example with the nearest neighbours is taken.
+    All embeddings are clustered, into as many clusters as there will be labelled examples. Of each of the largest
+    clusters without a labelled example, the embedding with the nearest neighbours is chosen.
 
     Args:
-        classifier: What is labelled so far; None for nothing.
-        pool: Embeddings of what is not (see ``Classifier.embed``), (m, d).
-        n: How many to label.
+        classifier: Classifier of the examples that are labelled so far; None if there are none.
+        pool: Embeddings of the unlabelled examples (see ``Classifier.embed``), (m, d).
+        n: Number of rows to choose.
 
     Source: Hacohen et al. 2022, algorithm 1 ("TypiClust"), arXiv:2202.02794.
 
@@ -138,13 +142,13 @@ def next_to_label(classifier: Classifier | None, pool: np.ndarray, n: int) -> li
     [1, 4]
     """
     if not 1 <= n <= len(pool):
-        raise SettingError(f"n={n} to label next of {len(pool)} without a label; give 1 to {len(pool)}")
+        raise SettingError(f"n={n} is not between 1 and the number of unlabelled examples; give 1 to {len(pool)}")
     pool = np.asarray(pool, dtype=np.float64)
-    shown = pool[:0] if classifier is None else classifier.embedded.double().cpu().numpy()
-    every = np.concatenate([shown, pool])
-    n_clusters = min(len(shown) + n, len(every))
+    known = pool[:0] if classifier is None else classifier.embedded.double().cpu().numpy()
+    every = np.concatenate([known, pool])
+    n_clusters = min(len(known) + n, len(every))
     cluster = KMeans(n_clusters, n_init=3, random_state=0).fit_predict(every)
-    labelled, waiting = Counter(cluster[: len(shown)].tolist()), cluster[len(shown) :]
+    labelled, waiting = Counter(cluster[: len(known)].tolist()), cluster[len(known) :]
     chosen: list[int] = []
     while len(chosen) < n:
         sizes = Counter(waiting[[i for i in range(len(pool)) if i not in chosen]].tolist())
@@ -164,7 +168,7 @@ def _most_typical(points: np.ndarray) -> int:
 
 
 def _judged(classifier: Classifier) -> dict[int, np.ndarray]:
-    """What the rest say of each example that is not its label's only one: probabilities by row."""
+    """Return the leave-one-out probabilities of each example, by row, without examples alone in their class."""
     counts, support = classifier.data.counts, classifier.support
     rows = [i for i, c in enumerate(classifier.data.y.tolist()) if counts[c] > 1]
     return {i: classifier.probabilities(classifier.judged[i], support.without(i)).numpy() for i in rows}

@@ -1,4 +1,4 @@
-"""What is wrong with labelled examples of any kind, in one report."""
+"""Report on the faults of labelled examples of any kind."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from quickstudy.models.folder import ModelFolder
 
 @dataclass(frozen=True)
 class Report:
-    """What is wrong with labelled examples.
+    """Faults of labelled examples.
 
     Attributes:
-        noun: Word for one of them.
-        examples: Readable examples of each label.
-        unreadable: Why an example cannot be read, a line each.
-        duplicates: Names of two examples that are copies, and whether they are exactly the same.
+        noun: Word for one example.
+        examples: Number of readable examples of each label.
+        unreadable: Reason why an example cannot be read, one line each.
+        duplicates: Names of two examples that are copies, and whether they are exactly equal.
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
-        confusable: Pairs of labels that are easily taken for each other.
+        confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.
-        label_next: Names of unlabelled examples that are best labelled next; None where none were given.
+        label_next: Names of the unlabelled examples to label next; None if no unlabelled examples were given.
     """
 
     noun: str
@@ -64,17 +64,17 @@ class Report:
 def check(
     source: Path | str, model: Path | str | None = None, unlabelled: Path | str | None = None, n: int = 5
 ) -> Report:
-    """Report what is wrong with labelled examples: copies, wrong labels, classes that are few or alike.
+    """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike.
 
     Args:
         source: Labelled examples, as ``quickstudy.adapt`` takes them.
         model: Model that compares the examples, as ``quickstudy.adapt`` takes it.
         unlabelled: Examples without labels: a folder of images, or a file of sentences or rows.
-        n: How many of them to name as the best to label next.
+        n: Number of them to name as the best to label next.
 
     Raises:
-        DataError: The source holds no two classes of readable examples.
-        ModelError: The model does not take what the source holds.
+        DataError: The source has fewer than two classes of readable examples.
+        ModelError: The model does not take the kind of examples in the source.
     """
     source = Path(source)
     folder = None if model is None else ModelFolder(model)
@@ -82,7 +82,7 @@ def check(
     inputs = _fixed(kind, folder)
     labelled, unreadable = _readable(inputs, kind.labelled(source)) if inputs else (kind.labelled(source), [])
     if len({label for _, label in labelled}) < 2:
-        raise DataError(f"{str(source)!r} has no two classes with readable {kind.noun}s; add some")
+        raise DataError(f"{str(source)!r} has fewer than two classes with readable {kind.noun}s; add some")
     if folder is None:
         classifier = with_default(kind, labelled)
     else:
@@ -102,21 +102,21 @@ def check(
 
 
 def _fixed(kind: type[Inputs], folder: ModelFolder | None) -> Inputs | None:
-    """Return the inputs, where they are known before the examples are read."""
+    """Return the inputs; None if they depend on the examples."""
     if folder is not None:
         return folder.inputs
     return ModelFolder(kind.model).inputs if kind.model else None
 
 
 def _readable(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> tuple[list[tuple[Item, str]], list[str]]:
-    """Return what can be encoded, and why the rest cannot."""
+    """Return the items that can be encoded, and an error message for each other item."""
     good: list[tuple[Item, str]] = []
     reasons: list[str] = []
     for start in range(0, len(labelled), BATCH):
         batch = labelled[start : start + BATCH]
         try:
             inputs.encode([item for item, _ in batch])
-        except DataError:  # of one or several: which?
+        except DataError:  # at least one item is unreadable: try each alone
             for item, label in batch:
                 try:
                     inputs.encode([item])

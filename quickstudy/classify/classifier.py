@@ -1,4 +1,4 @@
-"""A learner that has learned one task: answers to what people bring, and a folder of data that keeps it."""
+"""Classifier: a learner adapted to one task, with its answers, saved as a folder of data."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
 
 BATCH = 64
-"""Inputs that are encoded and classified at once."""
+"""Number of inputs that are encoded and classified at once."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a classifier says of one input.
+    """Answer of a classifier to one input.
 
     Attributes:
         name: Name of the input.
         label: The most probable label.
         probabilities: Probability of each label.
-        members: The labels among which the right one is, with the coverage that was asked for, likeliest first; None
-            where none was.
-        none: Whether the input fits none of the labels; None where that was not asked.
+        members: Conformal set: the labels that include the right one with the requested coverage, likeliest first.
+            None if no coverage was requested.
+        none: Whether the input is out-of-distribution, so that no label fits. None if ``false_alarms`` was not given.
     """
 
     name: str
@@ -53,22 +53,22 @@ class Answer:
     none: bool | None = None
 
     def summary(self, noun: str) -> dict[str, Any]:
-        """Return the answer as plain data; its label is None where none of the labels fits."""
+        """Return the answer as plain data; its label is None if no label fits."""
         plain = {noun: self.name, "label": None if self.none else self.label, "probabilities": self.probabilities}
         return plain if self.members is None else {**plain, "set": self.members}
 
 
 class Classifier:
-    """Predicts the labels that a learner was shown a few examples of.
+    """Classifier that learns labels from a few examples of each.
 
     Args:
-        learner: Meta-learned; left as it is.
-        inputs: How what people bring becomes what the learner takes.
-        examples: The examples to learn from, any number of each class, at least two classes.
-        confidence: How far to believe the learner's answers; plain softmax if None.
+        learner: Meta-learned learner; it is not changed.
+        inputs: Inputs that encode items for the learner.
+        examples: Examples to learn from, of at least two classes, with any number per class.
+        confidence: Calibration of the learner; plain softmax if None.
 
     Raises:
-        DataError: Fewer than two classes, or inputs that the learner's net does not take.
+        DataError: There are fewer than two classes, or the learner's net does not take the inputs.
 
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import MLP
@@ -82,7 +82,7 @@ class Classifier:
     ) -> None:
         if examples.n_classes < 2:
             raise DataError(f"{examples.n_classes} class is not a choice; give examples of at least two classes")
-        # A copy: whatever becomes of the learner, the answers stay.
+        # A copy, so that later changes of the learner do not change the answers.
         self.learner, self.inputs, self.data = copy.deepcopy(learner).eval(), inputs, examples
         self.confidence, self.labels = confidence, examples.names
         self.items = examples.items or tuple(Item(f"example {i}", x) for i, x in enumerate(examples.x, 1))
@@ -93,12 +93,12 @@ class Classifier:
         self.support = Examples(self.taken(self.data.x, [item.name for item in self.items]), y)
         metric = self._metric
         with torch.no_grad():
-            if metric and type(metric).adapt is MetricLearner.adapt:  # which would embed the support once more
+            if metric and type(metric).adapt is MetricLearner.adapt:  # calling it would embed the support again
                 self._predictor: Predictor = Apart(metric, metric.comparison(Examples(self.embedded, y)))
             else:
                 self._predictor = self.learner.adapt(self.support)
             if has_foreign(self.learner) and not self.learner.transductive:
-                depends_on_others(self._predictor, self.support.x)  # warns: no guarantee would hold
+                depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
         derived = ("_predictor", "support", "embedded", "judged", "_misfits")
@@ -109,14 +109,14 @@ class Classifier:
         self._adapt()
 
     def extend(self, examples: ClassDataset) -> Classifier:
-        """Return a classifier that learned from more examples too, of known classes or new ones."""
+        """Return a classifier that has also learned from more examples, of known or new classes."""
         labels = [one.names[c] for one in (self.data, examples) for c in one.y.tolist()]
         more = examples.items or [Item(f"example {i}", x) for i, x in enumerate(examples.x, len(self.items) + 1)]
         both = ClassDataset.from_labels(torch.cat([self.data.x, examples.x]), labels, [*self.items, *more])
         return Classifier(self.learner, self.inputs, both, self.confidence)
 
     def forget(self, label: str) -> Classifier:
-        """Return a classifier that never saw a class.
+        """Return a classifier without the examples of one class.
 
         Raises:
             SettingError: The classifier does not know the class.
@@ -128,30 +128,32 @@ class Classifier:
 
     @property
     def _weight(self) -> Tensor:
-        """Any weight: its device and number type are the inputs' too. Double precision where there is none."""
+        """Any weight of the learner; inputs get its device and number type. Double precision without weights."""
         return next(self.learner.parameters(), torch.empty(0, dtype=torch.float64))
 
     def answer(
         self, things: Any, *, coverage: float | None = None, false_alarms: float | None = None
     ) -> Iterator[Answer]:
-        """Yield the answer to each input, by one forward pass a batch.
+        """Yield the answer to each input, with one forward pass per batch.
 
-        Both guarantees rest on the classifier's own examples where these suffice (two of each label, nine in all for a
-        coverage of 0.9, 19 for 0.05 of false alarms): each example is judged by the rest, and what holds for them holds
-        for inputs like them. Otherwise, and for learners by gradient, which would have to learn again for each example,
-        they hold for tasks like those of the calibration (see ``Confidence``).
+        Both guarantees use the classifier's own examples if there are enough: two per label, and in total nine for a
+        coverage of 0.9 or 19 for 0.05 of false alarms. Each example is classified by all others (leave-one-out). The
+        guarantee then holds for inputs like the examples.
+
+        With too few examples, the guarantees hold for tasks like those of the calibration (see ``Confidence``). The
+        same is true of gradient-based learners, which would have to learn again for each example.
 
         Args:
-            things: A list of what the inputs open or encode (file names, sentences, rows, images, arrays), or an array
-                of encoded inputs, (n, *input).
-            coverage: Chance with which the right label is among the answer's ``members``, 0.01 to 0.99.
-            false_alarms: Share of inputs that do belong to a label and are yet said to fit none, 0.01 to 0.99.
+            things: List of whatever the inputs open or encode (file names, sentences, rows, images, arrays), or an
+                array of encoded inputs, (n, *input).
+            coverage: Probability that the answer's ``members`` include the right label, 0.01 to 0.99.
+            false_alarms: Share of inputs of known labels that are called out-of-distribution, 0.01 to 0.99.
 
         Raises:
             DataError: An input cannot be read; the message names it.
-            ModelError: The examples do not suffice for a guarantee, and the learner is not calibrated.
+            ModelError: There are too few examples for a guarantee, and the learner is not calibrated.
 
-        Source: Vovk 2015, arXiv:1208.0806, and Barber et al. 2021, arXiv:1905.02928 (examples judged by the rest).
+        Source: Vovk 2015, arXiv:1208.0806, and Barber et al. 2021, arXiv:1905.02928 (leave-one-out conformal sets).
         """
         for names, logits in self._logits(things):
             probabilities = self.probabilities(logits, self.support)
@@ -177,7 +179,7 @@ class Classifier:
         return [self.labels[i] for i in self.predict_proba(things).argmax(1)]
 
     def _logits(self, things: Any) -> Iterator[tuple[list[str], Tensor]]:
-        """Yield names and logits (m, n_labels) of a batch of inputs after the other."""
+        """Yield the names and the logits (m, n_labels) of each batch of inputs."""
         known = self.inputs.is_encoded(things)
         every = torch.as_tensor(things) if known else self.inputs.items(things)
         size = max(1, len(every)) if self.learner.transductive else BATCH
@@ -191,8 +193,9 @@ class Classifier:
                 yield names, self._predictor(self.taken(x, names)).double().cpu()
 
     def _inside(self, probabilities: Tensor, coverage: float) -> Tensor:
-        most = promised(self._misfits, percent_of("coverage", coverage))
-        return 1 - probabilities <= most if most < math.inf else self._calibrated.members(probabilities, coverage)
+        largest = promised(self._misfits, percent_of("coverage", coverage))
+        own = 1 - probabilities <= largest
+        return own if largest < math.inf else self._calibrated.members(probabilities, coverage)
 
     def _outside(self, logits: Tensor, false_alarms: float) -> Tensor:
         own = -self.judged.amax(1) if self._own_suffice else torch.empty(0)
@@ -202,7 +205,8 @@ class Classifier:
     def left_out(self, x: Tensor) -> Iterator[Tensor]:
         """Yield the logits of inputs (m, *input) by the classifier without each example in turn, (m, n_labels).
 
-        Exact for every learner: it learns again, which a metric learner does without looking at the others again.
+        The result is exact for every learner, as it learns again each time. A metric learner does not embed the other
+        examples again.
         """
         support, learner, metric = self.support, self.learner, self._metric
         if metric:
@@ -216,12 +220,12 @@ class Classifier:
 
     @cached_property
     def judged(self) -> Tensor:
-        """Logits of each example by the rest, (n, n_labels)."""
+        """Leave-one-out logits of each example, (n, n_labels)."""
         return torch.stack([logits[i] for i, logits in enumerate(self.left_out(self.support.x))])
 
     @cached_property
     def _misfits(self) -> Tensor:
-        """1 - the probability of each example's own label by the rest, (n,); empty where they do not suffice."""
+        """1 - the leave-one-out probability of each example's own label, (n,); empty if examples are too few."""
         if not self._own_suffice:
             return torch.empty(0)
         rest = [self.probabilities(each, self.support.without(i)) for i, each in enumerate(self.judged)]
@@ -233,7 +237,7 @@ class Classifier:
 
     @property
     def _metric(self) -> MetricLearner | None:
-        """The learner, where its answers compare embeddings that each depend on their own input alone."""
+        """The learner if it compares embeddings that each depend only on their own input, otherwise None."""
         learner = self.learner
         return learner if isinstance(learner, MetricLearner) and not learner.transductive else None
 
@@ -244,18 +248,18 @@ class Classifier:
         return self.confidence
 
     def probabilities(self, logits: Tensor, support: Examples) -> Tensor:
-        """Convert logits (n, n_labels) to probabilities, by the calibrated temperature for the support's shots."""
+        """Convert logits (n, n_labels) to probabilities, at the calibrated temperature for the support's shots."""
         counts = support.y.sum(0).double().clamp(min=1)
         scale = self.confidence.scale(1 / float((1 / counts).mean())) if self.confidence else 1
         return (logits.double().cpu() / scale).softmax(-1)
 
     @cached_property
     def embedded(self) -> Tensor:
-        """The examples as the learner's net sees them, (n, d)."""
+        """Embeddings of the examples by the learner's net, (n, d)."""
         return self.embed(self.support.x)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return inputs (n, *input) as the learner's net sees them, (n, d); as they are where it has none."""
+        """Return the embeddings of inputs (n, *input) by the learner's net, (n, d); without a net, flat inputs."""
         net, own = getattr(self.learner, "net", None), self.support.x
         with torch.no_grad():
             if net is None:
@@ -272,9 +276,9 @@ class Classifier:
         Raises:
             DataError: The inputs have another shape than the learner takes, or hold NaN or infinity.
         """
-        want = input_shape(self.learner) or tuple(x.shape[1:])
-        if tuple(x.shape[1:]) != want:
-            raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {want}; convert them")
+        shape = input_shape(self.learner) or tuple(x.shape[1:])
+        if tuple(x.shape[1:]) != shape:
+            raise DataError(f"inputs of shape {tuple(x.shape[1:])}, but the learner takes {shape}; convert them")
         x = as_float(x).to(self._weight)
         if not bool(torch.isfinite(x).all()):
             row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
@@ -283,9 +287,9 @@ class Classifier:
         return x
 
     def save(self, folder: Path | str) -> None:
-        """Write learner, inputs, labels and examples to a folder, as data."""
+        """Save learner, inputs, labels and examples in a folder, as data."""
         names, name_ends = joined_bytes([item.name.encode() for item in self.items])
-        kept, kept_ends = joined_bytes([self.inputs.keep(item) for item in self.items])
+        copies, copy_ends = joined_bytes([self.inputs.keep(item) for item in self.items])
         ModelFolder(Path(folder)).write(
             self.learner,
             self.inputs,
@@ -294,8 +298,8 @@ class Classifier:
                 "examples.safetensors": {
                     "names": names,
                     "name_ends": name_ends,
-                    "kept": kept,
-                    "kept_ends": kept_ends,
+                    "kept": copies,
+                    "kept_ends": copy_ends,
                 },
             },
             labels=list(self.labels),
@@ -304,14 +308,14 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path | str | ModelFolder) -> Classifier:
-        """Return the classifier in a folder, with equal predictions.
+        """Load the classifier in a folder; its predictions equal those of the saved one.
 
         Raises:
             ModelError: The folder holds no classifier, or a file in it is damaged.
         """
         model = folder if isinstance(folder, ModelFolder) else ModelFolder(folder)
         if model.labels is None:
-            raise ModelError(f"{model.place!r} is a learner without labels; `quickstudy adapt` teaches it some")
+            raise ModelError(f"{model.place!r} is a learner without labels; make a classifier by `quickstudy adapt`")
         shape, path = input_shape(model.learner), model.path / "support.safetensors"
         x = model.tensors("support.safetensors", {"x": (None, shape and (-1, *shape)), "y": (torch.int64, (-1,))})
         try:
@@ -323,7 +327,7 @@ class Classifier:
 
 
 def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:
-    """Return the examples of a folder as people know them; none where they did not come along."""
+    """Return the items of a saved classifier's examples; empty if they were not saved."""
     name = "examples.safetensors"
     if not os.path.lexists(model.path / name):
         return ()
@@ -331,7 +335,7 @@ def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:
     parts = model.tensors(name, {"names": bytes_, "name_ends": ends, "kept": bytes_, "kept_ends": ends})
     try:
         names = [part.decode() for part in split_bytes(parts["names"], parts["name_ends"])]
-        kept = split_bytes(parts["kept"], parts["kept_ends"])
+        copies = split_bytes(parts["kept"], parts["kept_ends"])
     except (ModelError, UnicodeDecodeError) as error:
         raise ModelError(f"{model.path / name} is damaged: {error}") from error
-    return tuple(map(Item, names, kept))
+    return tuple(map(Item, names, copies))

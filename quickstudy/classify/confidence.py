@@ -1,4 +1,4 @@
-"""How far to believe a classifier: calibrated probabilities, sets that hold the answer, and "none of these"."""
+"""Confidence of a classifier: calibrated probabilities, conformal sets, and out-of-distribution inputs."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from quickstudy.learners import Learner
 from quickstudy.tasks.task import TaskSource
 
 PERCENTS = 99
-"""Quantiles kept: of 1 %, 2 %, ... 99 %."""
+"""Number of stored quantiles: 1 %, 2 %, ... 99 %."""
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """What a learner's answers to tasks of known classes say of its answers to new ones.
+    """Calibration of a learner, measured on tasks of known classes and used for tasks of new ones.
 
     Attributes:
-        temperature: Of tasks with many shots: logits are divided by ``temperature * (1 + 1 / shots)``. The mean of K
-            examples lies around the class's own with 1/K of the variance of one, and so do squared distances to it.
+        temperature: Temperature for many shots: logits are divided by ``temperature * (1 + 1 / shots)``. The mean of K
+            examples deviates from the true class mean with 1/K of the variance of one example. Squared distances to
+            it scale alike.
         misfits: Quantiles, 1 % to 99 %, of 1 - the probability of the right label.
-        fits: Quantiles, 1 % to 99 %, of the largest logit of queries whose class was among those shown.
-        n_way: Classes of the tasks that these were measured on.
-        n_shot: Their examples of each class.
+        fits: Quantiles, 1 % to 99 %, of the largest logit of queries whose class was in the support.
+        n_way: Classes of the tasks of the measurement.
+        n_shot: Support examples per class of those tasks.
 
     Raises:
-        SettingError: A temperature that is not positive, or other than 99 ascending quantiles.
+        SettingError: The temperature is not positive, or there are not 99 ascending quantiles.
 
     Source: Guo et al. 2017, section 4.2, arXiv:1706.04599 (temperature); Sadinle et al. 2019, arXiv:1609.00451, and
     Angelopoulos and Bates 2023, section 1, arXiv:2107.07511 (sets).
@@ -51,23 +52,23 @@ class Confidence:
     def __post_init__(self) -> None:
         for name, values in {"misfits": self.misfits, "fits": self.fits}.items():
             if len(values) != PERCENTS or not all(a <= b for a, b in pairwise(values)):
-                raise SettingError(f"{name} are no {PERCENTS} ascending quantiles; calibrate again")
+                raise SettingError(f"{name} are not {PERCENTS} ascending quantiles; calibrate again")
         if not 0 < self.temperature < math.inf:
             raise SettingError(f"temperature={self.temperature} is not positive; calibrate again")
 
     def scale(self, shots: float) -> float:
-        """What logits are divided by, where a class was shown by so many examples."""
+        """Return the divisor of logits for a number of support examples per class."""
         return self.temperature * (1 + 1 / shots)
 
     def members(self, probabilities: Tensor, coverage: float) -> Tensor:
-        """Which labels belong to a set that holds the right one with a chance of ``coverage``.
+        """Return the labels of the conformal set, which includes the right label with probability ``coverage``.
 
-        The chance is over tasks like those it was measured on, in classes, shots and kind of images; see
-        ``Confidence``. A set is empty where no label is likely enough.
+        The probability is over tasks like those of the calibration, in classes, shots and kind of images; see
+        ``Confidence``. A set is empty if no label is likely enough.
 
         Args:
-            probabilities: (n, n_labels).
-            coverage: From 0.01 to 0.99.
+            probabilities: Probabilities, (n, n_labels).
+            coverage: Probability from 0.01 to 0.99.
 
         Returns:
             (n, n_labels) bool.
@@ -75,24 +76,24 @@ class Confidence:
         return 1 - probabilities <= self.misfits[percent_of("coverage", coverage) - 1]
 
     def strangers(self, logits: Tensor, false_alarms: float) -> Tensor:
-        """Which queries fit none of the labels, (n,) bool.
+        """Return which queries are out-of-distribution, so that no label fits, (n,) bool.
 
         Args:
-            logits: As the learner gives them, (n, n_labels).
-            false_alarms: Share of queries of shown classes that are called strangers, 0.01 to 0.99.
+            logits: Logits of the learner, (n, n_labels).
+            false_alarms: Share of queries of known classes that are called out-of-distribution, 0.01 to 0.99.
         """
         return logits.amax(-1) < self.fits[percent_of("false_alarms", false_alarms) - 1]
 
 
 class Calibration(NamedTuple):
-    """What calibration came to, measured on tasks that the temperature was not fitted on.
+    """Result of a calibration, measured on tasks that the temperature was not fitted on.
 
     Attributes:
-        confidence: To keep with the learner.
+        confidence: Confidence to save with the learner.
         before: Expected calibration error of plain probabilities.
-        after: And with the temperature.
-        accuracy: Of the same answers.
-        n_tasks: Tasks of either half.
+        after: Expected calibration error with the temperature.
+        accuracy: Accuracy on the same tasks.
+        n_tasks: Number of tasks of the measurement.
     """
 
     confidence: Confidence
@@ -103,19 +104,22 @@ class Calibration(NamedTuple):
 
 
 def calibrate(learner: Learner, tasks: TaskSource, n_way: int, n_shot: int, *, n_tasks: int = 1000) -> Calibration:
-    """Measure how far to believe a learner, on tasks of classes it was not trained on.
+    """Calibrate a learner on tasks of classes that it was not trained on.
 
-    Even tasks fit the temperature, odd ones give the errors and quantiles.
+    Tasks of even number fit the temperature; tasks of odd number measure the errors and quantiles.
 
     Args:
-        learner: A classifier.
-        tasks: Of validation classes.
-        n_way: Classes of the tasks.
-        n_shot: Support examples of each class.
-        n_tasks: Tasks in all, at least 2.
+        learner: Learner that classifies.
+        tasks: Tasks of validation classes.
+        n_way: Classes of a task.
+        n_shot: Support examples per class.
+        n_tasks: Total number of tasks, at least 2.
+
+    Raises:
+        SettingError: There are fewer than two tasks.
     """
     if n_tasks < 2:
-        raise SettingError(f"n_tasks={n_tasks}: one half fits and the other measures; give 2 or more")
+        raise SettingError(f"n_tasks={n_tasks} cannot be halved into tasks to fit and to measure; give 2 or more")
     fitted, measured = (answers(learner, tasks, range(first, n_tasks, 2)) for first in (0, 1))
     temperature = fit_temperature(*fitted) / (1 + 1 / n_shot)
     logits, right = measured
@@ -133,7 +137,7 @@ def calibrate(learner: Learner, tasks: TaskSource, n_way: int, n_shot: int, *, n
 
 @torch.no_grad()
 def answers(learner: Learner, tasks: TaskSource, which: range) -> tuple[Tensor, Tensor]:
-    """Logits (n, n_way) of all queries of some tasks, and their right classes (n,), in double precision."""
+    """Return the logits (n, n_way) of all queries of some tasks in double precision, and their classes (n,)."""
     learner.eval()
     logits, right = [], []
     for i in shown(which, "tasks"):
@@ -144,14 +148,14 @@ def answers(learner: Learner, tasks: TaskSource, which: range) -> tuple[Tensor, 
 
 
 def promised(misfits: Tensor, percent: int) -> float:
-    """What the misfit of one more query does not exceed in so many percent of cases.
+    """Return the conformal quantile: a bound on the misfit of one more query that holds in ``percent`` of cases.
 
     Args:
-        misfits: How badly queries like it fitted, (n,).
-        percent: 1 to 99.
+        misfits: Nonconformity scores of exchangeable queries, (n,).
+        percent: Coverage in percent, 1 to 99.
 
     Returns:
-        One of the misfits, or infinity where they are too few to promise it.
+        One of the misfits, or infinity if they are too few for this coverage.
 
     Source: Angelopoulos and Bates 2023, section 1, arXiv:2107.07511.
 
@@ -163,15 +167,15 @@ def promised(misfits: Tensor, percent: int) -> float:
 
 
 def fit_temperature(logits: Tensor, right: Tensor) -> float:
-    """What logits (n, n_classes) are divided by to make the right classes (n,) most likely.
+    """Return the temperature that minimises the log loss of logits (n, n_classes) for the right classes (n,).
 
-    The log loss is convex in the reciprocal, whose zero slope is found by halving.
+    The log loss is convex in the reciprocal of the temperature. Bisection finds the zero of its slope.
 
     >>> logits = torch.tensor([[4.0, 0.0]]).repeat(10, 1)
     >>> round(4 / fit_temperature(logits, torch.tensor([0] * 9 + [1])), 4) == round(math.log(9), 4)
     True
     """
-    low, high = -12.0, 12.0  # of the reciprocal's logarithm
+    low, high = -12.0, 12.0  # bounds of the logarithm of the reciprocal
     for _ in range(60):
         middle = torch.tensor((low + high) / 2, dtype=torch.float64, requires_grad=True)
         (slope,) = torch.autograd.grad(F.cross_entropy(logits.double() * middle.exp(), right), middle)
@@ -180,12 +184,12 @@ def fit_temperature(logits: Tensor, right: Tensor) -> float:
 
 
 def calibration_error(probabilities: Tensor, right: Tensor, bins: int = 15) -> float:
-    """Expected calibration error: how far confidence is from accuracy, on average over bins of confidence.
+    """Return the expected calibration error: the mean gap of confidence and accuracy over bins of confidence.
 
     Args:
-        probabilities: (n, n_classes).
+        probabilities: Probabilities, (n, n_classes).
         right: Right classes, (n,).
-        bins: Of equal width.
+        bins: Number of bins, which have equal width.
 
     Source: Guo et al. 2017, eq. 3, arXiv:1706.04599.
 
@@ -200,11 +204,11 @@ def calibration_error(probabilities: Tensor, right: Tensor, bins: int = 15) -> f
 
 
 def _quantiles(values: Tensor, extra: int) -> tuple[float, ...]:
-    """The value of which a share of 1 %, ... 99 % is at most as large.
+    """Return the 1 %, ... 99 % quantiles of some values.
 
     Args:
-        values: (n,).
-        extra: 1 counts the query to come among them, as a promise of coverage must.
+        values: Values, (n,).
+        extra: 1 also counts the next query, as guaranteed coverage requires; 0 does not.
     """
     ascending, n = values.sort().values, len(values)
     ranks = [min(n, math.ceil(percent / 100 * (n + extra))) for percent in range(1, PERCENTS + 1)]
@@ -212,10 +216,10 @@ def _quantiles(values: Tensor, extra: int) -> tuple[float, ...]:
 
 
 def percent_of(name: str, share: float) -> int:
-    """A share as a whole number of percent.
+    """Convert a share to a whole number of percent.
 
     Raises:
-        SettingError: It is none from 1 to 99.
+        SettingError: The share is not a whole number of percent from 1 to 99.
     """
     percent = round(100 * share)
     if not 1 <= percent <= PERCENTS or abs(percent - 100 * share) > 1e-6:

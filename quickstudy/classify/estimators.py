@@ -1,4 +1,4 @@
-"""The scikit-learn face: fit and predict from a few examples, in pipelines and searches."""
+"""Estimators for scikit-learn: fit and predict from a few examples, in pipelines and searches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from quickstudy.training import train
 
 
 class _Start(NamedTuple):
-    """What a fit starts from: the learner, how what is given becomes what it takes, and how far to believe it."""
+    """Starting point of a fit: the learner, the inputs that encode examples for it, and its calibration."""
 
     learner: Learner | None
     inputs: Inputs | None
@@ -43,7 +43,7 @@ class _Start(NamedTuple):
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share: a learner by name, folder or itself."""
+    """Base class of both estimators: a learner, given as an object, a folder or a name."""
 
     learner: Learner | Path | str | None
 
@@ -57,19 +57,24 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
         n_query: int = 5,
         seed: int = 0,
     ) -> Self:
-        """Meta-train the learner on tasks cut from a data set of other classes; ``fit`` then starts from it.
+        """Meta-train the learner on tasks from a data set of other classes; ``fit`` then starts from it.
 
         Args:
             data: Labelled examples of at least ``n_way`` classes.
             steps: Outer steps, of one task each.
             n_way: Classes of a training task.
-            n_shot: Support examples of each.
-            n_query: Query examples of each.
+            n_shot: Support examples per class.
+            n_query: Query examples per class.
             seed: Seed of the tasks.
+
+        Raises:
+            SettingError: The estimator has no learner.
         """
         learner = copy.deepcopy(self._given().learner)
         if learner is None:
-            raise SettingError("meta_fit trains a learner, and none was given; give one, such as Prototypical(Conv4())")
+            raise SettingError(
+                "learner=None: meta_fit needs a learner to train; give one, such as Prototypical(Conv4())"
+            )
         train(learner, Episodes(data, n_way, n_shot, n_query, seed=seed), steps=steps)
         return self.set_params(learner=learner.eval())  # type: ignore[no-any-return]
 
@@ -85,24 +90,24 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
 
 
 class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
-    """Learns classes from a few examples of each, in milliseconds; takes more of them, and new classes, at any time.
+    """Classifier that learns classes from a few examples of each, in milliseconds, and accepts more of them later.
 
     Args:
         learner: Name of a model that comes with quickstudy ("glyphs-proto": drawings and characters; "minilm-means":
             sentences), folder of a run, or a learner. If None, the examples decide: image files and Pillow images are
             learned by "glyphs-proto", sentences by "minilm-means". Rows with column names are standardised and
-            compared with the mean of each class. Arrays (n, n_features) are so compared as they are; standardise them
-            first.
+            compared with the mean of each class. Arrays (n, n_features) are compared with the mean of each class
+            without standardisation; standardise them first.
 
     Attributes:
         classes_: Labels, sorted.
-        classifier_: The ``quickstudy.Classifier`` behind.
-        X_: Examples shown so far, as the learner takes them.
-        y_: Their labels.
+        classifier_: The underlying ``quickstudy.Classifier``.
+        X_: Encoded examples so far.
+        y_: Labels of the examples so far.
 
-    Examples are what the learner's inputs take: sentences; rows, as a list of dictionaries; images, as file names,
-    Pillow images or arrays, (n, channels, size, size) as the learner takes them, or uint8 (n, height, width) or (n,
-    height, width, 3) of any size; or arrays (n, n_features).
+    Examples are whatever the learner's inputs take. They may be sentences, rows (a list of dictionaries) or arrays (n,
+    n_features). Images may be file names, Pillow images, encoded arrays (n, channels, size, size), or uint8 arrays of
+    any size, (n, height, width) or (n, height, width, 3).
 
     >>> X, y = [[0.0, 1.0], [0.2, 0.9], [5.0, 0.0]], ["cat", "cat", "dog"]
     >>> few = FewShotClassifier().fit(X, y)
@@ -116,7 +121,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         self.learner = learner
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from examples X with labels y, and from nothing before them."""
+        """Learn from examples X with labels y; forget all earlier examples."""
         start = self._given() if self.learner is not None else _start_for(X)
         if start.inputs is None or _is_table_of_numbers(X):
             X, y = validate_data(self, X, y, dtype=np.float64)
@@ -124,12 +129,12 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         return self._learn(start, *_encoded(start.inputs, X), _labels(X, y))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Learn from more examples, of known classes or new ones, beside those before.
+        """Learn from more examples, of known or new classes, in addition to the earlier ones.
 
         Args:
             X: Examples.
-            y: Their labels.
-            classes: Not used; scikit-learn's signature.
+            y: Labels of the examples.
+            classes: Not used; part of scikit-learn's signature.
         """
         if not hasattr(self, "X_"):
             return self.fit(X, y)
@@ -143,13 +148,13 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         """Forget a class and all of its examples.
 
         Raises:
-            SettingError: The class is not known.
+            SettingError: The class is unknown.
         """
         check_is_fitted(self)
-        keep = np.flatnonzero(self.y_ != label)
-        if len(keep) == len(self.y_):
-            raise SettingError(f"no class {label!r} to forget; there are {', '.join(map(str, self.classes_))}")
-        return self._learn(self._before, self.X_[keep], [self.items_[i] for i in keep], self.y_[keep])
+        rest = np.flatnonzero(self.y_ != label)
+        if len(rest) == len(self.y_):
+            raise SettingError(f"no class {label!r} to forget; give one of {', '.join(map(str, self.classes_))}")
+        return self._learn(self._before, self.X_[rest], [self.items_[i] for i in rest], self.y_[rest])
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each example."""
@@ -159,23 +164,26 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each label, (n, n_classes), in the order of ``classes_``."""
-        asked = self._asked(X)  # first, for it refuses what was never fitted
-        return self.classifier_.predict_proba(asked)
+        queries = self._validated(X)  # first, because it raises an error if the estimator is not fitted
+        return self.classifier_.predict_proba(queries)
 
     def kneighbors(self, X: Any, n_neighbors: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Return the examples, ``X_`` and ``y_``, that lie nearest to each input as the learner's net sees them.
+        """Find the examples whose embeddings are nearest to that of each input.
 
         Returns:
-            Euclidean distances between embeddings, and rows, each (n, n_neighbors), nearest first.
+            Euclidean distances between embeddings, and rows of ``X_`` and ``y_``, each (n, n_neighbors), nearest first.
+
+        Raises:
+            SettingError: There are fewer than ``n_neighbors`` examples.
         """
-        asked, few = self._asked(X), self.classifier_
+        queries, few = self._validated(X), self.classifier_
         if n_neighbors > len(self.X_):
-            raise SettingError(f"n_neighbors={n_neighbors} of {len(self.X_)} examples shown; lower it")
-        known, new = (few.embed(few.taken(x)).cpu() for x in (self.X_, _encoded(few.inputs, asked)[0]))
+            raise SettingError(f"n_neighbors={n_neighbors} is more than the {len(self.X_)} examples; lower it")
+        known, new = (few.embed(few.taken(x)).cpu() for x in (self.X_, _encoded(few.inputs, queries)[0]))
         nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(known)
         return nearest.kneighbors(new)  # type: ignore[no-any-return]
 
-    def _asked(self, X: Any) -> Any:
+    def _validated(self, X: Any) -> Any:
         check_is_fitted(self)
         numbers = isinstance(self.classifier_.inputs, Arrays) or _is_table_of_numbers(X)
         return validate_data(self, X, reset=False, dtype=np.float64) if numbers else X
@@ -198,9 +206,9 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
 
 def _start_for(X: Any) -> _Start:
-    """Return what examples of a kind start from, where no learner is given."""
+    """Return the starting point of a fit for the kind of the examples, if no learner is given."""
     if isinstance(X, str | bytes | Path) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) == 0 or len(X) == 0:
-        return _Start(None, None)  # scikit-learn says what is wrong
+        return _Start(None, None)  # scikit-learn then reports what is wrong
     first = X[0] if isinstance(X, Sequence) else None
     kind: type[Inputs] | None = None
     if isinstance(first, Mapping):
@@ -223,7 +231,7 @@ def _is_table_of_numbers(X: Any) -> bool:
 
 
 def _encoded(inputs: Inputs | None, X: Any) -> tuple[Tensor, list[Item]]:
-    """Return examples as a net takes them, and as people know them."""
+    """Return examples as a tensor for the net, and as items."""
     assert inputs is not None
     if inputs.is_encoded(X):
         x = torch.as_tensor(X)
@@ -240,10 +248,10 @@ def _labels(X: Any, y: Any) -> np.ndarray:
 
 
 class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
-    """Learns a function from a few of its points, by a learner meta-trained on others like it.
+    """Regressor that learns a function from a few of its points, by a learner meta-trained on similar functions.
 
     Args:
-        learner: Folder of a run, or a learner with ``loss="mse"``. None is ridge regression (see ``R2D2``).
+        learner: Folder of a run, or a learner with ``loss="mse"``; ridge regression (see ``R2D2``) if None.
 
     >>> X, y = [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]
     >>> FewShotRegressor().fit(X, y).predict([[1.0]]).shape
@@ -258,7 +266,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         learner = copy.deepcopy(self._given().learner or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
         if learner.loss != "mse":
-            raise SettingError(f"{type(learner).__name__} classifies; give a learner with loss='mse'")
+            raise SettingError(f"{type(learner).__name__} is a classifier; give a learner with loss='mse'")
         weight = next(learner.parameters())
         self._flat = np.ndim(y) == 1
         support = Examples(torch.tensor(X).to(weight), torch.tensor(np.reshape(y, (len(X), -1))).to(weight))
@@ -266,7 +274,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Values (n,) or (n, d) at points X (n, n_features)."""
+        """Predict the values (n,) or (n, d) at points X (n, n_features)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         x = torch.tensor(X).to(self.support_.x)

@@ -1,4 +1,4 @@
-"""Reasons for an answer: the examples and the parts of the input that it rests on."""
+"""Explanation of an answer: the examples and the parts of the input that it depends on."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ PixelMethod = Literal["occlusion", "integrated-gradients"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """One answer of a classifier and what it rests on; examples are in the order of the classifier's own data.
+    """An answer of a classifier and its reasons; examples are in the order of the classifier's own data.
 
     Attributes:
-        labels: The classifier's.
-        probabilities: Of each label, (n_labels,).
+        labels: Labels of the classifier.
+        probabilities: Probability of each label, (n_labels,).
         label: The answer.
-        examples: Name of each example shown, (n,).
-        label_of: Label of each example shown, (n,).
-        contributions: What each example adds to the score of its own label, (n,): over a label they sum to its score.
-            None where a score is no sum over examples.
-        scores: The scores of the labels that contributions sum to; None without.
-        influence: How much probability each example lends the answer: what it has less without that example, (n,).
-        without: The answer without each example.
-        distances: Of the embedding from each example's, (n,).
-        places: Two principal coordinates of the embeddings, of the examples and at last of the input, (n + 1, 2).
+        examples: Name of each example, (n,).
+        label_of: Label of each example, (n,).
+        contributions: Share of each example in the score of its own label, (n,). The shares of a label sum to its
+            score. None if scores are not sums over examples.
+        scores: Score of each label, (n_labels,); None if there are no contributions.
+        influence: Probability that the answer loses if an example is left out, for each example, (n,).
+        without: Answer if an example is left out, for each example.
+        distances: Distance of the input's embedding from each example's, (n,).
+        places: Two principal coordinates of the embeddings of the examples and, last, of the input, (n + 1, 2).
         descent: Loss on the examples and probability of the answer after 0, 1, ... inner steps, (steps + 1, 2); None
             for learners without inner steps.
         parts: Each part of the input (a word, a column, a patch) and the probability that the answer loses without it.
@@ -59,23 +59,23 @@ class Explanation:
 
     @property
     def nearest(self) -> np.ndarray:
-        """Rows of the examples, the most alike first."""
+        """Rows of the examples, the most similar first."""
         return self.distances.argsort(kind="stable")
 
     @property
     def supporting(self) -> np.ndarray:
-        """Rows of the examples that speak for the answer, the strongest first."""
+        """Rows of the examples that support the answer, the strongest first."""
         order = (-self.influence).argsort(kind="stable")
         return order[self.influence[order] > 0]
 
     @property
     def misleading(self) -> np.ndarray:
-        """Rows of the examples that speak against the answer, the strongest first."""
+        """Rows of the examples that oppose the answer, the strongest first."""
         order = self.influence.argsort(kind="stable")
         return order[self.influence[order] < 0]
 
     def summary(self) -> dict[str, Any]:
-        """Return the explanation as plain data; parts are left to who knows what to call them."""
+        """Return the explanation as plain data without ``parts``, whose key depends on the kind of input."""
         facts = {name: value for name, value in vars(self).items() if name != "parts"}
         plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in facts.items()}
         order = {name: getattr(self, name).tolist() for name in ("nearest", "supporting", "misleading")}
@@ -83,19 +83,20 @@ class Explanation:
 
 
 def explain(classifier: Classifier, thing: Any) -> Explanation:
-    """Explain why a classifier answers as it does to one input.
+    """Explain the answer of a classifier to one input.
 
-    Influence is exact for every learner: the classifier learns again without each example in turn, which a metric
-    learner does without looking at the others again. So is what a part contributes: the input is classified without it.
+    Influence is exact for every learner (leave-one-out): the classifier learns again without each example in turn. A
+    metric learner does not embed the other examples again. The contribution of a part is exact too: the input is
+    classified without it.
 
     Args:
-        classifier: With at most 1,000 examples.
-        thing: The input: what the classifier's inputs open or encode (a file name, a sentence, a row, an image), or an
+        classifier: Classifier of at most 1,000 examples.
+        thing: Input that the classifier's inputs open or encode (a file name, a sentence, a row, an image), or an
             encoded array, (*input).
 
     Raises:
-        DataError: The input cannot be read or does not fit.
-        SettingError: Too many examples to leave out one by one.
+        DataError: The input cannot be read or has another shape than the classifier takes.
+        SettingError: There are too many examples to leave out one by one.
 
     >>> from quickstudy.inputs.arrays import Arrays
     >>> from quickstudy.inputs.dataset import ClassDataset
@@ -139,36 +140,37 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
 
 
 def one_item(classifier: Classifier, thing: Any) -> Item:
-    """Return one input as an item: the first of what the classifier's inputs open."""
+    """Return one input as an item: the first item that the classifier's inputs open."""
     return classifier.inputs.items([thing])[0]
 
 
 def encoded_query(classifier: Classifier, item: Item) -> Tensor:
-    """Return one item as a batch of one, as the classifier's net takes it, (1, *input)."""
+    """Return one item as a batch of one encoded input, (1, *input)."""
     return classifier.taken(classifier.inputs.encode([item]), [item.name])
 
 
 def _parts(classifier: Classifier, item: Item, whole: float, best: int) -> list[tuple[str, float]]:
-    """Return how much of the answer's probability is lost without each part of an item."""
+    """Return the probability that the answer loses without each part of an item."""
     parts = list(classifier.inputs.parts(item))
-    if not parts or classifier.learner.transductive:  # whose answers depend on the other inputs of a batch
+    if not parts or classifier.learner.transductive:  # transductive answers depend on the other inputs of a batch
         return []
     without = classifier.predict_proba([rest for _, rest in parts])[:, best]
     return [(part, float(whole - less)) for (part, _), less in zip(parts, without, strict=True)]
 
 
 def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occlusion") -> np.ndarray:
-    """Return how much each pixel of an image supports the answer against all other labels, (height, width).
+    """Return the support of each pixel of an image for the answer against all other labels, (height, width).
 
     Args:
-        classifier: A classifier of images.
-        thing: The image, as ``explain`` takes it.
-        method: "occlusion": what the log odds lose where a patch is wiped out (Zeiler and Fergus 2014, section 4.2,
-            arXiv:1311.2901); "integrated-gradients": from an empty page (Sundararajan et al. 2017, arXiv:1703.01365).
+        classifier: Classifier of images.
+        thing: Image, as ``explain`` takes it.
+        method: "occlusion" measures the loss of log odds if a patch is erased (Zeiler and Fergus 2014, section 4.2,
+            arXiv:1311.2901). "integrated-gradients" integrates gradients from an empty page (Sundararajan et al. 2017,
+            arXiv:1703.01365).
 
     Raises:
-        DataError: Not an image.
-        SettingError: captum is not installed.
+        DataError: The input is not an image.
+        SettingError: The method is unknown, or captum is not installed.
     """
     if method not in get_args(PixelMethod):
         raise SettingError(unknown("method", method, get_args(PixelMethod)))
@@ -190,18 +192,18 @@ def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occl
     if method == "occlusion":
         side = max(3, query.shape[-1] // 7)
         with torch.no_grad():
-            found = Occlusion(odds).attribute(
+            attribution = Occlusion(odds).attribute(
                 query, (query.shape[1], side, side), strides=(query.shape[1], 1, 1), perturbations_per_eval=64
             )
     else:
-        found = IntegratedGradients(odds).attribute(query, n_steps=32)
-    heat: np.ndarray = found[0].sum(0).detach().cpu().numpy()
+        attribution = IntegratedGradients(odds).attribute(query, n_steps=32)
+    heat: np.ndarray = attribution[0].sum(0).detach().cpu().numpy()
     return heat
 
 
 def _places(embedded: np.ndarray) -> np.ndarray:
-    placed: np.ndarray = PCA(n_components=min(2, *embedded.shape), random_state=0).fit_transform(embedded)
-    return np.pad(placed, ((0, 0), (0, 2 - placed.shape[1])))
+    coordinates: np.ndarray = PCA(n_components=min(2, *embedded.shape), random_state=0).fit_transform(embedded)
+    return np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1])))
 
 
 def _descent(classifier: Classifier, support: Examples, query: Tensor, best: int) -> np.ndarray | None:
@@ -210,8 +212,8 @@ def _descent(classifier: Classifier, support: Examples, query: Tensor, best: int
     if not hasattr(learner, "test_steps") or not isinstance(steps, int):
         return None
     rows = []
-    for done in range(steps + 1):
-        learner.test_steps = done  # type: ignore[assignment]
+    for n_steps in range(steps + 1):
+        learner.test_steps = n_steps  # type: ignore[assignment]
         with torch.no_grad():
             predictor = learner.adapt(support)
             loss = F.cross_entropy(predictor(support.x), support.y)

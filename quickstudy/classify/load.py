@@ -1,4 +1,4 @@
-"""Models by folder or name."""
+"""Loading of models by folder or name."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from quickstudy.models.folder import ModelFolder
 
 
 def load(model: Path | str) -> Learner | Classifier:
-    """Return the classifier, or the learner, in a folder or of a name that comes with quickstudy, ready to predict.
+    """Load a classifier or a learner, ready to predict, from a folder or by the name of a model of quickstudy.
 
     Raises:
-        ModelError: A file is missing, damaged, a link, absurdly large, of a later format, or does not fit the others.
+        ModelError: A file is missing, damaged, a link, too large, of a later format, or does not fit the others.
 
     >>> type(load("glyphs-proto")).__name__
     'Prototypical'

@@ -1,4 +1,4 @@
-"""An explanation as one page for people: everything in the file, nothing fetched."""
+"""Explanation as one HTML page, which contains everything and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from quickstudy.inputs.base import Item
 from quickstudy.inputs.decode import png
 
 _SHOWN = 24
-"""Examples drawn on the page at most: the most alike."""
+"""Largest number of examples on the page; the most similar ones are shown."""
 
 _MATTERS = 0.005
-"""Probability below which an example is not worth a sentence."""
+"""Smallest influence of an example that the text mentions."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #667085; --page: #fbfaf7; --card: #fff; --line: #e3e0d8;
@@ -51,13 +51,13 @@ svg text { fill: var(--ink); font: 13px system-ui, sans-serif; } svg .edge { str
 
 
 def page(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarray | None = None) -> str:
-    """Return the page, HTML.
+    """Return an explanation as an HTML page.
 
     Args:
         why: Explanation of the answer to ``item``.
         classifier: Classifier that answered.
         item: The input.
-        heat: How much each pixel supports the answer, (height, width); the patches of the explanation if None.
+        heat: Support of each pixel for the answer, (height, width); the patches of the explanation if None.
     """
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -70,9 +70,9 @@ def page(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarray 
 <h2>What it learned from</h2>
 <p class="soft">{_shares(why)}</p>
 <div class="grid">{_examples(why, classifier)}</div>
-<h2>How alike they are</h2>
-<p class="soft">Each dot is an example, the ring is this {classifier.inputs.noun}. What looks alike to the classifier
-lies close together. A flat map cannot show everything: distances on it are approximate.</p>
+<h2>Map of the examples</h2>
+<p class="soft">Each dot is an example, the ring is this {classifier.inputs.noun}. Inputs that the classifier finds
+similar are close together. The map has only two dimensions, so its distances are approximate.</p>
 {_map(why)}
 {_descent(why)}
 </main></body></html>
@@ -80,7 +80,7 @@ lies close together. A flat map cannot show everything: distances on it are appr
 
 
 def _name(classifier: Classifier, item: Item) -> str:
-    """Return an item in at most 80 characters."""
+    """Return an item as text of at most 80 characters."""
     text = classifier.inputs.caption(item)
     return escape(text if len(text) <= 80 else f"{text[:79]}…")
 
@@ -99,42 +99,42 @@ def _story(why: Explanation, names: list[str]) -> list[str]:
         lines.append(f"The next best guess is {escape(why.labels[second])} ({_percent(why.probabilities[second])}).")
     helpful = [i for i in why.supporting if why.label_of[i] == why.label and why.influence[i] > _MATTERS]
     if not helpful:
-        lines.append("No example decides alone: without any one of them, the answer would be the same.")
+        lines.append("No single example decides: if any one of them were left out, the answer would be the same.")
     else:
         i = int(helpful[0])
         if why.without[i] == why.label:
             less = _percent(why.probabilities.max() - why.influence[i])
-            lines.append(f"It rests most on “{names[i]}”: without this example, it would be {less} sure.")
+            lines.append(f"It depends most on “{names[i]}”: without this example, it would be {less} sure.")
         else:
             lines.append(
-                f"It rests on “{names[i]}”: without this example, the answer would have been {escape(why.without[i])}."
+                f"It depends on “{names[i]}”: without this example, the answer would be {escape(why.without[i])}."
             )
     if len(why.misleading) and -why.influence[why.misleading[0]] > _MATTERS:
         i = int(why.misleading[0])
         more = _percent(why.probabilities.max() - why.influence[i])
         lines.append(
-            f"“{names[i]}”, an example of {escape(why.label_of[i])}, speaks against it most: without it, the answer "
+            f"“{names[i]}”, an example of {escape(why.label_of[i])}, opposes it most: without this example, the answer "
             f"would be {more} sure."
         )
     i = int(why.nearest[0])
-    lines.append(f"The example most like it is “{names[i]}”, of {escape(why.label_of[i])}.")
+    lines.append(f"The most similar example is “{names[i]}”, of {escape(why.label_of[i])}.")
     return lines
 
 
 def _shares(why: Explanation) -> str:
-    influence = "“Influence”: how much less sure the answer would be without that example; below 0, it speaks against."
+    influence = "“Influence”: how much less sure the answer would be without that example; below 0, it opposes it."
     if why.contributions is None:
         return influence
     return influence + " “Score”: its exact part of the score of its own label; the label with the highest score wins."
 
 
 def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarray | None) -> str:
-    """Return the input as people see it: a picture beside its heat map, or words coloured by how much they matter."""
+    """Return the input as HTML: a picture beside its heat map, or words coloured by their importance."""
     picture = classifier.inputs.picture(item)
     if picture is None:
         return f"<p class=asked>{_coloured(why.parts, classifier.inputs.caption(item))}</p>"
     figures = [(picture, _name(classifier, item))]
-    caption = f"green supports {escape(why.label)}, red speaks against it"
+    caption = f"green supports {escape(why.label)}, red opposes it"
     if heat is not None:
         figures.append((_heated(classifier.inputs.encode([item])[0].numpy(), heat), caption))
     elif why.parts:
@@ -148,7 +148,7 @@ def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarra
 
 
 def _coloured(parts: list[tuple[str, float]], text: str) -> str:
-    """Return words or columns, each coloured by how much it matters; the text where there are no parts."""
+    """Return words or columns, each coloured by its importance; the plain text if there are no parts."""
     if not parts:
         return escape(text)
     most = max(abs(share) for _, share in parts) or 1
@@ -183,7 +183,7 @@ def _examples(why: Explanation, classifier: Classifier) -> str:
             f'<br><span class="{kind}">influence {share:+.1f} %</span>{score}{changed}</div>'
         )
     left = len(why.influence) - len(cards)
-    return "".join(cards) + (f'<p class="soft">and {left} less alike</p>' if left > 0 else "")
+    return "".join(cards) + (f'<p class="soft">and {left} less similar</p>' if left > 0 else "")
 
 
 def _map(why: Explanation) -> str:
@@ -195,10 +195,10 @@ def _map(why: Explanation) -> str:
         f"<title>{i + 1}. {escape(label)}</title></circle>"
         for i, ((px, py), label) in enumerate(zip(at[:-1], why.label_of, strict=True))
     ]
-    seen: set[str] = set()
+    named: set[str] = set()
     for (px, py), label in zip(at[:-1], why.label_of, strict=True):
-        if label not in seen:
-            seen.add(label)
+        if label not in named:
+            named.add(label)
             dots.append(f'<text x="{px + 10:.1f}" y="{py + 4:.1f}">{escape(label[:24])}</text>')
     px, py = at[-1]
     ring = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="11" fill="none" stroke="var(--ink)" stroke-width="3"/>'

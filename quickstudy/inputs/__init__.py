@@ -1,4 +1,4 @@
-"""What people bring, and how it becomes what a net takes: one file a kind."""
+"""Conversion of files, sentences, rows and arrays into tensors: one file per kind of input."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ INPUTS: Registry[type[Inputs]] = Registry(
     base="quickstudy.inputs.base:Inputs",
     group="quickstudy.inputs",
 )
-"""Kinds of input by name. Where no run is given, the first that recognises a source reads it."""
+"""Kinds of input by name. If no run is given, the first kind that recognises a source reads it."""

@@ -1,4 +1,4 @@
-"""Arrays: inputs that are tensors already, such as features of another model."""
+"""Arrays: inputs that are already tensors, such as features of another model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Arrays(Inputs):
-    """Arrays of one shape, taken as they are.
+    """Arrays of one shape, used unchanged.
 
     Attributes:
         shape: Shape of one input.
@@ -43,7 +43,7 @@ class Arrays(Inputs):
 
     @property
     def recipe(self) -> str:
-        """How one array is made: it is taken as it is."""
+        """Description of how one input is made: the array is used unchanged."""
         return "The array as it is."
 
     def open(self, source: str | Path | bytes) -> Iterator[Item]:
@@ -57,15 +57,17 @@ class Arrays(Inputs):
     @classmethod
     def labelled(cls, source: Path) -> list[tuple[Item, str]]:
         """Refuse: files of arrays have no labels."""
-        raise DataError(f"{str(source)!r}: this model takes arrays, whose labels no file holds; adapt it from Python")
+        raise DataError(
+            f"{str(source)!r}: this model takes arrays, and files of arrays have no labels; adapt it from Python"
+        )
 
     def encode(self, items: Sequence[Item]) -> Tensor:
         """Return the arrays, (n, *shape)."""
         rows = []
         for name, value in items:
-            found = _read(name, value) if isinstance(value, bytes) else value
+            array = _read(name, value) if isinstance(value, bytes) else value
             try:
-                row = torch.as_tensor(found)
+                row = torch.as_tensor(array)
             except (TypeError, ValueError, RuntimeError) as error:
                 raise DataError(f"{name} is a {type(value).__name__}, not an array of numbers; convert it") from error
             if tuple(row.shape) != self.shape:
@@ -81,7 +83,7 @@ class Arrays(Inputs):
 
 
 def _read(name: str, source: Path | bytes) -> np.ndarray:
-    """Return the array of a NumPy file, which must be as long as its header says before memory is taken for it."""
+    """Return the array of a NumPy file. Its length is checked against its header before memory is allocated."""
     content = source if isinstance(source, bytes) else _content(name, source)
     file = io.BytesIO(content)
     try:
@@ -93,14 +95,14 @@ def _read(name: str, source: Path | bytes) -> np.ndarray:
     except (ValueError, TypeError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
         raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
     if not whole or not shape:
-        raise DataError(f"{name!r} does not hold one array of numbers as long as it says; convert it")
+        raise DataError(f"{name!r} does not hold one array of numbers of the size in its header; convert it")
     x: np.ndarray = np.frombuffer(bytearray(content), dtype, n, start).reshape(shape, order="F" if by_columns else "C")
     return x
 
 
 def _content(name: str, path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+        if path.exists() and not path.is_file():  # opening a pipe would block until another program writes to it
             raise DataError(f"{name!r} cannot be read: it is not a file; give a NumPy file (.npy)")
         if path.stat().st_size > _MAX_BYTES:
             raise DataError(f"{name!r} has more than {_MAX_BYTES:,} bytes; give fewer rows")

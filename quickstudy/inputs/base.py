@@ -1,4 +1,4 @@
-"""What people bring: items, and the inputs that make tensors of them and show them again."""
+"""Items, such as an image file or a sentence, and the inputs that encode and display them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from quickstudy.errors import DataError
 
 
 class Item(NamedTuple):
-    """One thing that a person brings, not yet decoded.
+    """One example or query, not yet decoded.
 
     Attributes:
-        name: What people call it: "new1.png", the sentence itself, "stones.csv row 3".
+        name: Name for messages and results: "new1.png", the sentence itself, "stones.csv row 3".
         value: A path, bytes, a Pillow image, a string, a mapping or an array.
     """
 
@@ -26,15 +26,15 @@ class Item(NamedTuple):
 
 
 class Inputs(ABC):
-    """How what people bring becomes what a net takes, and how people see it again. Arguments are attributes.
+    """Base class of a kind of input: encodes items as tensors for a net, and displays them. Arguments are attributes.
 
     Attributes:
-        noun: Word for one of them in messages, and its key in JSON.
-        part, part_plural: Words for a part of one (see ``parts``).
-        nets: Nets that may follow, the default first.
-        spatial: Whether they are images, which may be turned and distorted.
-        model: Name of the model that learns them where no run is given; None for the nearest class mean of what
-            ``encode`` returns.
+        noun: Word for one item in messages, and its key in JSON.
+        part, part_plural: Words for a part of an item (see ``parts``).
+        nets: Nets that take these inputs, the default first.
+        spatial: Whether the inputs are images, which may be turned and distorted.
+        model: Name of the model that learns the inputs if no run is given. If None, the nearest class mean of what
+            ``encode`` returns is used.
         shape: Shape of one encoded input.
     """
 
@@ -53,7 +53,7 @@ class Inputs(ABC):
     @property
     @abstractmethod
     def recipe(self) -> str:
-        """How one input is made, in words, for programs that do not use this package."""
+        """Description of how one input is made, for programs that do not use this package."""
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
@@ -62,7 +62,7 @@ class Inputs(ABC):
 
     @classmethod
     def fitted(cls, items: Sequence[Item]) -> Self:
-        """Return the inputs for some examples: a table measures its columns, others do not look at them.
+        """Return the inputs for some examples: a table measures its columns, other kinds ignore the examples.
 
         Raises:
             DataError: The examples cannot be read.
@@ -74,7 +74,7 @@ class Inputs(ABC):
         """Yield the items of a file, a folder, a sentence or an upload.
 
         Raises:
-            DataError: There are none, or they cannot be read.
+            DataError: The source holds no items, or they cannot be read.
         """
 
     @classmethod
@@ -88,7 +88,7 @@ class Inputs(ABC):
 
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> Tensor:
-        """Return what a net takes, (n, *shape); each row depends on its own item alone.
+        """Return items as a tensor for a net, (n, *shape); each row depends only on its own item.
 
         Raises:
             DataError: An item cannot be read; the message names it.
@@ -96,25 +96,25 @@ class Inputs(ABC):
 
     @abstractmethod
     def keep(self, item: Item) -> bytes:
-        """Return a small copy of an item, which ``encode`` takes as a value in its place."""
+        """Return a small copy of an item for the folder of a classifier; ``encode`` accepts it as an item's value."""
 
     def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
-        """Yield each part of an item by name, with the item without that part: words, columns, patches."""
+        """Yield the name of each part (a word, a column, a patch) and the item without that part."""
         return iter(())
 
     def picture(self, item: Item) -> bytes | None:
-        """Return what people see of an item as a PNG file; None where ``caption`` says it in words."""
+        """Return an item as a PNG file for display; None if ``caption`` describes it completely."""
         return None
 
     def caption(self, item: Item) -> str:
-        """Return what people read of an item."""
+        """Return an item as text for display."""
         return item.name
 
     def items(self, things: Any) -> list[Item]:
-        """Return what Python brings as items: a list of whatever ``open`` takes, of values, or an array of them.
+        """Convert a list or array to items. Each element is an item, a value, or a source that ``open`` takes.
 
         Raises:
-            DataError: There are none, or one thing is given where a list of them is needed.
+            DataError: The list is empty, or a single element is given instead of a list.
         """
         if (
             isinstance(things, str | bytes | Path | Item | Mapping)
@@ -122,18 +122,18 @@ class Inputs(ABC):
             or getattr(things, "ndim", 1) == 0
         ):
             raise DataError(f"one {type(things).__name__} is given, but a list of {self.noun}s is needed; write [X]")
-        found: list[Item] = []
+        items: list[Item] = []
         for number, thing in enumerate(things, 1):
             if isinstance(thing, Item):
-                found.append(thing)
+                items.append(thing)
             elif isinstance(thing, str | Path):
-                found += self.open(thing)
+                items += self.open(thing)
             else:
-                found.append(Item(f"{self.noun} {number}", thing))
-        if not found:
+                items.append(Item(f"{self.noun} {number}", thing))
+        if not items:
             raise DataError(f"the list holds no {self.noun}s; give at least one")
-        return found
+        return items
 
     def is_encoded(self, x: Any) -> bool:
-        """Return whether something is an array of encoded inputs, (n, *shape), already."""
+        """Return whether an object is already an array of encoded inputs, (n, *shape)."""
         return isinstance(x, np.ndarray | Tensor) and str(x.dtype) != "object" and tuple(x.shape[1:]) == self.shape

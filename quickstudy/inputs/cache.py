@@ -1,4 +1,4 @@
-"""Where data lies on this machine: data sets prepared once and kept."""
+"""Data folder of this machine, and a cache of prepared data sets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MAX_BYTES = 2**36
 
 
 def data_folder() -> Path:
-    """Where data sets are looked for when no folder is named.
+    """Return the folder of data sets that is used if no folder is given.
 
-    It is the environment variable ``QUICKSTUDY_CACHE``, or ``data`` in the user's cache folder of the platform.
+    It is the environment variable ``QUICKSTUDY_CACHE``, or else ``data`` in the user's cache folder of the platform.
 
     >>> data_folder().is_absolute()
     True
@@ -33,14 +33,14 @@ def data_folder() -> Path:
 
 
 def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
-    """What ``prepare`` returns: read from the cache when it was kept there whole, else made and kept.
+    """Return the result of ``prepare``, from the cache if a valid copy is there; otherwise compute and save it.
 
-    A file of the cache carries the SHA-256 of what it holds and appears by one rename, so a damaged one is made again
-    and two processes may prepare the same data at once. A cache that cannot be written is no error.
+    A cache file contains the SHA-256 of its content and is written atomically. A damaged file is therefore made
+    again, and two processes may prepare the same data at once. A cache that cannot be written is not an error.
 
     Args:
-        key: Names the result: its source, the source's content and the version of the preparation.
-        prepare: Makes the data set.
+        key: Name of the result. It identifies the source, its content and the version of the preparation.
+        prepare: Function that makes the data set.
 
     >>> import torch
     >>> from tempfile import TemporaryDirectory
@@ -52,9 +52,9 @@ def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
     ('a', 'b')
     """
     path = data_folder() / "prepared" / f"{key}.safetensors"
-    kept = _load(path)
-    if kept is not None:
-        return kept
+    cached = _load(path)
+    if cached is not None:
+        return cached
     data = prepare()
     with suppress(OSError):
         _save(data, path)

@@ -1,4 +1,4 @@
-"""Examples in memory, grouped by class: what episodes are cut from."""
+"""Examples in memory, grouped by class, from which episodes are sampled."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class ClassDataset:
     Attributes:
         x: Inputs, (n, *input): uint8 images (n, channels, height, width), or float features. Row ``i`` belongs to
             class ``y[i]``; rows of a class are contiguous.
-        y: Class of each row, (n,) int64, ascending in [0, n_classes), every class present.
+        y: Class of each row, (n,) int64, in ascending order in [0, n_classes); every class is present.
         names: Name of each class, unique.
-        items: What people brought for each row; empty where that is not known.
+        items: Item of each row; empty if the items are not known.
 
     Raises:
-        DataError: Lengths that differ, an empty class, labels that do not ascend, NaN or infinite inputs.
+        DataError: Lengths differ, a class is empty, labels are not in ascending order, or inputs are NaN or infinite.
     """
 
     x: Tensor
@@ -36,18 +36,18 @@ class ClassDataset:
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
-            raise DataError(f"{len(self.x)} inputs but {len(self.y)} labels; give one label an input")
+            raise DataError(f"{len(self.x)} inputs but {len(self.y)} labels; give one label per input")
         if len(self.items) not in (0, len(self.x)):
-            raise DataError(f"{len(self.x)} inputs but {len(self.items)} items; give one item an input, or none")
+            raise DataError(f"{len(self.x)} inputs but {len(self.items)} items; give one item per input, or none")
         if len(set(self.names)) != len(self.names):
-            twice = next(name for name in self.names if self.names.count(name) > 1)
-            raise DataError(f"two classes are named {twice!r}; give every class a name of its own")
+            repeated = next(name for name in self.names if self.names.count(name) > 1)
+            raise DataError(f"two classes are named {repeated!r}; give every class a name of its own")
         least, most = (int(self.y.min()), int(self.y.max())) if len(self.y) else (0, -1)
-        counted = least >= 0 and most == len(self.names) - 1  # or a count of them would take memory without end
+        counted = least >= 0 and most == len(self.names) - 1  # counting a huge label would need too much memory
         if not counted or not bool((torch.bincount(self.y, minlength=len(self.names)) > 0).all()):
             raise DataError(f"{len(self.names)} class names for labels {least}..{most}; every class needs examples")
         if not bool((self.y.diff() >= 0).all()):
-            raise DataError("labels do not ascend; build the data set with ClassDataset.from_labels")
+            raise DataError("labels are not in ascending order; build the data set with ClassDataset.from_labels")
         if self.x.is_floating_point() and not bool(torch.isfinite(self.x).all()):
             row = int((~torch.isfinite(self.x.flatten(1)).all(1)).nonzero()[0, 0])
             raise DataError(
@@ -58,7 +58,7 @@ class ClassDataset:
     def from_labels(
         cls, x: Tensor | np.ndarray, labels: Sequence[object] | np.ndarray | Tensor, items: Sequence[Item] = ()
     ) -> ClassDataset:
-        """Group inputs by any labels: strings, or numbers that need not run from 0.
+        """Group inputs by their labels: strings, or numbers, which need not start at 0.
 
         >>> ClassDataset.from_labels(torch.zeros(3, 2), ["b", "a", "b"]).names
         ('a', 'b')
@@ -67,12 +67,12 @@ class ClassDataset:
         order = np.argsort(y, kind="stable")
         x = torch.as_tensor(x)
         if len(x) != len(y):
-            raise DataError(f"{len(x)} inputs but {len(y)} labels; give one label an input")
+            raise DataError(f"{len(x)} inputs but {len(y)} labels; give one label per input")
         if len(items) not in (0, len(y)):
-            raise DataError(f"{len(y)} labels but {len(items)} items; give one item a label, or none")
+            raise DataError(f"{len(y)} labels but {len(items)} items; give one item per label, or none")
         rows = torch.from_numpy(order)
-        brought = tuple(items[i] for i in order.tolist()) if items else ()
-        return cls(x[rows], torch.from_numpy(y[order]), tuple(str(name) for name in names), brought)
+        ordered = tuple(items[i] for i in order.tolist()) if items else ()
+        return cls(x[rows], torch.from_numpy(y[order]), tuple(str(name) for name in names), ordered)
 
     @property
     def n_classes(self) -> int:
@@ -81,7 +81,7 @@ class ClassDataset:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Examples of each class, (n_classes,)."""
+        """Number of examples of each class, (n_classes,)."""
         return np.bincount(self.y.cpu().numpy(), minlength=self.n_classes)
 
     @cached_property
@@ -90,7 +90,7 @@ class ClassDataset:
         return np.concatenate([[0], self.counts.cumsum()[:-1]])
 
     def select(self, classes: Sequence[int] | np.ndarray) -> ClassDataset:
-        """The data set of some classes, in the order given.
+        """Return the data set of some classes, in the order given.
 
         >>> data = ClassDataset.from_labels(torch.arange(4.).view(4, 1), list("aabc"))
         >>> data.select([2, 0]).names
@@ -104,12 +104,12 @@ class ClassDataset:
         return ClassDataset(self.x[index], y, tuple(self.names[c] for c in classes), items)
 
     def to(self, device: str | torch.device) -> ClassDataset:
-        """The same data with its inputs on a device."""
+        """Return the same data with its inputs on a device."""
         return ClassDataset(self.x.to(device), self.y, self.names, self.items)
 
 
 def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:
-    """The classes of both, of inputs alike.
+    """Return the classes of both data sets, whose inputs have the same shape.
 
     >>> a, b = (ClassDataset.from_labels(torch.zeros(1, 2), [name]) for name in "ab")
     >>> joined(a, b).names
@@ -121,9 +121,9 @@ def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:
 
 
 def rotated_classes(data: ClassDataset) -> ClassDataset:
-    """Each class four times, turned by 0, 90, 180 and 270 degrees: rotations as new classes.
+    """Return each class four times, turned by 0, 90, 180 and 270 degrees: rotations become new classes.
 
-    Apply it after splitting, so that a character and its rotations stay on one side.
+    Apply it after splitting, so that a character and its rotations stay in one split.
 
     >>> data = ClassDataset.from_labels(torch.zeros(2, 1, 3, 3), ["a", "b"])
     >>> rotated_classes(data).names[:3]
@@ -136,7 +136,7 @@ def rotated_classes(data: ClassDataset) -> ClassDataset:
 
 
 def as_float(x: Tensor) -> Tensor:
-    """Uint8 images scaled to [0, 1]; anything else as it is.
+    """Scale uint8 images to [0, 1]; return anything else unchanged.
 
     >>> as_float(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([0., 1.])
@@ -154,7 +154,7 @@ def encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> ClassDatase
     >>> encoded(Arrays((1,)), [(Item("first", [2.0]), "b"), (Item("second", [1.0]), "a")]).x.flatten().tolist()
     [1.0, 2.0]
     """
-    # Sorted before they are encoded, for a sorted copy of what may be a gigabyte is another.
+    # Sort before encoding: sorting the encoded inputs would copy what may be a gigabyte.
     labelled = sorted(labelled, key=lambda pair: pair[1])
     names = sorted({label for _, label in labelled})
     number = {name: c for c, name in enumerate(names)}

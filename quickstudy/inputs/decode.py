@@ -1,4 +1,4 @@
-"""Pictures decoded: files, uploads, Pillow images and arrays, whatever their mode, upright and on white."""
+"""Decoding of images from files, uploads, Pillow images and arrays of any mode: upright and on white."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ _STRIP = 2**18  # pixels converted at a time
 
 
 def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
-    """Return what a function makes of the picture of an item, while its file is open; its first frame of several.
+    """Return the result of a function of an item's image, called while its file is open.
+
+    Of an image with several frames, only the first is read.
 
     Args:
         item: Its value is the path or the bytes of a PNG, JPEG or WebP file, a Pillow image, or an array (height,
             width), (height, width, 3 or 4) or (1 or 3, height, width): uint8, or real numbers from 0 to 1.
-        use: Called with the picture.
+        use: Function of the Pillow image.
 
     Raises:
-        DataError: The picture is missing, damaged or of another kind, or has more than 16 million pixels or 65,535 a
-            side (nothing is decoded).
+        DataError: The image is missing, damaged or of another format, or has more than 16 million pixels or 65,535
+            per side. An image that is too large is not decoded.
 
     >>> decoded(Item("nowhere.png", Path("nowhere.png")), lambda image: image.size)
     Traceback (most recent call last):
@@ -42,12 +44,13 @@ def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
         return use(value)
     if not isinstance(value, str | Path | bytes):
         return use(_of_array(name, value))
-    too_large = f"{name} has more than {_MAX_PIXELS // 10**6} million pixels, or {_MAX_SIDE} a side; scale it down"
+    too_large = f"{name} has more than {_MAX_PIXELS // 10**6} million pixels, or {_MAX_SIDE} per side; scale it down"
     if not isinstance(value, bytes) and Path(value).exists() and not (Path(value).is_file() or Path(value).is_dir()):
-        raise DataError(f"{name} is no file; replace or remove it")  # opening a pipe would wait for its writer
+        # Opening a pipe would block until another program writes to it.
+        raise DataError(f"{name} is not a file; replace or remove it")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes, where the limit here is lower, and of what is beside the pixels
+            warnings.simplefilter("ignore")  # about sizes, where the limit here is lower, and about metadata
             file = io.BytesIO(value) if isinstance(value, bytes) else value
             with Image.open(file, formats=["PNG", "JPEG", "WEBP"]) as image:
                 if image.width * image.height > _MAX_PIXELS or max(image.size) > _MAX_SIDE:
@@ -59,14 +62,14 @@ def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
         raise DataError(too_large) from error
     except UnidentifiedImageError as error:
         raise DataError(f"{name} is not a PNG, JPEG or WebP image; replace or remove it") from error
-    except Exception as error:  # decoders meet damage with errors of many kinds, from SyntaxError to struct.error
+    except Exception as error:  # decoders raise many kinds of error for damaged files, from SyntaxError to struct.error
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{name} cannot be read: {error.strerror}") from error
         raise DataError(f"{name} is a damaged image; replace or remove it") from error
 
 
 def upright(image: Image.Image, mode: str) -> Image.Image:
-    """Return the picture upright by its EXIF orientation, on white where transparent, in a mode of 8 bits a channel.
+    """Turn an image upright by its EXIF orientation, put it on white and convert it to a mode of 8 bits per channel.
 
     >>> upright(Image.new("RGBA", (1, 1), (0, 0, 0, 0)), "L").getpixel((0, 0))
     255
@@ -76,7 +79,7 @@ def upright(image: Image.Image, mode: str) -> Image.Image:
     if image.mode == mode and not image.has_transparency_data:
         return image
     plain = Image.new(mode, image.size)
-    rows = max(1, _STRIP // image.width)  # a strip at a time, for whole copies are large
+    rows = max(1, _STRIP // image.width)  # one strip at a time, because copies of the whole image are large
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         plain.paste(_opaque(strip).convert(mode), (0, top))
@@ -84,15 +87,15 @@ def upright(image: Image.Image, mode: str) -> Image.Image:
 
 
 def png(image: Image.Image) -> bytes:
-    """Return a picture as a PNG file."""
+    """Return an image as a PNG file."""
     content = io.BytesIO()
     image.save(content, "PNG")
     return content.getvalue()
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return the picture on white, 8 bits a channel."""
-    if image.mode.startswith("I"):  # 16 bits: Pillow would cut at 255, not scale
+    """Return the image on white, 8 bits per channel."""
+    if image.mode.startswith("I"):  # 16 bits: Pillow would clip at 255, not scale
         values = np.asarray(image).clip(0, 65535)
         values[values == image.info.get("transparency", -1)] = 65535
         return Image.fromarray((values >> 8).astype(np.uint8))

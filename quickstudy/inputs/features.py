@@ -1,4 +1,4 @@
-"""Features: inputs as a frozen module of any kind sees them."""
+"""Features: embeddings of inputs by a frozen torch module."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def features(module: nn.Module, data: ClassDataset, *, batch_size: int = 64) -> 
 @overload
 def features(module: nn.Module, data: Tensor, *, batch_size: int = 64) -> Tensor: ...
 def features(module: nn.Module, data: ClassDataset | Tensor, *, batch_size: int = 64) -> ClassDataset | Tensor:
-    """Return what a torch module makes of each input, (n, d): what learners of few examples start from.
+    """Return the embedding of each input by a torch module, (n, d).
 
-    A data set's features are kept in the cache, under a hash of the module's weights and of the inputs. The module
-    predicts as after ``eval()``, on the device where it lies.
+    A data set's features are saved in the cache, under a hash of the module's weights and of the inputs. The module
+    runs in evaluation mode, on the device of its weights.
 
     Args:
         module: Inputs (n, *input) to embeddings (n, d), such as a model of timm without its classifier.
-        data: Inputs with labels, or inputs alone (n, *input), such as new ones to predict; uint8 images become floats
-            from 0 to 1.
-        batch_size: Inputs embedded at once.
+        data: Inputs with labels, or only inputs (n, *input), such as new ones to predict. Uint8 images are converted
+            to floats from 0 to 1.
+        batch_size: Number of inputs that are embedded at once.
 
     Raises:
-        DataError: The module does not make one vector of each input.
+        DataError: The module does not return one vector per input.
 
     >>> from quickstudy.tasks.digits import digits
     >>> module, data = nn.Sequential(nn.Flatten(), nn.Linear(784, 8)), digits().select([0, 1])
@@ -43,8 +43,10 @@ def features(module: nn.Module, data: ClassDataset | Tensor, *, batch_size: int 
         return _embedded(module, data, batch_size)
     weights = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     key = digest({**weights, "x": data.x, "y": data.y, "about": _bytes(f"{module!r} {data.names}")})
-    kept = prepared(f"features-2-{key[:32]}", lambda: replace(data, x=_embedded(module, data.x, batch_size), items=()))
-    return replace(kept, items=data.items)
+    embedded = prepared(
+        f"features-2-{key[:32]}", lambda: replace(data, x=_embedded(module, data.x, batch_size), items=())
+    )
+    return replace(embedded, items=data.items)
 
 
 def _embedded(module: nn.Module, x: Tensor, batch_size: int) -> Tensor:
@@ -55,7 +57,9 @@ def _embedded(module: nn.Module, x: Tensor, batch_size: int) -> Tensor:
         z = torch.cat([_at_least_float32(module(_like(weight, as_float(batch)))) for batch in batches])
     module.train(training)
     if z.ndim != 2:
-        raise DataError(f"the module makes {tuple(z.shape[1:])} of an input, not one vector; pool or flatten it")
+        raise DataError(
+            f"the module returns shape {tuple(z.shape[1:])} per input, not one vector; pool or flatten its output"
+        )
     return z
 
 
@@ -64,7 +68,7 @@ def _bytes(text: str) -> Tensor:
 
 
 def _like(weight: Tensor, x: Tensor) -> Tensor:
-    """Return inputs on the device of the weights, real numbers in their type; token ids stay whole numbers."""
+    """Return inputs on the device of the weights; real numbers take the weights' type, token ids stay integers."""
     return x.to(weight) if x.is_floating_point() else x.to(weight.device)
 
 

@@ -1,4 +1,4 @@
-"""Drawings and other images of one size: how image files become what a convolutional net takes."""
+"""Drawings and other images of one size: encoding of image files for a convolutional net."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from quickstudy.inputs.dataset import as_float
 from quickstudy.inputs.decode import decoded, png, upright
 from quickstudy.inputs.layout import find_classes, image_files, is_image_name
 
-_FAINT = 32  # levels: what differs from its paper by less is not raised to full ink, or noise on a blank page would be
-_KEPT_SIDE = 224  # pixels of the longer side of a kept picture
-_PATCHES = 7  # a side that ``parts`` are cut into
+_FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
+_SAVED_SIDE = 224  # pixels of the longer side of a saved image
+_PATCHES = 7  # number of patches per side, for ``parts``
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Images(Inputs):
 
     Attributes:
         channels: 1 for grey, 3 for red, green and blue.
-        size: Pixels a side.
-        ink: The images are drawings: whichever of paper and ink is the darker, paper becomes 0 and ink 255.
+        size: Pixels per side.
+        ink: Whether the images are drawings, on light or dark paper. Paper is encoded as 0 and ink as 255.
 
     Raises:
         SettingError: Channels other than 1 or 3, or a size below 1.
@@ -62,7 +62,7 @@ class Images(Inputs):
 
     @property
     def recipe(self) -> str:
-        """How one image is made."""
+        """Description of how one image is encoded."""
         mode = "grey (ITU-R 601 luma)" if self.channels == 1 else "red, green and blue"
         size = f"{self.size} x {self.size}"
         start = f"Turn upright by EXIF, put on white where transparent, convert to {mode}, 8 bits. "
@@ -88,7 +88,7 @@ class Images(Inputs):
         elif Path(source).is_dir():
             paths = image_files(Path(source))
             if not paths:
-                raise DataError(f"{str(source)!r} cannot be read as an image and holds none; give image files")
+                raise DataError(f"{str(source)!r} is a folder without images; give image files")
             yield from (Item(str(path), path) for path in paths)
         else:
             yield Item(str(source), Path(source))
@@ -100,11 +100,11 @@ class Images(Inputs):
         return [(Item(str(path), path), label) for label in sorted(classes) for path in classes[label]]
 
     def encode(self, items: Sequence[Item]) -> Tensor:
-        """Return images as uint8 (n, channels, size, size); arrays that have that shape stay as they are."""
+        """Return images as uint8 (n, channels, size, size); arrays that already have that shape are unchanged."""
         if not items:
             return torch.empty(0, *self.shape, dtype=torch.uint8)
         first = self._encoded(items[0])
-        # Filled in place: a stack of a list would hold twice what may be a gigabyte.
+        # Filled in place: stacking a list would need twice the memory, which may be a gigabyte.
         x = first.new_empty(len(items), *self.shape)
         for row, item in enumerate(items):
             one = first if row == 0 else self._encoded(item)
@@ -122,12 +122,15 @@ class Images(Inputs):
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
 
-        A drawing (``ink``) is reduced by the BOX filter, the mean of the pixels that each new one covers, keeps its
-        proportions and is centred on a square of its own paper. Its paper is the median colour of its border: where
-        that is light, the drawing is turned to bright ink. Paper becomes 0 and the strongest ink of the original 255;
-        strokes thinner than a new pixel are raised until the strongest reaches half of that. A blank page stays blank.
+        A drawing (``ink``) is reduced by the BOX filter, the mean of the pixels that each new pixel covers. It keeps
+        its proportions and is centred on a square of its own paper. The paper is the median colour of the border. If
+        the paper is light, the drawing is inverted, so that ink is bright.
 
-        Any other image is brought to the square by the LANCZOS filter, as mini-ImageNet's are, proportions changing.
+        Paper becomes 0 and the strongest ink of the original 255. Strokes thinner than a new pixel are amplified until
+        the strongest reaches half of 255. A blank page stays blank.
+
+        Any other image is resized to the square by the LANCZOS filter, as mini-ImageNet's images are, without keeping
+        its proportions.
 
         >>> page = Image.new("L", (4, 4), "white")
         >>> page.putpixel((1, 2), 0)
@@ -141,7 +144,7 @@ class Images(Inputs):
         light = bool(paper.mean() > 127)
         extremes = np.reshape(image.getextrema(), (-1, 2))
         strongest = (paper - extremes[:, 0] if light else extremes[:, 1] - paper).max()
-        # Reduced before it is padded: a line of 16 million pixels must not become a square of them.
+        # Reduce before padding: a line of 16 million pixels must not become a square of that side.
         width, height = (max(1, round(side * self.size / max(image.size))) for side in image.size)
         small = np.atleast_3d(np.asarray(image.resize((width, height), Image.Resampling.BOX)))
         ink = np.maximum(paper - small if light else small - paper, 0)
@@ -152,11 +155,11 @@ class Images(Inputs):
         return _planes(square)
 
     def keep(self, item: Item) -> bytes:
-        """Return the picture as a PNG file, reduced to 224 pixels of the longer side where it is larger."""
-        return png(decoded(item, self._kept))
+        """Return the image as a PNG file, with at most 224 pixels on its longer side."""
+        return png(decoded(item, self._reduced))
 
     def picture(self, item: Item) -> bytes:
-        """Return what is kept of the picture."""
+        """Return the saved copy of the image."""
         return self.keep(item)
 
     def caption(self, item: Item) -> str:
@@ -164,8 +167,8 @@ class Images(Inputs):
         return Path(item.name).name
 
     def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
-        """Yield 7 by 7 patches, row by row, each painted over with the picture's paper."""
-        image = decoded(item, self._kept)
+        """Yield 7 by 7 patches, row by row, each with the image in which the patch is covered by paper colour."""
+        image = decoded(item, self._reduced)
         paper = tuple(int(level) for level in _paper(image))
         for row in range(_PATCHES):
             for column in range(_PATCHES):
@@ -174,7 +177,9 @@ class Images(Inputs):
                     (side * k // _PATCHES, side * (k + 1) // _PATCHES - 1)
                     for side, k in zip(image.size, (column, row), strict=True)
                 )
-                if left <= right and top <= bottom:  # a picture of fewer than 7 pixels has patches without any
+                if (
+                    left <= right and top <= bottom
+                ):  # in an image of fewer than 7 pixels per side, some patches are empty
                     fill = paper if len(paper) > 1 else paper[0]
                     ImageDraw.Draw(without).rectangle((left, top, right, bottom), fill=fill)
                 yield f"row {row + 1}, column {column + 1}", Item(item.name, without)
@@ -183,16 +188,16 @@ class Images(Inputs):
     def _mode(self) -> str:
         return "L" if self.channels == 1 else "RGB"
 
-    def _kept(self, image: Image.Image) -> Image.Image:
+    def _reduced(self, image: Image.Image) -> Image.Image:
         image = upright(image, self._mode)
-        scale = _KEPT_SIDE / max(image.size)
+        scale = _SAVED_SIDE / max(image.size)
         if scale >= 1:
             return image.copy()
         return image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BOX)
 
 
 def _paper(image: Image.Image) -> np.ndarray:
-    """Median colour of the four sides, (channels,)."""
+    """Return the median colour of the four sides, (channels,)."""
     w, h = image.size
     sides = [(0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h)]
     channels = len(image.getbands())

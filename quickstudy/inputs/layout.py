@@ -1,4 +1,4 @@
-"""Folders of images: one folder a class, alone or in groups."""
+"""Folders of images: one folder per class, with or without a level of groups."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _LAYOUT = f"the layout is CLASS/IMAGE or GROUP/CLASS/IMAGE, images ending in {',
 
 
 def find_classes(path: Path) -> dict[str, list[Path]]:
-    """Return the image files of each class by its name, in a folder of class folders, which may lie in groups.
+    """Return the image files of each class by its name, in a folder of class folders, which may be in groups.
 
-    A class is named after its folder, or ``group/class``. Hidden files, and files other than PNG, JPEG and WebP by
-    suffix, are ignored.
+    A class is named after its folder, or ``group/class``. Hidden files are ignored, and so are files whose suffix is
+    not that of PNG, JPEG or WebP.
 
     Raises:
-        DataError: The folder is missing or laid out in another way, or a class folder holds no image.
+        DataError: The folder is missing or has another layout, or a class folder holds no image.
 
     >>> find_classes(Path("nowhere"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -26,7 +26,7 @@ def find_classes(path: Path) -> dict[str, list[Path]]:
     """
     images, places = listing(path)
     if images:
-        raise DataError(f"{str(images[0])!r} lies in no class folder; {_LAYOUT}")
+        raise DataError(f"{str(images[0])!r} is not in a class folder; {_LAYOUT}")
     if not places:
         raise DataError(f"{str(path)!r} holds no class folders; {_LAYOUT}")
     classes = {}
@@ -43,7 +43,7 @@ def find_classes(path: Path) -> dict[str, list[Path]]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the images that lie in a folder itself, sorted.
+    """Return the images directly in a folder, sorted.
 
     Raises:
         DataError: The folder cannot be read.
@@ -57,7 +57,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def is_image_name(name: str | Path) -> bool:
-    """Return whether a name ends as an image file's does.
+    """Return whether a name has the suffix of an image file.
 
     >>> is_image_name("cat.PNG"), is_image_name("a cat.")
     (True, False)

@@ -13,15 +13,15 @@ from quickstudy.errors import DataError, SettingError
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 LABEL = "label"
-"""The column of labels."""
+"""Name of the column of labels."""
 _MAX_ROWS = 1_000_000
 
 
 def read_rows(source: Path | bytes) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file by the names of its columns: CSV, JSONL or Parquet by its suffix. CSV holds words alone.
+    """Yield the rows of a file as dictionaries by column name. In CSV files, all values are strings.
 
     Args:
-        source: Path of the file, or the content of a CSV file.
+        source: Path of a CSV, JSONL or Parquet file, known by its suffix; or the content of a CSV file.
 
     Raises:
         DataError: The file cannot be read, or holds more than a million rows.
@@ -33,7 +33,7 @@ def read_rows(source: Path | bytes) -> Iterator[dict[str, Any]]:
     kind = ".csv" if isinstance(source, bytes) else source.suffix.lower()
     name = "upload" if isinstance(source, bytes) else str(source)
     if kind not in SUFFIXES:
-        raise DataError(f"{name!r} ends in none of {', '.join(SUFFIXES)}; convert it")
+        raise DataError(f"{name!r} does not end in one of {', '.join(SUFFIXES)}; convert it")
     try:
         for number, row in enumerate(_parquet(source) if kind == ".parquet" else _lines(source, kind), 1):
             if number > _MAX_ROWS:
@@ -46,7 +46,7 @@ def read_rows(source: Path | bytes) -> Iterator[dict[str, Any]]:
 
 
 def has_column(path: Path, column: str) -> bool:
-    """Return whether a file is one of rows, whose first row has a column.
+    """Return whether a file holds rows and its first row has a column.
 
     >>> has_column(Path("nowhere.csv"), "text")
     False
@@ -61,13 +61,13 @@ def labels_of(path: Path, rows: Iterable[dict[str, Any]]) -> list[str]:
     """Return the label of each row.
 
     Raises:
-        DataError: There are no rows, or one has no label.
+        DataError: There are no rows, or a row has no label.
     """
     labels = [str(row.get(LABEL) if row.get(LABEL) is not None else "").strip() for row in rows]
     if not labels:
         raise DataError(f"{path} holds no rows; give rows with labels")
     if "" in labels:
-        raise DataError(f"{path} row {labels.index('') + 1} has no label; the column is called {LABEL}")
+        raise DataError(f"{path} row {labels.index('') + 1} has no label; fill its column {LABEL!r}")
     return labels
 
 

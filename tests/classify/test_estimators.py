@@ -178,7 +178,7 @@ def test_meta_fit_learns_to_learn(glyphs):
     after = few.meta_fit(train, steps=60, n_way=10).fit(x[shown], y[shown]).score(x[~shown], y[~shown])
     assert after > before
     assert few.learner is not learner
-    with pytest.raises(SettingError, match="meta_fit trains a learner, and none was given"):
+    with pytest.raises(SettingError, match="learner=None: meta_fit needs a learner to train"):
         FewShotClassifier().meta_fit(ClassDataset.from_labels(torch.zeros(4, 2), list("aabb")))
 
 
@@ -187,5 +187,5 @@ def test_a_meta_learned_regressor_fits_points():
     X = np.linspace(-5, 5, 10)[:, None]
     few = FewShotRegressor(learner).fit(X, np.sin(X[:, 0]))
     assert few.predict(X).shape == (10,)
-    with pytest.raises(SettingError, match="Prototypical classifies; give a learner with loss='mse'"):
+    with pytest.raises(SettingError, match="Prototypical is a classifier; give a learner with loss='mse'"):
         FewShotRegressor(Prototypical(MLP(1))).fit(X, X[:, 0])

@@ -150,7 +150,7 @@ def test_sentences_are_learned_without_a_run(cli, tmp_path):
 
 def test_a_learner_is_loaded_as_a_learner():
     assert isinstance(qs.load("glyphs-proto"), qs.Prototypical)
-    with pytest.raises(ModelError, match="is a learner without labels; `quickstudy adapt` teaches it some"):
+    with pytest.raises(ModelError, match="is a learner without labels; make a classifier by `quickstudy adapt`"):
         qs.Classifier.load("glyphs-proto")
     with pytest.raises(ModelError, match="no model in 'nowhere'"):
         qs.load("nowhere")

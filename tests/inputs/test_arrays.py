@@ -111,6 +111,6 @@ def test_another_shape_is_named():
         TWO.encode([Item("mine", [1.0, 2.0, 3.0])])
     with pytest.raises(DataError, match=r"holds arrays of shape \(3,\), but \(2,\) is needed"):
         list(TWO.open(npy(np.zeros((4, 3)))))
-    with pytest.raises(DataError, match="whose labels no file holds; adapt it from Python"):
+    with pytest.raises(DataError, match="files of arrays have no labels; adapt it from Python"):
         Arrays.labelled("mine.npy")
     assert TWO.encode([]).shape == (0, 2)

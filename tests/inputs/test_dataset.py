@@ -71,7 +71,7 @@ def test_rotated_classes_are_every_class_turned_four_times():
         (torch.zeros(2), [0, 2], "abc", "every class needs examples"),
         (torch.zeros(2), [0, 1], "abc", "every class needs examples"),
         (torch.zeros(2), [0, 1], "a", "1 class names"),
-        (torch.zeros(2), [1, 0], "ab", "labels do not ascend"),
+        (torch.zeros(2), [1, 0], "ab", "labels are not in ascending order"),
         (torch.tensor([[0.0], [torch.nan]]), [0, 1], "ab", "row 1 .class 'b'. holds NaN or infinity"),
         (torch.tensor([[torch.inf], [0.0]]), [0, 1], "ab", "row 0 .class 'a'. holds NaN or infinity"),
     ],

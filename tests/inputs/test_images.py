@@ -207,7 +207,7 @@ def test_a_folder_opens_as_its_images_sorted(tmp_path):
     (tmp_path / "notes.txt").write_text("not an image")
     assert [item.name for item in INK.open(tmp_path)] == [str(tmp_path / name) for name in ("a.PNG", "b.png")]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="cannot be read as an image and holds none; give image files"):
+    with pytest.raises(DataError, match="is a folder without images; give image files"):
         list(INK.open(tmp_path / "empty"))
 
 

@@ -18,6 +18,7 @@ from quickstudy.inputs.sentences import Sentences
 from quickstudy.inputs.tables import Table
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.testing import check_inputs
+from tests.mirror import holds
 
 ROWS = [{"width": w, "colour": c} for w, c in (("1.5", "red"), ("", "blue"), (3, None), ("-2", "green"))]
 TABLE = Table({"width": [1.0, 2.0]}, {"colour": ["blue", "red"]})

@@ -43,10 +43,10 @@ def test_one_slip_does_not_outweigh_everything():
         ({"b": 1}, ["row 1", "no column 'a'"]),
         (3, ["row 1", "no column 'a'"]),
         (None, ["row 1", "no column 'a'"]),
-        (b"[1, 2]", ["row 1", "not a kept row"]),
-        (b"no json", ["row 1", "not a kept row"]),
-        (b"\xff", ["row 1", "not a kept row"]),
-        (b"[" * 100_000, ["row 1", "not a kept row"]),
+        (b"[1, 2]", ["row 1", "not a saved row"]),
+        (b"no json", ["row 1", "not a saved row"]),
+        (b"\xff", ["row 1", "not a saved row"]),
+        (b"[" * 100_000, ["row 1", "not a saved row"]),
     ],
 )
 def test_what_is_no_row_of_numbers_is_named(row, words):

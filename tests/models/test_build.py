@@ -8,6 +8,7 @@ from quickstudy.errors import ModelError, SettingError
 from quickstudy.learners import LEARNERS, Prototypical
 from quickstudy.models.build import blank, build, construct, describe
 from quickstudy.nets import MLP, NETS
+from tests.mirror import holds
 from tests.models.made import MADE
 
 

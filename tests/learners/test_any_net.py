@@ -350,5 +350,5 @@ class TestWidth:
     def test_maps_in_place_of_vectors_are_refused_in_a_line(self):
         net = nn.Sequential(nn.Conv2d(1, 4, 3))
         net.out_features = 4
-        with pytest.raises(SettingError, match=r"makes \(4, 14, 14\) of an input"):
+        with pytest.raises(SettingError, match=r"returns shape \(4, 14, 14\) for one input"):
             qs.Prototypical(net).adapt(Examples(torch.zeros(5, 1, 16, 16), one_hot(torch.arange(5), 5)))

@@ -24,7 +24,7 @@ WAY, SHOT, QUERIES, TASKS = 5, 5, 10, 1000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path)
-    parser.add_argument("--json", type=Path, default=Path("results/shipped/minilm-means.json"))
+    parser.add_argument("--json", type=Path, default=Path("results/text/minilm-means.json"))
     given = parser.parse_args()
     splits, inputs = clinc150(given.data_root), Sentences.fitted(())
     learner = Prototypical(Identity(*inputs.shape)).eval()

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, suspects, unbalanced
 from quickstudy.classify.classifier import BATCH, Classifier
-from quickstudy.classify.learn import kind_of, taking, with_default, with_model
+from quickstudy.classify.learn import default_start, kind_of, start_of
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.dataset import encoded
+from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.models.folder import ModelFolder
 
 
@@ -77,18 +80,21 @@ def check(
         ModelError: The model does not take the kind of examples in the source.
     """
     source = Path(source)
-    folder = None if model is None else ModelFolder(model)
-    kind = kind_of(source) if folder is None else type(taking(folder))
-    inputs = _fixed(kind, folder)
-    labelled, unreadable = _readable(inputs, kind.labelled(source)) if inputs else (kind.labelled(source), [])
-    if len({label for _, label in labelled}) < 2:
-        raise DataError(f"{str(source)!r} has fewer than two classes with readable {kind.noun}s; add some")
-    if folder is None:
-        classifier = with_default(kind, labelled)
+    if model is None:
+        kind = kind_of(source)
+        labelled = kind.labelled(source)
+        start = default_start(kind, [item for item, _ in labelled])
     else:
-        classifier = with_model(folder, encoded(taking(folder), labelled))
+        start = start_of(ModelFolder(model))
+        labelled = start.inputs.labelled(source)
+    good, x, unreadable = _encoded(start.inputs, labelled)
+    labels = [label for _, label in good]
+    if len(set(labels)) < 2:
+        raise DataError(f"{str(source)!r} has fewer than two classes with readable {start.inputs.noun}s; add some")
+    data = ClassDataset.from_labels(x, labels, [item for item, _ in good])
+    classifier = Classifier(start.learner, start.inputs, data, start.confidence)
     names = [item.name for item in classifier.items]
-    counts = Counter(label for _, label in labelled)
+    counts = Counter(labels)
     return Report(
         classifier.inputs.noun,
         dict(counts),
@@ -101,39 +107,30 @@ def check(
     )
 
 
-def _fixed(kind: type[Inputs], folder: ModelFolder | None) -> Inputs | None:
-    """Return the inputs; None if they depend on the examples."""
-    if folder is not None:
-        return folder.inputs
-    return ModelFolder(kind.model).inputs if kind.model else None
-
-
-def _readable(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> tuple[list[tuple[Item, str]], list[str]]:
-    """Return the items that can be encoded, and an error message for each other item."""
+def _encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> tuple[list[tuple[Item, str]], Tensor, list[str]]:
+    """Return the items that can be encoded, what they are encoded to, and an error message for each other item."""
     good: list[tuple[Item, str]] = []
+    parts: list[Tensor] = [inputs.encode([])]
     reasons: list[str] = []
     for start in range(0, len(labelled), BATCH):
         batch = labelled[start : start + BATCH]
         try:
-            inputs.encode([item for item, _ in batch])
+            parts.append(inputs.encode([item for item, _ in batch]))
+            good += batch
         except DataError:  # at least one item is unreadable: try each alone
-            for item, label in batch:
+            for pair in batch:
                 try:
-                    inputs.encode([item])
+                    parts.append(inputs.encode([pair[0]]))
+                    good.append(pair)
                 except DataError as error:
                     reasons.append(str(error))
-                else:
-                    good.append((item, label))
-        else:
-            good += batch
-    return good, reasons
+    return good, torch.cat(parts), reasons
 
 
 def _next(classifier: Classifier, unlabelled: Path | str, n: int) -> list[str]:
     items = list(classifier.inputs.open(Path(unlabelled)))
-    good, _ = _readable(classifier.inputs, [(item, "") for item in items])
+    good, x, _ = _encoded(classifier.inputs, [(item, "") for item in items])
     if not good:
         raise DataError(f"{str(unlabelled)!r} holds no readable {classifier.inputs.noun}s to label next")
-    x = classifier.inputs.encode([item for item, _ in good])
     pool = classifier.embed(classifier.taken(x)).cpu().numpy()
     return [good[i][0].name for i in next_to_label(classifier, pool, min(n, len(good)))]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import os
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,10 +84,14 @@ class Classifier:
         if examples.n_classes < 2:
             raise DataError(f"{examples.n_classes} class is not a choice; give examples of at least two classes")
         # A copy, so that later changes of the learner do not change the answers.
-        self.learner, self.inputs, self.data = copy.deepcopy(learner).eval(), inputs, examples
+        self.learner, self.inputs, self.data = copy.deepcopy(learner).eval(), inputs, _named(examples, 1)
         self.confidence, self.labels = confidence, examples.names
-        self.items = examples.items or tuple(Item(f"example {i}", x) for i, x in enumerate(examples.x, 1))
         self._adapt()
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The examples as items, in the order of ``data``."""
+        return self.data.items
 
     def _adapt(self) -> None:
         y = one_hot(self.data.y, self.data.n_classes).to(self._weight)
@@ -101,7 +106,7 @@ class Classifier:
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("_predictor", "support", "embedded", "judged", "_misfits")
+        derived = ("_predictor", "support", "embedded", "judged", "_misfits", "_calibrated")
         return {name: value for name, value in vars(self).items() if name not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -110,9 +115,10 @@ class Classifier:
 
     def extend(self, examples: ClassDataset) -> Classifier:
         """Return a classifier that has also learned from more examples, of known or new classes."""
-        labels = [one.names[c] for one in (self.data, examples) for c in one.y.tolist()]
-        more = examples.items or [Item(f"example {i}", x) for i, x in enumerate(examples.x, len(self.items) + 1)]
-        both = ClassDataset.from_labels(torch.cat([self.data.x, examples.x]), labels, [*self.items, *more])
+        parts = (self.data, _named(examples, len(self.items) + 1))
+        labels = [part.names[c] for part in parts for c in part.y.tolist()]
+        items = [item for part in parts for item in part.items]
+        both = ClassDataset.from_labels(torch.cat([part.x for part in parts]), labels, items)
         return Classifier(self.learner, self.inputs, both, self.confidence)
 
     def forget(self, label: str) -> Classifier:
@@ -241,10 +247,17 @@ class Classifier:
         learner = self.learner
         return learner if isinstance(learner, MetricLearner) and not learner.transductive else None
 
-    @property
+    @cached_property
     def _calibrated(self) -> Confidence:
+        """The calibration, to which guarantees fall back. A warning reports that, once per classifier."""
         if self.confidence is None:
             raise ModelError("this learner is not calibrated; `quickstudy calibrate RUN`, then adapt again")
+        shots = f"{self.confidence.n_way}-way {self.confidence.n_shot}-shot"
+        warnings.warn(
+            f"coverage and false alarms rest on the calibration, for {shots} tasks, and may be far off for others: "
+            f"{len(self.data.y)} examples are too few to measure them, or this learner does not leave them out",
+            stacklevel=2,
+        )
         return self.confidence
 
     def probabilities(self, logits: Tensor, support: Examples) -> Tensor:
@@ -324,6 +337,13 @@ class Classifier:
             return cls(model.learner, inputs, data, model.entry("confidence", Confidence))
         except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
+
+
+def _named(examples: ClassDataset, first: int) -> ClassDataset:
+    """Return examples with items, numbered from ``first`` where they have none."""
+    if examples.items:
+        return examples
+    return replace(examples, items=tuple(Item(f"example {i}", x) for i, x in enumerate(examples.x, first)))
 
 
 def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:

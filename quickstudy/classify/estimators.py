@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.multiclass import check_classification_targets
@@ -17,29 +16,19 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor
 
 from quickstudy.classify.classifier import Classifier
-from quickstudy.classify.confidence import Confidence
+from quickstudy.classify.learn import Start, default_start, start_of
 from quickstudy.errors import SettingError
+from quickstudy.inputs import INPUTS
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
-from quickstudy.inputs.layout import is_image_name
-from quickstudy.inputs.sentences import Sentences
-from quickstudy.inputs.tables import Table
 from quickstudy.learners import R2D2, Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity, input_shape
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
-
-
-class _Start(NamedTuple):
-    """Starting point of a fit: the learner, the inputs that encode examples for it, and its calibration."""
-
-    learner: Learner | None
-    inputs: Inputs | None
-    confidence: Confidence | None = None
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]
@@ -70,7 +59,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
         Raises:
             SettingError: The estimator has no learner.
         """
-        learner = copy.deepcopy(self._given().learner)
+        learner = copy.deepcopy(self._given())
         if learner is None:
             raise SettingError(
                 "learner=None: meta_fit needs a learner to train; give one, such as Prototypical(Conv4())"
@@ -78,15 +67,10 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
         train(learner, Episodes(data, n_way, n_shot, n_query, seed=seed), steps=steps)
         return self.set_params(learner=learner.eval())  # type: ignore[no-any-return]
 
-    def _given(self) -> _Start:
-        if isinstance(self.learner, Learner):
-            shape = input_shape(self.learner)
-            images = Images(shape[0], shape[1], ink=shape[0] == 1) if shape is not None and len(shape) == 3 else None
-            return _Start(self.learner, images)
-        if self.learner is None:
-            return _Start(None, None)
-        model = ModelFolder(self.learner)
-        return _Start(model.learner, model.inputs, model.entry("confidence", Confidence))
+    def _given(self) -> Learner | None:
+        if self.learner is None or isinstance(self.learner, Learner):
+            return self.learner
+        return ModelFolder(self.learner).learner
 
 
 class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
@@ -122,10 +106,10 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from examples X with labels y; forget all earlier examples."""
-        start = self._given() if self.learner is not None else _start_for(X)
-        if start.inputs is None or _is_table_of_numbers(X):
+        start = self._start(X)
+        if start is None or _is_table_of_numbers(X):
             X, y = validate_data(self, X, y, dtype=np.float64)
-            start = start._replace(inputs=start.inputs or Arrays((X.shape[1],)))
+            start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
         return self._learn(start, *_encoded(start.inputs, X), _labels(X, y))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
@@ -188,39 +172,40 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         numbers = isinstance(self.classifier_.inputs, Arrays) or _is_table_of_numbers(X)
         return validate_data(self, X, reset=False, dtype=np.float64) if numbers else X
 
-    @property
-    def _before(self) -> _Start:
-        return _Start(self.classifier_.learner, self.classifier_.inputs, self.classifier_.confidence)
+    def _start(self, X: Any) -> Start | None:
+        """Return the starting point of a fit; None if the examples are arrays of numbers."""
+        if self.learner is None:
+            return _default_start(X)
+        if isinstance(self.learner, Learner):
+            shape = input_shape(self.learner)
+            images = Images(shape[0], shape[1], ink=shape[0] == 1) if shape is not None and len(shape) == 3 else None
+            return None if images is None else Start(self.learner, images)
+        model = ModelFolder(self.learner)
+        return None if model.inputs is None else start_of(model)
 
-    def _learn(self, start: _Start, x: Tensor, items: Sequence[Item], y: np.ndarray) -> Self:
+    @property
+    def _before(self) -> Start:
+        return Start(self.classifier_.learner, self.classifier_.inputs, self.classifier_.confidence)
+
+    def _learn(self, start: Start, x: Tensor, items: Sequence[Item], y: np.ndarray) -> Self:
         check_classification_targets(y)
-        assert start.inputs is not None
-        learner = start.learner or Prototypical(Identity(x.shape[1]))
         classes, index = np.unique(y, return_inverse=True)
         order = np.argsort(index, kind="stable")
         names = tuple(str(c) for c in classes)
         data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
-        self.classifier_ = Classifier(learner, start.inputs, data, start.confidence)
+        self.classifier_ = Classifier(start.learner, start.inputs, data, start.confidence)
         self.X_, self.y_, self.classes_, self.items_ = x, y, classes, list(items)
         return self
 
 
-def _start_for(X: Any) -> _Start:
-    """Return the starting point of a fit for the kind of the examples, if no learner is given."""
-    if isinstance(X, str | bytes | Path) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) == 0 or len(X) == 0:
-        return _Start(None, None)  # scikit-learn then reports what is wrong
-    first = X[0] if isinstance(X, Sequence) else None
-    kind: type[Inputs] | None = None
-    if isinstance(first, Mapping):
-        return _Start(None, Table.fitted([Item(f"row {i}", row) for i, row in enumerate(X, 1)]))
-    if isinstance(first, Path | Image.Image) or (isinstance(first, str) and is_image_name(first)):
-        kind = Images
-    elif isinstance(first, str):
-        kind = Sentences
-    if kind is None or kind.model is None:
-        return _Start(None, None)
-    model = ModelFolder(kind.model)
-    return _Start(model.learner, model.inputs, model.entry("confidence", Confidence))
+def _default_start(X: Any) -> Start | None:
+    """Return the starting point for the kind of the examples; None if they are numbers, or not a list of examples."""
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.ndim == 1:
+        X = X.tolist()
+    if not isinstance(X, Sequence) or isinstance(X, str | bytes) or not X:
+        return None
+    kind = next((kind for kind in INPUTS.values() if kind.takes(X[0])), None)
+    return None if kind is None else default_start(kind, [Item(f"{kind.noun} {i}", one) for i, one in enumerate(X, 1)])
 
 
 def _is_table_of_numbers(X: Any) -> bool:
@@ -230,9 +215,8 @@ def _is_table_of_numbers(X: Any) -> bool:
     return hasattr(X, "ndim") and X.ndim == 2
 
 
-def _encoded(inputs: Inputs | None, X: Any) -> tuple[Tensor, list[Item]]:
+def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
     """Return examples as a tensor for the net, and as items."""
-    assert inputs is not None
     if inputs.is_encoded(X):
         x = torch.as_tensor(X)
         return x, [Item(f"example {i}", row) for i, row in enumerate(x, 1)]
@@ -264,7 +248,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from points X (n, n_features) with values y (n,) or (n, d)."""
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        learner = copy.deepcopy(self._given().learner or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
+        learner = copy.deepcopy(self._given() or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} is a classifier; give a learner with loss='mse'")
         weight = next(learner.parameters())

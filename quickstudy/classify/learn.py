@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.confidence import Confidence
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.dataset import ClassDataset, encoded
+from quickstudy.inputs.dataset import encoded
 from quickstudy.io.files import check_new, whole_folder
-from quickstudy.learners.prototypical import Prototypical
+from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 
@@ -37,19 +38,41 @@ def adapt(source: Path | str, model: Path | str | None = None, out: Path | str |
     if out is not None:
         check_new(Path(out))
     if model is None:
-        classifier = without_run(source)
+        kind = kind_of(source)
+        labelled = kind.labelled(source)
+        classifier = default_start(kind, [item for item, _ in labelled]).learned(labelled)
     else:
         folder = ModelFolder(model)
-        inputs = taking(folder)
-        classifier = with_model(folder, encoded(inputs, inputs.labelled(source)))
+        start = start_of(folder)
+        labelled = start.inputs.labelled(source)
+        if folder.labels is None:
+            classifier = start.learned(labelled)
+        else:
+            classifier = Classifier.load(folder).extend(encoded(start.inputs, labelled))
     if out is not None:
         with whole_folder(Path(out)) as partial:
             classifier.save(partial)
     return classifier
 
 
-def taking(model: ModelFolder) -> Inputs:
-    """Return the inputs of a model.
+class Start(NamedTuple):
+    """Starting point of a classifier: a learner, the inputs that encode examples for it, and its calibration."""
+
+    learner: Learner
+    inputs: Inputs
+    confidence: Confidence | None = None
+
+    def learned(self, labelled: Sequence[tuple[Item, str]]) -> Classifier:
+        """Return a classifier of labelled items.
+
+        Raises:
+            DataError: An item cannot be read, or there are fewer than two classes.
+        """
+        return Classifier(self.learner, self.inputs, encoded(self.inputs, labelled), self.confidence)
+
+
+def start_of(model: ModelFolder) -> Start:
+    """Return the starting point that a model is.
 
     Raises:
         ModelError: The model has no inputs, so it cannot read files.
@@ -58,20 +81,26 @@ def taking(model: ModelFolder) -> Inputs:
         raise ModelError(
             f"{model.place!r} was not trained on {', '.join(INPUTS)}, so it cannot learn from files; give another model"
         )
-    return model.inputs
+    return Start(model.learner, model.inputs, model.entry("confidence", Confidence))
 
 
-def with_model(model: ModelFolder, data: ClassDataset) -> Classifier:
-    """Return a classifier of some examples by a model; a classifier learns them in addition to its own."""
-    if model.labels is not None:
-        return Classifier.load(model).extend(data)
-    return Classifier(model.learner, taking(model), data, model.entry("confidence", Confidence))
+def default_start(kind: type[Inputs], items: Sequence[Item]) -> Start:
+    """Return the starting point for a kind of inputs without a run: its model, or else the nearest class mean.
 
+    Args:
+        kind: Kind of inputs.
+        items: Examples, to which inputs without a model are fitted.
 
-def without_run(source: Path) -> Classifier:
-    """Return a classifier of labelled examples by the default model of their kind."""
-    kind = kind_of(source)
-    return with_default(kind, kind.labelled(source))
+    Raises:
+        DataError: An item cannot be read.
+        SettingError: The kind has no model, and its encoded inputs are not vectors.
+    """
+    if kind.model is not None:
+        return start_of(ModelFolder(kind.model))
+    inputs = kind.fitted(items)
+    if len(inputs.shape) != 1:
+        raise SettingError(f"{inputs.noun}s of shape {inputs.shape} have no default model; give a run")
+    return Start(Prototypical(Identity(inputs.shape[0])), inputs)
 
 
 def kind_of(source: Path) -> type[Inputs]:
@@ -85,19 +114,3 @@ def kind_of(source: Path) -> type[Inputs]:
             return kind
     fault = "does not exist" if not source.exists() else "is not a source of examples"
     raise DataError(f"{str(source)!r} {fault}; give a folder of class folders, or a CSV, JSONL or Parquet file")
-
-
-def with_default(kind: type[Inputs], labelled: Sequence[tuple[Item, str]]) -> Classifier:
-    """Return a classifier of labelled items by the default model of their kind, or else by the nearest class mean.
-
-    Raises:
-        DataError: An item cannot be read.
-        SettingError: The kind has no model, and its encoded inputs are not vectors.
-    """
-    if kind.model is not None:
-        model = ModelFolder(kind.model)
-        return with_model(model, encoded(taking(model), labelled))
-    inputs = kind.fitted([item for item, _ in labelled])
-    if len(inputs.shape) != 1:
-        raise SettingError(f"{inputs.noun}s of shape {inputs.shape} have no default model; give a run")
-    return Classifier(Prototypical(Identity(inputs.shape[0])), inputs, encoded(inputs, labelled))

@@ -61,6 +61,11 @@ class Inputs(ABC):
         return False
 
     @classmethod
+    def takes(cls, value: Any) -> bool:
+        """Return whether a value from Python, such as a file name or a row, is one input of this kind."""
+        return False
+
+    @classmethod
     def fitted(cls, items: Sequence[Item]) -> Self:
         """Return the inputs for some examples: a table measures its columns, other kinds ignore the examples.
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -59,6 +59,11 @@ class Images(Inputs):
     def shape(self) -> tuple[int, ...]:
         """Shape of one encoded image, (channels, size, size)."""
         return self.channels, self.size, self.size
+
+    @classmethod
+    def takes(cls, value: Any) -> bool:
+        """Return whether a value is a Pillow image, or the name of an image file."""
+        return isinstance(value, Image.Image) or (isinstance(value, str | Path) and is_image_name(value))
 
     @property
     def recipe(self) -> str:

@@ -66,6 +66,11 @@ class Sentences(Inputs):
         """Shape of one embedding, (d,)."""
         return (WIDTHS[self.encoder],)
 
+    @classmethod
+    def takes(cls, value: Any) -> bool:
+        """Return whether a value is a string."""
+        return isinstance(value, str)
+
     @property
     def recipe(self) -> str:
         """Description of how one embedding is made."""

@@ -62,6 +62,11 @@ class Table(Inputs):
         """Shape of one encoded row, (n_features,)."""
         return (len(self.numbers) + sum(map(len, self.categories.values())),)
 
+    @classmethod
+    def takes(cls, value: Any) -> bool:
+        """Return whether a value is a mapping."""
+        return isinstance(value, Mapping)
+
     @property
     def recipe(self) -> str:
         """Description of how one vector is made."""

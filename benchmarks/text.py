@@ -103,7 +103,7 @@ def main():
             seconds = [p.seconds for p in run.train()][-1]
             contenders[f"{name}, {n_shot}-shot training"] = learned(run.learner.eval())
             print(f"{name} {n_shot}-shot: trained in {seconds:.0f} s", flush=True)
-            data = run.source.splits._asdict()[args.split]
+            data = run.loaded.splits._asdict()[args.split]
     strangers = out_of_scope(args.data_root).numpy()
     for name, scores in contenders.items():
         for n_way, n_shot in CELLS:

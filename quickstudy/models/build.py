@@ -79,7 +79,7 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
     >>> construct(MLP, {"hidden": [10**9]})
     Traceback (most recent call last):
         ...
-    quickstudy.errors.SettingError: hidden=[1000000000] is out of range; at most 100 numbers, none beyond 1000000
+    quickstudy.errors.SettingError: hidden=(1000000000,) is out of range; at most 100 numbers, none beyond 1000000
     """
     try:
         hints = get_type_hints(cls.__init__)

@@ -1,12 +1,10 @@
 """Advice finds what was planted, and is silent where nothing is wrong."""
 
-import json
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from quickstudy import ClassDataset, Classifier, load
 from quickstudy.classify.advice import confusable, duplicates, next_to_label, suspects, unbalanced
@@ -106,23 +104,3 @@ def test_what_is_labelled_next_covers_the_classes():
     assert set(data.y[next_to_label(known, pool, 2)].tolist()) == {2, 3}
     with pytest.raises(SettingError, match=r"n=25 is not between 1 and .*; give 1 to 24"):
         next_to_label(None, pool, 25)
-
-
-def test_the_command_tells_what_to_do(tmp_path, cli):
-    data, folder, later = clean(5), tmp_path / "mine", tmp_path / "later"
-    later.mkdir()
-    for i, c in enumerate(data.y.tolist()):
-        (folder / data.names[c]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(255 - data.x[i, 0].numpy()).save(folder / data.names[c] / f"{i}.png")
-    assert cli("check", str(folder)).out.splitlines()[0] == "25 images of 5 classes"
-    (folder / data.names[0] / "bad.png").write_bytes(b"no image")
-    Image.fromarray(255 - data.x[20, 0].numpy()).save(folder / data.names[1] / "wrong.png")
-    Image.fromarray(255 - data.x[3, 0].numpy()).save(later / "a.png")
-    found = json.loads(cli("check", str(folder), "--unlabelled", str(later), "--json").out)
-    assert "bad.png" in found["unreadable"][0]
-    assert found["duplicates"][0]["exact"]
-    assert found["suspects"][0]["image"].endswith("wrong.png") or found["duplicates"]
-    assert found["label_next"] == [str(later / "a.png")]
-    said = cli("check", str(folder))
-    assert said.code == 0
-    assert "the same image, so remove one" in said.out

@@ -1,7 +1,6 @@
 """An explanation is the classifier's own arithmetic: shares sum, and what is left out is really left out."""
 
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from PIL import Image
 
 from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
 from quickstudy.classify.explanation import pixels
-from quickstudy.classify.page import page
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
@@ -144,37 +142,6 @@ def test_parts_are_what_the_answer_loses_without_them():
     for (part, share), (name, rest) in zip(why.parts, IMAGES.parts(item), strict=True):
         assert part == name
         assert share == pytest.approx(why.probabilities[best] - few.predict_proba([rest])[0][best], abs=1e-9)
-
-
-class _Page(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.open, self.sources = [], []
-
-    def handle_starttag(self, tag, attributes):
-        if tag not in ("meta", "img", "br", "circle"):
-            self.open.append(tag)
-        self.sources += [value for name, value in attributes if name in ("src", "href")]
-
-    def handle_endtag(self, tag):
-        if tag != "circle":
-            assert self.open.pop() == tag
-
-
-@pytest.mark.parametrize("name", ["prototypical", "maml"])
-def test_the_page_stands_alone_whatever_the_names(name):
-    evil = '<script>alert("x")</script>'
-    data = ClassDataset(GLYPHS.x, GLYPHS.y, (evil, "b & c", "d'\"e"))
-    few = classifier(name, data)
-    item = Item(evil, GLYPHS.x[0])
-    html = page(explain(few, item), few, item, pixels(few, item))
-    parser = _Page()
-    parser.feed(html)
-    assert parser.open == []
-    assert "<script" not in html
-    assert "http" not in html
-    assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
-    assert len(parser.sources) == 2 + 12
 
 
 def test_what_cannot_be_explained_is_told():

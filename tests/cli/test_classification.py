@@ -144,7 +144,7 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("kept")
     for out in ("file", "folder"):
-        assert "exists already; choose another folder with -o" in refused("adapt", run, "few", "-o", out)
+        assert "exists already; choose another folder with --out" in refused("adapt", run, "few", "-o", out)
     assert "exists already" in refused("adapt", run, "few", "-o", run)
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "file").read_text() == "kept"
 
@@ -155,7 +155,7 @@ def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
 
 
 def test_only_classifiers_predict(refused, run, drawings):
-    assert "`quickstudy adapt` teaches it" in refused("predict", run, drawings[0])
+    assert "is a learner without labels; make a classifier by `quickstudy adapt`" in refused("predict", run, drawings[0])
     assert "config.json is missing" in refused("predict", "nowhere", drawings[0])
 
 
@@ -164,7 +164,9 @@ def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused
     for form in ([], ["--csv"]):
         assert "bad.png' is a damaged image" in refused("predict", classifier, drawings[0], "bad.png", *form)
     assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
-    assert "cannot be read" in refused("predict", classifier, tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "'empty' cannot be read as an image and holds none" in refused("predict", classifier, "empty")
+    assert "bad.png' is a damaged image" in refused("predict", classifier, tmp_path)
 
 
 def test_a_damaged_classifier_is_one_line(refused, classifier, drawings):

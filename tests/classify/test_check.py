@@ -1,0 +1,66 @@
+"""A check reports what is wrong with labelled images, sentences and rows alike."""
+
+import json
+
+import pytest
+from PIL import Image
+
+import quickstudy as qs
+from quickstudy.errors import DataError, ModelError
+from tests.classify.test_advice import clean
+
+
+def test_the_command_tells_what_to_do(tmp_path, cli):
+    data, folder, later = clean(5), tmp_path / "mine", tmp_path / "later"
+    later.mkdir()
+    for i, c in enumerate(data.y.tolist()):
+        (folder / data.names[c]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - data.x[i, 0].numpy()).save(folder / data.names[c] / f"{i}.png")
+    assert cli("check", str(folder)).out.splitlines()[0] == "25 images of 5 classes"
+    (folder / data.names[0] / "bad.png").write_bytes(b"no image")
+    Image.fromarray(255 - data.x[20, 0].numpy()).save(folder / data.names[1] / "wrong.png")
+    Image.fromarray(255 - data.x[3, 0].numpy()).save(later / "a.png")
+    found = json.loads(cli("check", str(folder), "--unlabelled", str(later), "--json").out)
+    assert "bad.png" in found["unreadable"][0]
+    assert found["duplicates"][0]["exact"]
+    assert found["suspects"][0]["image"].endswith("wrong.png") or found["duplicates"]
+    assert found["label_next"] == [str(later / "a.png")]
+    said = cli("check", str(folder))
+    assert said.code == 0
+    assert "the same image, so remove one" in said.out
+
+
+def test_rows_are_checked_without_a_run(tmp_path):
+    rows = ["1,red,a", "1.1,red,a", "0.9,red,a", "9,blue,b", "9.2,blue,b", "9,blue,b", "9.1,blue,a"]
+    path = tmp_path / "stones.csv"
+    path.write_text("\n".join(["width,colour,label", *rows]) + "\n")
+    report = qs.check(path)
+    assert (report.noun, report.examples) == ("row", {"a": 4, "b": 3})
+    assert (f"{path} row 4", f"{path} row 6", True) in report.duplicates
+    assert report.suspects[0][:3] == (f"{path} row 7", "a", "b")
+    assert json.loads(json.dumps(report.summary()))["suspects"][0]["row"] == f"{path} row 7"
+    assert not report.sound
+    (tmp_path / "new.csv").write_text("width,colour\n5,red\n9,blue\n")
+    named = qs.check(path, unlabelled=tmp_path / "new.csv", n=1).label_next
+    assert named in ([f"{tmp_path / 'new.csv'} row 1"], [f"{tmp_path / 'new.csv'} row 2"])
+
+
+def test_sentences_are_checked_without_a_run(tmp_path):
+    pytest.importorskip("sentence_transformers")
+    rows = ["will it rain,weather", "is a storm coming,weather", "will it rain,weather"]
+    rows += ["book a table,food", "order a pizza,food", "what is for dinner,food", "is it sunny outside,food"]
+    (tmp_path / "talk.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    report = qs.check(tmp_path / "talk.csv")
+    assert ("will it rain", "will it rain", True) in report.duplicates
+    assert report.suspects[0][:3] == ("is it sunny outside", "food", "weather")
+    assert report.summary()["suspects"][0]["text"] == "is it sunny outside"
+
+
+def test_what_cannot_be_checked_is_one_line(tmp_path):
+    (tmp_path / "one.csv").write_text("width,label\n1,a\n2,a\n")
+    with pytest.raises(DataError, match="has fewer than two classes with readable rows; add some"):
+        qs.check(tmp_path / "one.csv")
+    with pytest.raises(DataError, match="does not exist; give a folder of class folders, or a CSV"):
+        qs.check(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match="no model in 'nowhere'"):
+        qs.check(tmp_path / "one.csv", "nowhere")

@@ -155,7 +155,8 @@ def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
 
 
 def test_only_classifiers_predict(refused, run, drawings):
-    assert "is a learner without labels; make a classifier by `quickstudy adapt`" in refused("predict", run, drawings[0])
+    said = refused("predict", run, drawings[0])
+    assert "is a learner without labels; make a classifier by `quickstudy adapt`" in said
     assert "config.json is missing" in refused("predict", "nowhere", drawings[0])
 
 

@@ -166,7 +166,7 @@ def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused
         assert "bad.png' is a damaged image" in refused("predict", classifier, drawings[0], "bad.png", *form)
     assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
     (tmp_path / "empty").mkdir()
-    assert "'empty' cannot be read as an image and holds none" in refused("predict", classifier, "empty")
+    assert "'empty' is a folder without images; give image files" in refused("predict", classifier, "empty")
     assert "bad.png' is a damaged image" in refused("predict", classifier, tmp_path)
 
 

@@ -367,8 +367,9 @@ def shipped() -> str:
         ]
     said = (
         "`glyphs-proto`, trained on invented characters alone (`quickstudy/models/shipped`), never on Omniglot.\n"
-        "Coverage: of sets that are asked to hold the answer in 90 % of cases, by the calibration alone, for tasks like its\n"
-        "own, 5-way 1-shot glyphs; other ways, shots and characters get what is shown. Inductive;\n"
+        "Coverage: of sets that are asked to hold the answer in 90 % of cases, by the calibration alone, "
+        "for tasks like "
+        "its\nown, 5-way 1-shot glyphs; other ways, shots and characters get what is shown. Inductive;\n"
         "`benchmarks/shipped.py`.\n\n"
     )
     columns = ["", "tasks", "accuracy", "tasks", "calibration error", "coverage"]

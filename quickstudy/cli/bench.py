@@ -19,17 +19,17 @@ from quickstudy.runs.experiment import find_device
 from quickstudy.runs.provenance import provenance
 
 MAIN_AXIS = Work()
-"""The row whose cost is drawn against the number of tasks."""
+"""Work whose time is plotted against the number of tasks."""
 
 
 def bench(
     toy: bool, repetitions: int, workers: int, device: str, out: Path | None, plot: Path | None, as_json: bool
 ) -> None:
-    """Time every row, print the table, and write what was asked for."""
+    """Time every row, print the table, and write the requested files."""
     device = str(find_device(device))
-    with contenders(workers) as them:
+    with contenders(workers) as libraries:
         works = [dataclasses.replace(work, device=device) for work in (TOY if toy else WORKS)]
-        rows = [measure(work, them, repetitions) for work in shown(works, "timing")]
+        rows = [measure(work, libraries, repetitions) for work in shown(works, "timing")]
     record = {"rows": [_figures(row) for row in rows], "repetitions": repetitions, **provenance()}
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def _figures(row: Row) -> dict[str, Any]:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="Times as fast as the plain loop, medians; void: other numbers")
+    table = Table(title="Speed relative to the plain loop, medians; void: other results")
     names = list(dict.fromkeys(name for row in rows for name in row.timings if name != "plain loop"))
     table.add_column("")
     for heading in ("plain loop", *names, "floor"):
@@ -80,7 +80,7 @@ def _table(rows: list[Row]) -> Table:
 
 
 def _plot(rows: list[Row], path: Path) -> None:
-    """Cost against tasks, log-log, and every row's share of the floor."""
+    """Plot the time against the number of tasks, log-log, and every row's share of the floor."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -93,12 +93,12 @@ def _plot(rows: list[Row], path: Path) -> None:
         points = sorted((r.work.n_tasks, r.timings[name].median) for r in axis if name in r.timings)
         if points:
             left.plot(*zip(*points, strict=True), marker="o", color=f"C{k}")
-        shown = [(i, r.floor / r.timings[name].median) for i, r in enumerate(rows) if name in r.timings]
+        bars = [(i, r.floor / r.timings[name].median) for i, r in enumerate(rows) if name in r.timings]
         height = 0.8 / len(names)
-        right.barh([i + k * height for i, _ in shown], [share for _, share in shown], height, color=f"C{k}", label=name)
-    left.set(xscale="log", yscale="log", xlabel="tasks of a step", ylabel="seconds a step", title=str(MAIN_AXIS)[:40])
+        right.barh([i + k * height for i, _ in bars], [share for _, share in bars], height, color=f"C{k}", label=name)
+    left.set(xscale="log", yscale="log", xlabel="tasks per step", ylabel="seconds per step", title=str(MAIN_AXIS)[:40])
     right.legend(fontsize=7)
     right.set_yticks([i + 0.3 for i in range(len(rows))], [str(r.work) for r in rows], fontsize=7)
     right.invert_yaxis()
-    right.set(xlabel="share of the matrix-product peak", title="the floor over the time (1 is all there is)")
+    right.set(xlabel="share of the matrix-product peak", title="the floor divided by the time (1 is the maximum)")
     figure.savefig(path, dpi=120)

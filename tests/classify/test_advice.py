@@ -104,7 +104,7 @@ def test_what_is_labelled_next_covers_the_classes():
     known = Classifier(LEARNER, IMAGES, data.select([0, 1]))
     pool = known.embed(data.x.float() / 255).numpy()
     assert set(data.y[next_to_label(known, pool, 2)].tolist()) == {2, 3}
-    with pytest.raises(SettingError, match="n=25 is not between 1 and .*; give 1 to 24"):
+    with pytest.raises(SettingError, match=r"n=25 is not between 1 and .*; give 1 to 24"):
         next_to_label(None, pool, 25)
 
 

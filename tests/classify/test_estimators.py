@@ -92,7 +92,7 @@ def test_the_nearest_example_shown_is_oneself(glyphs):
     np.testing.assert_allclose(distances[:, 0], 0, atol=1e-3)
     np.testing.assert_array_equal(few.X_[rows[:, 0]], X)
     assert (np.diff(distances) >= 0).all()
-    with pytest.raises(SettingError, match="n_neighbors=25 of 24 examples"):
+    with pytest.raises(SettingError, match="n_neighbors=25 is more than the 24 examples"):
         few.kneighbors(X, 25)
 
 

@@ -155,7 +155,7 @@ def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
 
 
 def test_only_classifiers_predict(refused, run, drawings):
-    assert "`quickstudy adapt` teaches it" in refused("predict", run, drawings[0])
+    assert "make a classifier by `quickstudy adapt`" in refused("predict", run, drawings[0])
     assert "config.json is missing" in refused("predict", "nowhere", drawings[0])
 
 

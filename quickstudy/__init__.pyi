@@ -1,4 +1,4 @@
-"""What users import: the names of quickstudy, each with its home."""
+"""Public names of quickstudy, each with the module that defines it."""
 
 from .classify.check import check as check
 from .classify.classifier import Answer as Answer

@@ -1,4 +1,4 @@
-"""What can go wrong that a user can mend: each error is one line that says what was asked, found and to do."""
+"""Errors that a user can correct: each message is one line with what was given, what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from difflib import get_close_matches
 
 
 class QuickstudyError(Exception):
-    """Parent of every error that quickstudy raises on purpose; the command line prints it as one line.
+    """Base class of all errors that quickstudy raises on purpose; the command line prints each as one line.
 
-    Line breaks and control characters, which names and values from files may hold, are spelled out.
+    Names and values from files may contain line breaks and control characters. These are escaped in the message.
 
     Attributes:
-        exit_code: Of the command line: 2 for what was asked wrongly, 1 for what failed.
+        exit_code: Exit code of the command line: 2 for a wrong request, 1 for a failure.
 
     >>> print(QuickstudyError("no class named 'a\\nb'"))
     no class named 'a\\nb'
@@ -33,31 +33,31 @@ class DataError(QuickstudyError, ValueError):
 
 
 class NotEnoughClasses(DataError):
-    """A task asks for more classes than there are."""
+    """A task needs more classes than there are."""
 
 
 class NotEnoughExamples(DataError):
-    """A class has fewer examples than a task takes from it."""
+    """A class has fewer examples than a task needs."""
 
 
 class ModelError(QuickstudyError, ValueError):
-    """A model folder cannot be read or does not fit."""
+    """A model folder cannot be read, or a model does not fit its use."""
 
 
 class CheckpointError(QuickstudyError):
-    """A checkpoint is missing or not as it was written."""
+    """A checkpoint is missing or damaged."""
 
     exit_code = 1
 
 
 class WorkerLost(QuickstudyError):
-    """Another process of the run is gone or stands still."""
+    """Another process of the run has ended or does not respond."""
 
     exit_code = 1
 
 
 class Interrupted(QuickstudyError):
-    """A signal ended a run, which was saved."""
+    """A signal ended a run after it was saved."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -65,9 +65,9 @@ class Interrupted(QuickstudyError):
 
 
 def one_line(value: object, most: int = 200) -> str:
-    """Return what an exception or another value says as one line, cut after ``most`` characters.
+    """Return an exception or another value as one line of text, cut after ``most`` characters.
 
-    An exception without words gives the name of its class.
+    An exception without a message is returned as the name of its class.
 
     >>> one_line(ValueError("two\\nlines")), one_line(AssertionError()), one_line("0123456789", most=4)
     ('two lines', 'AssertionError', '0123...')
@@ -79,12 +79,12 @@ def one_line(value: object, most: int = 200) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """One line that names the nearest known word.
+    """Return a one-line message for an unknown name, with the most similar known name.
 
     >>> unknown("algorithm", "mamel", ["maml", "reptile"])
     "unknown algorithm 'mamel': did you mean 'maml'? (known: maml, reptile)"
     """
     known = sorted(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    similar = get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {similar[0]!r}? " if similar else ""
     return f"unknown {kind} {name!r}: {hint}(known: {', '.join(known)})"

@@ -1,4 +1,4 @@
-"""Registries: learners, nets, sources and inputs by name, those of this package and those of other packages."""
+"""Registries of learners, nets, sources and inputs by name, from this package and from other packages."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Entries by name, each imported when it is first asked for, so that names alone need no torch.
+    """Mapping from names to classes. Each class is imported when it is first used, so that names need no torch.
 
-    Another package adds an entry by ``register``, or by an entry point in its ``pyproject.toml``, which needs no
-    import::
+    Another package adds an entry by ``register``, or without an import by an entry point in its ``pyproject.toml``::
 
         [project.entry-points."quickstudy.learners"]
         mine = "my_package:Mine"
 
     Args:
-        noun: What an entry is called in messages.
+        noun: Word for an entry in messages.
         own: "module:Name" of each entry of this package.
         base: "module:Name" of the class that every entry must extend.
-        group: Name of the entry points' group.
+        group: Name of the group of entry points.
 
     Attributes:
-        builtin: Names of this package's entries.
+        builtin: Names of the entries of this package.
 
     >>> shapes = Registry("shape", {"dict": "builtins:dict"}, base="builtins:object", group="no.such.group")
     >>> shapes["dict"], list(shapes)
@@ -52,10 +51,10 @@ class Registry(Mapping[str, T], Generic[T]):
         self.builtin = frozenset(own)
 
     def register(self, name: str, entry: T) -> T:
-        """Add an entry under a new name; a class that was defined again, as in a notebook, replaces its older self.
+        """Add an entry under a new name. A class that was defined again, as in a notebook, replaces its old version.
 
         Raises:
-            SettingError: The name is taken by another entry or is not one word, or the entry does not extend the base.
+            SettingError: Another entry has the name, the name is not one word, or the entry does not extend the base.
 
         >>> shapes = Registry("shape", {"dict": "builtins:dict"}, base="builtins:dict", group="no.such.group")
         >>> shapes.register("list", list)
@@ -92,7 +91,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._own.keys() | self._theirs.keys())
 
     def name_of(self, entry: T) -> str | None:
-        """Return the name of an entry; None where it is not registered.
+        """Return the name of an entry; None if it is not registered.
 
         >>> Registry("shape", {"dict": "builtins:dict"}, base="builtins:object", group="no.such.group").name_of(dict)
         'dict'
@@ -101,7 +100,7 @@ class Registry(Mapping[str, T], Generic[T]):
 
     @cached_property
     def _theirs(self) -> dict[str, EntryPoint]:
-        """Entry points of other packages; a name of this package stays this package's."""
+        """Entry points of other packages, without those that have a name of this package."""
         points: dict[str, EntryPoint] = {}
         for point in _announced(self.group):
             if point.name in self._own or point.name in points:
@@ -113,7 +112,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def _loaded(self, point: EntryPoint) -> Any:
         try:
             return point.load()
-        except Exception as error:  # whatever another package's import raises
+        except Exception as error:  # importing another package may raise any error
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             package = point.dist.name if point.dist else point.value
             raise SettingError(
@@ -143,9 +142,10 @@ def _announced(group: str) -> list[EntryPoint]:
 
 @cache
 def _any_announced(places: tuple[str, ...]) -> bool:
-    """Return whether a package in one of some folders may add entries; False saves the import of importlib.metadata.
+    """Return whether any package in some folders may add entries.
 
-    Among 92 packages this search takes 3 ms of processor time, that import and its search 43 ms.
+    If False, importlib.metadata need not be imported. With 92 packages, this search takes 3 ms of processor time. The
+    import and its search take 43 ms.
     """
     for place in places:
         try:
@@ -164,7 +164,7 @@ def _any_announced(places: tuple[str, ...]) -> bool:
 
 
 def _place(entry: Any) -> tuple[Any, ...]:
-    """Where a class was defined, which stays the same when it is defined again."""
+    """Return the place of definition of a class, which does not change if the class is defined again."""
     return (entry.__module__, entry.__qualname__) if isinstance(entry, type) else (id(entry),)
 
 

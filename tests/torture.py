@@ -149,7 +149,7 @@ def stalled_worker(place: Path, timeout: int = 5, within: float = 40) -> Row:
     os.kill(children[1], signal.SIGSTOP)
     begun = time.monotonic()
     _, said = process.communicate(timeout=HANGING)
-    held = time.monotonic() - begun < timeout + within and process.returncode == 1 and "stood still" in said
+    held = time.monotonic() - begun < timeout + within and process.returncode == 1 and "did not respond" in said
     held = held and not any(Path(f"/proc/{child}").exists() for child in children)
     return f"one of two workers stopped: ended within the timeout and {within} s, no process left", int(held), 1
 

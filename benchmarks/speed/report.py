@@ -12,7 +12,7 @@ from benchmarks.speed.work import Work
 from quickstudy.errors import SettingError
 
 MAIN_AXIS = Work()
-"""The row whose cost is drawn against the number of tasks."""
+"""Work whose time is plotted against the number of tasks."""
 
 
 def figures(row: Row) -> dict[str, Any]:
@@ -68,12 +68,12 @@ def draw(rows: list[Row], path: Path) -> None:
         points = sorted((r.work.n_tasks, r.timings[name].median) for r in axis if name in r.timings)
         if points:
             left.plot(*zip(*points, strict=True), marker="o", color=f"C{k}")
-        shown = [(i, r.floor / r.timings[name].median) for i, r in enumerate(rows) if name in r.timings]
+        bars = [(i, r.floor / r.timings[name].median) for i, r in enumerate(rows) if name in r.timings]
         height = 0.8 / len(names)
-        right.barh([i + k * height for i, _ in shown], [share for _, share in shown], height, color=f"C{k}", label=name)
-    left.set(xscale="log", yscale="log", xlabel="tasks of a step", ylabel="seconds a step", title=str(MAIN_AXIS)[:40])
+        right.barh([i + k * height for i, _ in bars], [share for _, share in bars], height, color=f"C{k}", label=name)
+    left.set(xscale="log", yscale="log", xlabel="tasks per step", ylabel="seconds per step", title=str(MAIN_AXIS)[:40])
     right.legend(fontsize=7)
     right.set_yticks([i + 0.3 for i in range(len(rows))], [str(r.work) for r in rows], fontsize=7)
     right.invert_yaxis()
-    right.set(xlabel="share of the matrix-product peak", title="the floor over the time (1 is all there is)")
+    right.set(xlabel="share of the matrix-product peak", title="the floor divided by the time (1 is the maximum)")
     figure.savefig(path, dpi=120)

@@ -14,15 +14,15 @@ def adapt(
     model: Annotated[
         Path,
         typer.Argument(
-            help="A run, a classifier that learns more, or a name such as glyphs-proto. It may be left out: the kind "
-            "of what is learned decides then."
+            help="A run, a classifier that learns more, or a name such as glyphs-proto. If left out, the kind of "
+            "examples decides."
         ),
     ],
     source: Annotated[
         Path | None,
         typer.Argument(
-            help="What to learn from: images, one folder per class; or a CSV, JSONL or Parquet file with the columns "
-            "text and label, or label and any others.",
+            help="Examples: images, one folder per class; or a CSV, JSONL or Parquet file with the columns text and "
+            "label, or label and any others.",
             show_default=False,
         ),
     ] = None,
@@ -30,7 +30,7 @@ def adapt(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Learn the classes of a folder of images, or of a file of sentences or rows; any number of examples of each."""
+    """Learn the classes of a folder of images, or of a file of sentences or rows, from any number of examples."""
     from quickstudy.classify.learn import adapt
     from quickstudy.cli.output import print_json
 

@@ -8,7 +8,7 @@ from quickstudy.cli.options import Json
 
 
 def algorithms(json: Json = False) -> None:
-    """The algorithms, their settings and their papers."""
+    """List the algorithms, their settings and their papers."""
     from quickstudy.cli.output import print_rows
     from quickstudy.runs.algorithms import algorithms
 

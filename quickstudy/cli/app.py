@@ -1,4 +1,4 @@
-"""The commands, and how errors leave: one line on stderr, or JSON where JSON was asked for."""
+"""All commands, and the report of errors: one line on stderr, and JSON on stdout with ``--json``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing rich takes longer than showing the help
-    # With a default for its own --help, typer does not import pydantic to convert the missing value.
+    # If its own --help has a default, typer does not import pydantic to convert the missing value.
     context_settings={"max_content_width": 120, "default_map": {"help": False}},
 )
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
@@ -58,28 +58,28 @@ for each in COMMANDS:
 
 
 def main() -> None:
-    """Entry point of ``quickstudy``."""
+    """Run the command line; entry point of ``quickstudy``."""
     warnings.showwarning = _warn
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="quickstudy", standalone_mode=False)
         sys.stdout.flush()
-    except SystemExit as error:  # of other processes, or for them
+    except SystemExit as error:  # raised by a command to set the exit code
         code = error.code
     except QuickstudyError as error:
         code = _fail(str(error), error.exit_code)
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "quickstudy"
         code = _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", 2)
-    except BrokenPipeError:  # the reader has gone, which is no fault; flushing at exit must not say so again
+    except BrokenPipeError:  # the reader has closed the pipe, which is not an error; nothing is flushed at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except OSError as error:  # a full disk, a folder that cannot be written
         code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except Exception as error:
         reason = one_line(f"{type(error).__name__}: {error}", most=300)
-        code = _fail(f"a fault of quickstudy's own, please report what --debug shows: {reason}", 1)
+        code = _fail(f"internal error of quickstudy, please report the output of --debug: {reason}", 1)
     if "RANK" in os.environ:
-        # A worker. Python would end gloo's threads in the middle of a C++ call, which now and then aborts the process.
+        # This is a worker. Python would end gloo's threads in a C++ call, which sometimes aborts the process.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code or 0)

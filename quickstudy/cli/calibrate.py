@@ -12,18 +12,20 @@ from quickstudy.cli.options import DataRoot, Json, RunFolder
 
 def calibrate(
     run: RunFolder,
-    n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; as the run's if not set.")] = None,
+    n_way: Annotated[int | None, typer.Option(min=2, help="Classes of a task; the run's if not given.")] = None,
     n_shot: Annotated[
-        int | None, typer.Option(min=1, help="Support examples a class; as the run's if not set.")
+        int | None, typer.Option(min=1, help="Support examples per class; the run's if not given.")
     ] = None,
-    n_tasks: Annotated[int, typer.Option(min=2, help="Validation tasks; one half fits, the other measures.")] = 1000,
+    n_tasks: Annotated[
+        int, typer.Option(min=2, help="Validation tasks; one half fits, the other half measures.")
+    ] = 1000,
     data_root: DataRoot = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for a calibrated copy; the run itself if not given.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Make a run's probabilities believable, and let it say "none of these": measured on validation classes."""
+    """Calibrate a run's probabilities, and let it answer "none of these", by measurement on validation classes."""
     from quickstudy.cli.output import print_json
     from quickstudy.runs.calibration import calibrate
 
@@ -34,4 +36,4 @@ def calibrate(
         return
     tasks = f"{result.n_tasks} other validation tasks, {confidence.n_way}-way {confidence.n_shot}-shot, inductive"
     print(f"expected calibration error {100 * result.before:.2f} % -> {100 * result.after:.2f} % ({tasks})")
-    print(f"accuracy {100 * result.accuracy:.2f} %; saved in {out or run}: `quickstudy adapt` passes it on")
+    print(f"accuracy {100 * result.accuracy:.2f} %; saved in {out or run}, where `quickstudy adapt` uses it")

@@ -21,15 +21,16 @@ def check(
         ),
     ],
     model: Annotated[
-        Path | None, typer.Option(help="Model that compares the examples; their kind decides if not given.")
+        Path | None, typer.Option(help="Model that compares the examples; if not given, their kind decides.")
     ] = None,
     unlabelled: Annotated[
-        Path | None, typer.Option(help="Folder of images, or file of sentences or rows: which to label next?")
+        Path | None,
+        typer.Option(help="Folder of images, or file of sentences or rows, in which to choose what to label next."),
     ] = None,
-    n: Annotated[int, typer.Option(min=1, help="How many of them to name.")] = 5,
+    n: Annotated[int, typer.Option(min=1, help="Number of unlabelled examples to name.")] = 5,
     json: Json = False,
 ) -> None:
-    """Report what is wrong with labelled examples: copies, wrong labels, classes that are few or alike."""
+    """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike."""
     from quickstudy.classify.check import check
     from quickstudy.cli.output import print_json
 
@@ -49,7 +50,7 @@ def _print_report(report: Report) -> None:
         kind = f"the same {noun}" if exact else f"nearly the same {noun}"
         print(f"{kind}, so remove one: {first} and {second}")
     for name, label, better, probability in report.suspects:
-        print(f"wrong label? {name} is called {label}, and looks like {better} ({100 * probability:.0f} %)")
+        print(f"wrong label? {name} has the label {label}, but looks like {better} ({100 * probability:.0f} %)")
     for pair in report.confusable:
         print(f"easily confused: {pair.first} and {pair.second}; give each more examples that show the difference")
     for label in report.unbalanced:

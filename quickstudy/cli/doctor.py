@@ -13,7 +13,7 @@ from quickstudy.cli.options import Json
 def doctor(
     folder: Annotated[Path, typer.Argument(help="A run or a classifier.", show_default=False)], json: Json = False
 ) -> None:
-    """Verify a folder: hashes, settings, checkpoints, weights, and that it answers as when it was written."""
+    """Verify a folder: checksums, settings, checkpoints, weights, and unchanged answers to stored inputs."""
     from quickstudy.cli.output import print_json
     from quickstudy.runs.doctor import doctor
 

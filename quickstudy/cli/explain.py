@@ -14,21 +14,22 @@ if TYPE_CHECKING:
     from quickstudy.classify.explanation import Explanation
 
 _LEAST = 0.0005
-"""Influence that is not printed as 0.0 %."""
+"""Smallest influence that is not printed as 0.0 %."""
 
 
 def explain(
     classifier: ClassifierFolder,
     input: Annotated[
-        str, typer.Argument(help="A PNG, JPEG or WebP file, a sentence, or a file of a row.", show_default=False)
+        str, typer.Argument(help="A PNG, JPEG or WebP file, a sentence, or a file with a row.", show_default=False)
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page that shows it (HTML).")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the explanation as an HTML page.")] = None,
     pixels: Annotated[
-        str | None, typer.Option(help="Also which pixels mattered, by occlusion or integrated-gradients (captum).")
+        str | None,
+        typer.Option(help="Also measure the influence of pixels, by occlusion or integrated-gradients (captum)."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Explain an answer: which examples and parts it rests on, and what it would have been without them."""
+    """Explain an answer: the examples and parts that it depends on, and the answer without them."""
     from quickstudy.classify.classifier import Classifier
     from quickstudy.classify.explanation import explain, one_item
     from quickstudy.classify.explanation import pixels as pixels_of
@@ -59,6 +60,6 @@ def _print_reasons(why: Explanation, model: Classifier) -> None:
             print(f"  example {names[i]!r} of {why.label_of[i]} supports it: {100 * why.influence[i]:.1f} %")
     for i in why.misleading[:3]:
         if -why.influence[i] >= _LEAST:
-            print(f"  example {names[i]!r} of {why.label_of[i]} speaks against it: {100 * why.influence[i]:.1f} %")
+            print(f"  example {names[i]!r} of {why.label_of[i]} opposes it: {100 * why.influence[i]:.1f} %")
     for part, share in sorted(why.parts, key=lambda pair: -abs(pair[1]))[:5]:
         print(f"  the {model.inputs.part} {part!r} supports it: {100 * share:.1f} %")

@@ -12,10 +12,10 @@ from quickstudy.cli.options import Json, ModelName
 
 def export(
     model: ModelName,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The ONNX file.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="ONNX file to write.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Write a run's encoder, or a classifier, as ONNX for other programs; checked with onnxruntime."""
+    """Write a run's encoder, or a classifier, as ONNX for other programs, and check it with onnxruntime."""
     from quickstudy.cli.output import print_json
     from quickstudy.models.folder import ModelFolder
     from quickstudy.sharing.onnx import export

@@ -6,7 +6,7 @@ from quickstudy.cli.options import Json
 
 
 def info(json: Json = False) -> None:
-    """Versions, device, threads and folders: what a report of a fault should hold."""
+    """Show versions, device, threads and folders, for bug reports."""
     from quickstudy.cli.output import print_json, print_rows
     from quickstudy.runs.provenance import environment
 

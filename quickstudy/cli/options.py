@@ -1,4 +1,4 @@
-"""Options that several commands share, and flags made from the schema of the settings."""
+"""Options that several commands share, and flags that are made from the schema of the settings."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _PANELS = {"algorithm": "Run", "data": "Tasks", "net": "Net", "inner_lr": "Inner
 """Headings of ``--help`` by the first setting under each."""
 
 _NAMES = "(names)"
-"""Stands for the names of a registry until help is shown: to know them, installed packages are searched."""
+"""Placeholder for the names of a registry until help is shown: listing them searches the installed packages."""
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envvar="QUICKSTUDY_DATA_ROOT")]
-ClassifierFolder = Annotated[Path, typer.Argument(help="Made by `quickstudy adapt`.", show_default=False)]
+ClassifierFolder = Annotated[Path, typer.Argument(help="Folder that `quickstudy adapt` wrote.", show_default=False)]
 ModelName = Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)]
-RunFolder = Annotated[Path, typer.Argument(help="Run folder, made by `quickstudy train`.", show_default=False)]
-Out = Annotated[Path | None, typer.Option(help="Write the result as JSON, with how it was made.")]
+RunFolder = Annotated[Path, typer.Argument(help="Run folder that `quickstudy train` wrote.", show_default=False)]
+Out = Annotated[Path | None, typer.Option(help="Write the result and how it was made as JSON to this file.")]
 
 
 class Commands(TyperGroup):
-    """The commands, each with its whole first sentence in the help."""
+    """Group of the commands; its help shows the first sentence of each command in full."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one entry per command, wrapped where typer would cut it."""
+        """Write one entry per command, wrapped instead of cut off."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, each.get_short_help_str(limit=1000)) for name, each in self.commands.items()])
 
 
 class Command(TyperCommand):
-    """A command whose help lists its options under headings, without rich."""
+    """Command whose help lists its options under headings, without rich."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, then options under their headings."""
@@ -54,7 +54,7 @@ class Command(TyperCommand):
 
 
 def manners(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags that all have: ``--quiet`` and ``--debug``; the latter is read where errors leave."""
+    """Add the flags that all commands have, ``--quiet`` and ``--debug``; ``main`` reads the latter."""
     own = inspect.signature(command, eval_str=True).parameters
 
     def run(quiet: bool, debug: bool, **arguments: Any) -> None:
@@ -77,7 +77,7 @@ def manners(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one flag for every setting; it gets those that were used as ``flags``, a dictionary."""
+    """Add one flag per setting to a command, which receives the given ones as a dictionary ``flags``."""
     own = {name: p for name, p in inspect.signature(command, eval_str=True).parameters.items() if name != "flags"}
 
     def run(**arguments: Any) -> None:
@@ -93,7 +93,7 @@ def settings_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _flag(name: str) -> Any:
-    """The annotation of a flag. Values stay words where they can: the schema checks them, wherever they come from."""
+    """Return the annotation of a flag. Most values stay strings, because the schema validates values of any origin."""
     words: str = FIELDS[name].metadata["description"]
     if FIELDS[name].metadata["names"] is not None:
         words += f" One of {_NAMES}."
@@ -115,6 +115,6 @@ def _flag(name: str) -> Any:
 
 
 def _panel(name: str) -> str:
-    """The heading of a flag in ``--help``."""
+    """Return the heading of a flag in ``--help``."""
     names = list(FIELDS)
     return next(panel for first, panel in reversed(_PANELS.items()) if names.index(first) <= names.index(name))

@@ -1,4 +1,4 @@
-"""Results on stdout, as JSON or for people, and records in files."""
+"""Output of results: on stdout as JSON or as a table, and in files as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """Print rows of equal names as a table, or as JSON."""
+    """Print rows with the same columns as a table, or as JSON."""
     if as_json:
         print_json(rows)
         return

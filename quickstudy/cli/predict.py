@@ -24,10 +24,11 @@ def predict(
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     coverage: Annotated[
-        float | None, typer.Option(help="Also the labels among which the right one is, with this chance.")
+        float | None, typer.Option(help="Also print a set of labels that includes the right one with this probability.")
     ] = None,
     false_alarms: Annotated[
-        float | None, typer.Option(help='Answer "none of these" where none fits, wrongly in this share of cases.')
+        float | None,
+        typer.Option(help='Answer "none of these" if no label fits; this share of inputs of known labels gets it too.'),
     ] = None,
 ) -> None:
     """Label images, sentences or rows of tables, with the probability of each label."""

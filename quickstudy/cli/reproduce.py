@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    name: Annotated[str | None, typer.Argument(help="Such as prototypical-omniglot-5way-1shot.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name of a published figure, such as prototypical-omniglot-5way-1shot.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the names, with the papers' figures.")] = False,
-    budget: Annotated[float | None, typer.Option(help="Minutes of training; what was shortened is told.")] = None,
-    runs: Annotated[Path, typer.Option(help="Keeps the trainings, which names may share.")] = Path("runs/reproduce"),
+    budget: Annotated[
+        float | None, typer.Option(help="Minutes of training; the report names what was shortened.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of the trainings, which names may share.")] = Path(
+        "runs/reproduce"
+    ),
     data_root: DataRoot = None,
     n_tasks: Annotated[int, typer.Option(help="Number of test tasks.")] = 600,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Train as a paper did and put our figure beside its own; goes on where it was stopped."""
+    """Train as a paper did and compare our figure with the paper's; continues a training that was stopped."""
     from quickstudy.cli.output import print_json, write_record
     from quickstudy.runs.reproduce import published
     from quickstudy.runs.reproduce import reproduce as train_and_compare
@@ -36,7 +42,7 @@ def reproduce(
         _print_list(published(), json)
         return
     if name is None:
-        raise SettingError("name what to reproduce; `quickstudy reproduce --list` shows all")
+        raise SettingError("no name of a published figure is given; `quickstudy reproduce --list` shows all names")
     keep_memory()
     record = train_and_compare(name, runs, budget=budget, n_tasks=n_tasks, data_root=data_root, threads=threads)
     write_record(record, out)

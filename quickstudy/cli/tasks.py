@@ -11,17 +11,17 @@ from quickstudy.cli.options import DataRoot, Json
 
 
 def tasks(
-    source: Annotated[str | None, typer.Argument(help="Name of a source; all are listed without.")] = None,
+    source: Annotated[str | None, typer.Argument(help="Name of a source; all sources are listed if not given.")] = None,
     data_root: DataRoot = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch what is missing (Omniglot).")] = False,
-    draw: Annotated[Path | None, typer.Option(help="Draw some training tasks into this PNG file.")] = None,
-    n_way: Annotated[int, typer.Option(min=1, help="Classes a drawn task.")] = 5,
-    n_shot: Annotated[int, typer.Option(min=1, help="Support examples a class.")] = 1,
-    n_query: Annotated[int, typer.Option(min=1, help="Query examples a class.")] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Of the tasks.")] = 0,
+    download: Annotated[bool, typer.Option("--download", help="Download missing files.")] = False,
+    draw: Annotated[Path | None, typer.Option(help="Draw some training tasks in this PNG file.")] = None,
+    n_way: Annotated[int, typer.Option(min=1, help="Classes of a drawn task.")] = 5,
+    n_shot: Annotated[int, typer.Option(min=1, help="Support examples per class.")] = 1,
+    n_query: Annotated[int, typer.Option(min=1, help="Query examples per class.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the tasks.")] = 0,
     json: Json = False,
 ) -> None:
-    """List the sources of tasks, count one's classes, or draw its tasks."""
+    """List the sources of tasks, count the classes of a source, or draw its tasks."""
     from quickstudy.cli.output import print_rows
     from quickstudy.tasks.overview import list_sources, survey
 
@@ -31,7 +31,7 @@ def tasks(
         if draw is not None:
             import logging
 
-            logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would warn of a cache that it cannot write
+            logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it would warn about a cache that it cannot write
         sizes = {"n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
         rows = survey(source, data_root, download=download, draw=draw, **sizes)
     print_rows(rows, json)

@@ -17,11 +17,11 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/ALGORITHM-DATA-... if not given.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
     print_settings: Annotated[bool, typer.Option("--print-settings", help="Print all settings and stop.")] = False,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.", show_default=False)] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.", show_default=False)] = None,
 ) -> None:
-    """Meta-train a learner; keeps settings, metrics and the best weights in a run folder.
+    """Meta-train a learner; save settings, metrics and the best weights in a run folder.
 
-    Settings come from the file, then QUICKSTUDY_* variables, then flags; the later wins.
+    Settings come from the file, then QUICKSTUDY_* variables, then flags; a later one overrides an earlier one.
     """
     import json
 

@@ -1,1 +1,1 @@
-"""Learners as folders of data."""
+"""Models: learners saved as folders of data."""

@@ -1,4 +1,4 @@
-"""Learners and nets as plain data: their names and arguments, and the same built again."""
+"""Conversion of learners and nets to plain data (their names and arguments) and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _T = TypeVar("_T")
 
 
 def describe(module: nn.Module) -> dict[str, Any]:
-    """The name of a learner or net and its arguments, as plain data.
+    """Return the name of a learner or net and its arguments, as plain data.
+
+    Raises:
+        ModelError: The learner or net is not registered.
+        SettingError: An argument of ``__init__`` is not an attribute.
 
     >>> from quickstudy.nets import MLP
     >>> describe(MLP(2, (8,)))
@@ -37,7 +41,7 @@ def describe(module: nn.Module) -> dict[str, Any]:
         if argument != "self":
             if not hasattr(module, argument):
                 raise SettingError(
-                    f"{cls.__name__} has no attribute {argument!r}, an argument of its __init__; keep it as such"
+                    f"{cls.__name__} has no attribute {argument!r}, an argument of its __init__; save it in self"
                 )
             value = getattr(module, argument)
             value = describe(value) if isinstance(value, nn.Module) else value
@@ -46,7 +50,10 @@ def describe(module: nn.Module) -> dict[str, Any]:
 
 
 def build(config: dict[str, Any]) -> Learner:
-    """The learner that ``describe`` described, with fresh weights.
+    """Return the learner of a description by ``describe``, with new weights.
+
+    Raises:
+        ModelError: A name is unknown, or the arguments do not fit.
 
     >>> build({"name": "prototypical", "net": {"name": "mlp", "in_features": 2, "hidden": [8]}}).net.out_features
     8
@@ -67,13 +74,16 @@ def _build(registry: Registry[Any], config: dict[str, Any]) -> nn.Module:
         module: nn.Module = construct(registry[name], arguments)
     except ModelError:
         raise
-    except Exception as error:  # whatever a constructor makes of arguments that fit one by one
+    except Exception as error:  # constructors may raise any error for a combination of valid arguments
         raise ModelError(f"{kind} {name!r} cannot be built from its config: {one_line(error)}") from error
     return module
 
 
 def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
-    """``cls(**arguments)``, if each is of its annotated type and no number asks for absurd memory or time.
+    """Return ``cls(**arguments)``. Check first that types match annotations and that no number is absurdly large.
+
+    Raises:
+        SettingError: An argument is of another type, or out of range.
 
     >>> from quickstudy.nets import MLP
     >>> construct(MLP, {"hidden": [10**9]})
@@ -85,7 +95,7 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
         hints = get_type_hints(cls.__init__)
     except NameError:  # names that only a type checker imports
         hints = {}
-    # JSON has no tuples, and arguments are attributes that compare equal to what was saved.
+    # JSON has no tuples, but arguments must compare equal to those that were saved.
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     for name, value in arguments.items():
         several = value if isinstance(value, tuple) else [value]
@@ -103,6 +113,6 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
 
 
 def blank(config: dict[str, Any]) -> Learner:
-    """Return the learner without memory for weights, so that what they must be is known before any is made or read."""
+    """Return the learner without memory for weights, from which their names, types and shapes can be read."""
     with torch.device("meta"):
         return build(config)

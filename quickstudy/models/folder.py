@@ -1,10 +1,11 @@
-"""A model as a folder of data.
+"""Model saved as a folder of data.
 
-``config.json`` says how to build the learner and its inputs, ``model.safetensors`` holds the weights, a classifier's
-``support.safetensors`` its encoded examples and ``examples.safetensors`` the examples as people know them,
-``probe.safetensors`` answers to a task of noise, and ``seal.json`` the SHA-256 of
-each file. Nothing is unpickled. What is read is checked before it is used, and before memory is taken for it, and
-refused in one line.
+``config.json`` says how to build the learner and its inputs. ``model.safetensors`` holds the weights. For a classifier,
+``support.safetensors`` holds its encoded examples, and ``examples.safetensors`` holds their names and small copies.
+``probe.safetensors`` holds answers to a task of noise, and ``seal.json`` the SHA-256 of each file.
+
+Nothing is unpickled. Files are checked before memory is allocated for their content and before it is used. A file that
+fails the check is refused with a one-line error.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ T = TypeVar("T")
 FORMAT = 2
 """Number of the format that is written; a folder with a higher number was written by a later version."""
 SHIPPED = Path(__file__).parent / "shipped"
-"""Models that come with quickstudy, each a folder of its name."""
+"""Folder of the models that come with quickstudy, one folder per name."""
 TOLERANCE = 1e-4
-"""Relative to the largest answer: other machines and versions of torch round otherwise."""
+"""Largest difference of answers, relative to the largest: other machines and versions of torch round differently."""
 
 
 class ModelFolder:
-    """The folder of a model. Each file is read once, when it is first needed.
+    """Folder of a model. Each file is read once, when it is first needed.
 
     Args:
         place: A folder, or the name of a model that comes with quickstudy (see ``locate``).
@@ -55,15 +56,15 @@ class ModelFolder:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """``config.json``, checked, in the present format.
+        """Contents of ``config.json``, checked and converted to the current format.
 
         Raises:
-            ModelError: There is no model here, or it is of a later format.
+            ModelError: The folder has no model, or its format is later than this version reads.
         """
         path = self.path / "config.json"
         if not os.path.lexists(path):
             raise ModelError(
-                f"no model in {self.place!r}: config.json is missing; give the folder of a run, or a name of: "
+                f"no model in {self.place!r}: config.json is missing; give the folder of a run, or one of the names "
                 f"{', '.join(shipped())}"
             )
         config = read_json(path)
@@ -82,11 +83,11 @@ class ModelFolder:
         """The learner, ready to predict (in evaluation mode).
 
         Raises:
-            ModelError: A file is missing, damaged, a link, absurdly large, of a later format, or does not fit others.
+            ModelError: A file is missing, damaged, a link, too large, of a later format, or does not fit the others.
         """
         described, frozen = self.config["learner"], self.config.get("frozen", [])
         path = self.path / "model.safetensors"
-        with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, and replaced at once
+        with torch.random.fork_rng(devices=[]):  # building draws random weights, which are then replaced
             try:
                 expected = blank(described).state_dict()
             except ModelError as error:
@@ -100,7 +101,8 @@ class ModelFolder:
         weights = dict(learner.named_parameters())
         if not isinstance(frozen, list) or not all(isinstance(name, str) and name in weights for name in frozen):
             raise ModelError(
-                f"{self.path / 'config.json'} says frozen = {one_line(repr(frozen))}, but not all are weights"
+                f"{self.path / 'config.json'} says frozen = {one_line(repr(frozen))}, but not all are weights; train "
+                f"again"
             )
         for name in frozen:
             weights[name].requires_grad_(False)
@@ -108,7 +110,7 @@ class ModelFolder:
 
     @cached_property
     def inputs(self) -> Inputs | None:
-        """How what people bring becomes what the learner takes; None where the model takes no such thing.
+        """The inputs that encode items for the learner; None if the model has none.
 
         Raises:
             ModelError: The entry is not a known kind of inputs.
@@ -118,7 +120,7 @@ class ModelFolder:
             return None
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str) or name not in INPUTS:
-            raise ModelError(f"{self._says('inputs', entry)}; known kinds are {', '.join(INPUTS)}")
+            raise ModelError(f"{self._says('inputs', entry)}; the kind must be one of {', '.join(INPUTS)}")
         return self._constructed("inputs", INPUTS[name], {k: v for k, v in entry.items() if k != "name"})
 
     @property
@@ -136,7 +138,7 @@ class ModelFolder:
         return tuple(labels)
 
     def entry(self, name: str, cls: type[T]) -> T | None:
-        """Return an entry of the config as an object of a class; None where it is missing.
+        """Return an entry of the config as an object of a class; None if it is missing.
 
         Raises:
             ModelError: The entry does not fit the class.
@@ -145,10 +147,10 @@ class ModelFolder:
         return self._constructed(name, cls, arguments) if arguments else None
 
     def tensors(self, name: str, expected: dict[str, Kind]) -> dict[str, Tensor]:
-        """Return the tensors of a file of the folder, if they are those expected.
+        """Return the tensors of a file of the folder.
 
         Raises:
-            ModelError: The file is missing or damaged, or holds something else.
+            ModelError: The file is missing or damaged, or its tensors are not the expected ones.
         """
         return unpack(self.path / name, expected)
 
@@ -159,21 +161,21 @@ class ModelFolder:
         tensors: Mapping[str, Mapping[str, Tensor]] | None = None,
         **entries: Any,
     ) -> None:
-        """Write a model, each file replaced at once, and seal it.
+        """Save a model with atomic writes of its files, and seal it.
 
         Args:
-            learner: Of a class in ``LEARNERS``.
-            inputs: Of a class in ``INPUTS``.
-            tensors: Tensors of more files, by name.
-            entries: More entries of the config, plain data.
+            learner: Learner of a class in ``LEARNERS``.
+            inputs: Inputs of a class in ``INPUTS``.
+            tensors: Tensors of additional files, by file name.
+            entries: Additional entries of the config, plain data.
 
         Raises:
             ModelError: The learner, its net or the inputs are not registered; nothing is written.
         """
         described = describe(learner)
-        fresh = dict(blank(described).named_parameters())  # what could not be read again is refused, not written
+        fresh = dict(blank(described).named_parameters())  # fails for a model that could not be loaded
         frozen = [name for name, p in learner.named_parameters() if not p.requires_grad and fresh[name].requires_grad]
-        if frozen:  # by hand: the inner loop leaves them as they are, also after loading
+        if frozen:  # frozen by the user, so the inner loop must not change these weights after loading either
             entries["frozen"] = frozen
         config = {"format": FORMAT, "learner": described, "inputs": inputs and describe_inputs(inputs), **entries}
         probe = probe_of(copy.deepcopy(learner).cpu().eval())
@@ -186,10 +188,10 @@ class ModelFolder:
         self.__dict__.pop("config", None)
 
     def amend(self, **entries: Any) -> None:
-        """Put entries into the config, in place of those there, and seal it again.
+        """Add or replace entries of the config, and seal the folder again.
 
         Raises:
-            ModelError: The model is damaged: it does not fit its seal.
+            ModelError: The model is damaged: its files differ from the seal.
         """
         sums = read_seal(self.path)
         for fault in changed(self.path, sums):
@@ -200,7 +202,7 @@ class ModelFolder:
         self.__dict__.pop("config", None)
 
     def faults(self) -> Iterator[str]:
-        """Yield what is not as it was sealed, a line each.
+        """Yield one line for each difference between the folder and its seal.
 
         Raises:
             ModelError: There is no seal, or the model cannot be loaded at all.
@@ -213,7 +215,7 @@ class ModelFolder:
         probe = self.tensors("probe.safetensors", expected)
         off = float((answers(self.learner, probe) - probe["answers"]).abs().max() / probe["answers"].abs().max())
         if not off <= TOLERANCE:
-            yield f"{self.path} answers its stored inputs otherwise than when it was written, by {off:.1e} relative"
+            yield f"{self.path} answers its stored inputs differently than when it was written, by {off:.1e} relative"
 
     def _constructed(self, name: str, cls: type[T], arguments: Any) -> T:
         try:
@@ -226,7 +228,7 @@ class ModelFolder:
 
 
 def locate(model: Path | str) -> Path:
-    """Return the folder of a model: of one that comes with quickstudy where it is named, or else the path itself.
+    """Return the folder of a model: that of a model of quickstudy by its name, or else the path itself.
 
     >>> locate("glyphs-proto").parent.name, locate("runs/mine")
     ('shipped', PosixPath('runs/mine'))
@@ -245,12 +247,12 @@ def shipped() -> list[str]:
 
 
 def save(learner: Learner, folder: Path | str, inputs: Inputs | None = None) -> None:
-    """Write a learner to a folder, as data.
+    """Save a learner in a folder, as data.
 
     Args:
-        learner: Of a class in ``LEARNERS``.
-        folder: Created if missing.
-        inputs: How what people bring becomes what the learner takes.
+        learner: Learner of a class in ``LEARNERS``.
+        folder: Folder of the model; it is created if missing.
+        inputs: Inputs that encode items for the learner.
 
     Raises:
         ModelError: The learner, its net or the inputs are not registered.
@@ -275,7 +277,7 @@ def describe_inputs(inputs: Inputs) -> dict[str, Any]:
 
 
 def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of a folder of format 1, where each kind of input had an entry of its own."""
+    """Convert a config of format 1, in which each kind of input had an entry of its own."""
     config = dict(config)
     entries = {"images": config.pop("images", None), "table": config.pop("table", None)}
     if encoder := config.pop("encoder", None):

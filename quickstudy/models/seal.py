@@ -1,4 +1,4 @@
-"""The seal of a model's folder: the SHA-256 of its files, and answers to a probe."""
+"""Seal of a model's folder: the SHA-256 of its files, and answers to a probe."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def write_seal(folder: Path, sums: dict[str, str]) -> None:
 
 
 def read_seal(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 that each file had, by name.
+    """Load the SHA-256 of each file from the seal, by name.
 
     Raises:
-        ModelError: There is no seal of a model.
+        ModelError: The seal is missing or invalid.
     """
     path = folder / "seal.json"
     try:
@@ -36,27 +36,27 @@ def read_seal(folder: Path) -> dict[str, str]:
     except ModelError as error:
         raise ModelError(f"{error}; train or adapt again") from error
     if not isinstance(sums, dict) or not set(FILES[:2]) <= sums.keys() <= set(FILES):
-        raise ModelError(f"{path} does not seal a model; train or adapt again")
+        raise ModelError(f"{path} is not the seal of a model; train or adapt again")
     return sums
 
 
 def changed(folder: Path, sums: dict[str, str]) -> Iterator[str]:
-    """Yield a line for each file that has another SHA-256 than its seal.
+    """Yield one line for each file whose SHA-256 differs from the seal.
 
     Raises:
         ModelError: A file is missing.
     """
     for name, expected in sums.items():
         try:
-            there = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except OSError as error:
             raise ModelError(f"{error.filename} cannot be read: {error.strerror}; train or adapt again") from error
-        if there != expected:
+        if actual != expected:
             yield f"{folder / name} is not as it was written: its SHA-256 differs"
 
 
 def probe_of(learner: Learner) -> dict[str, Tensor]:
-    """Return a task of noise, one example a class and one query, and the answer; nothing for a net of unknown input."""
+    """Return a task of noise, one example per class and one query, with its answer; empty if no answer is possible."""
     shape, weight = input_shape(learner), next(learner.parameters(), torch.empty(0))
     if shape is None:
         return {}
@@ -66,11 +66,11 @@ def probe_of(learner: Learner) -> dict[str, Tensor]:
     probe = {"support.x": x[:-1], "support.y": torch.eye(n_way).to(weight), "query.x": x[-1:]}
     try:
         return {**probe, "answers": answers(learner, probe)}
-    except QuickstudyError:  # a net that has not seen its population yet cannot answer
+    except QuickstudyError:  # a net without recorded population statistics cannot answer
         return {}
 
 
 def answers(learner: Learner, probe: dict[str, Tensor]) -> Tensor:
-    """Return what a learner answers to the query of a probe."""
+    """Return the answer of a learner to the query of a probe."""
     with torch.no_grad():
         return learner.adapt(Examples(probe["support.x"], probe["support.y"]))(probe["query.x"])

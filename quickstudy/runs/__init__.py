@@ -1,1 +1,1 @@
-"""Training from settings, and its record."""
+"""Runs: training from settings, and its record."""

@@ -1,4 +1,4 @@
-"""The learners as settings know them: what each does, its settings and its paper."""
+"""List of the learners with their summaries, settings and papers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments of learners: which settings and which others a learner takes."""
+"""Arguments of learners: those that are settings, and those that are not."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ if TYPE_CHECKING:
 def check_applies(name: str, algorithm: str) -> None:
     """Refuse a hyperparameter that an algorithm does not have.
 
+    Raises:
+        SettingError: The algorithm does not have it.
+
     >>> check_applies("inner_lr", "maml")
     """
     if not takes(LEARNERS, algorithm, name):
-        apt = ", ".join(key for key in LEARNERS if takes(LEARNERS, key, name))
-        raise SettingError(f"{name} does not apply to {algorithm}, only to {apt}; leave it out")
+        suitable = ", ".join(key for key in LEARNERS if takes(LEARNERS, key, name))
+        raise SettingError(f"{name} does not apply to {algorithm}, only to {suitable}; leave it out")
 
 
 def given_arguments(settings: Settings) -> dict[str, Any]:
-    """Return the learner's arguments that a run gives beside the settings.
+    """Return the arguments of the learner that the setting ``arguments`` gives.
 
     Raises:
-        SettingError: The learner does not take one, or it is a setting of its own.
+        SettingError: The learner does not take an argument, or the argument has a setting of its own.
     """
     known = own_arguments(LEARNERS[settings.algorithm])
     for name in settings.arguments or {}:
         if name in HYPERPARAMETERS:
-            raise SettingError(f"arguments: {name} is a setting of its own; give it beside arguments, not in it")
+            raise SettingError(f"arguments: {name} is a setting of its own; give it as a setting, not in arguments")
         if name not in known:
-            taken = f"only {', '.join(known)}" if known else "none"
+            taken = f"only {', '.join(known)}" if known else "nor any other argument"
             raise SettingError(f"arguments: {settings.algorithm} does not take {name!r}, {taken}; leave it out")
     return dict(settings.arguments or {})
 
 
 def own_arguments(learner: type[Learner]) -> dict[str, Any]:
-    """Return the arguments of a learner that no setting and no data decide, with their defaults.
+    """Return the arguments of a learner that neither settings nor data decide, with their defaults.
 
     >>> own_arguments(LEARNERS["maml"])
     {}

@@ -43,7 +43,7 @@ def calibrate(
 
     Raises:
         ModelError: The folder is not a run, or its model is damaged.
-        SettingError: The run learns functions, ``out`` exists already, or a model of quickstudy is given without it.
+        SettingError: The run learns functions, or ``out`` exists already, or it is missing for a model of quickstudy.
     """
     trained, out = Run(run), None if out is None else Path(out)
     if out is None:
@@ -55,7 +55,7 @@ def calibrate(
     settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
     if kind_of(settings.data) is None:
         raise SettingError(
-            f"{trained.name!r} learns functions, and only classes have probabilities; calibrate a classifier"
+            f"{trained.name!r} learns functions, which have no probabilities of classes; calibrate a run on classes"
         )
     sums = read_seal(trained.folder)
     for fault in changed(trained.folder, sums):
@@ -79,7 +79,7 @@ def calibrate(
 
 @contextmanager
 def _put_back_on_failure(*paths: Path) -> Iterator[None]:
-    """Write files as they were where the block fails between writing one and the next."""
+    """Restore files if the block fails after it has changed some of them."""
     before = {path: path.read_bytes() for path in paths}
     try:
         yield

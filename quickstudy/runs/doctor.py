@@ -24,7 +24,7 @@ class Report(NamedTuple):
 
     @property
     def sound(self) -> bool:
-        """True where nothing is broken."""
+        """Whether there are no faults."""
         return not self.faults
 
 
@@ -35,21 +35,21 @@ def doctor(folder: Path | str) -> Report:
         folder: Folder of a run or of a classifier, or the name of a model that comes with quickstudy.
 
     Raises:
-        ModelError: There is no such folder.
+        ModelError: The folder is missing.
 
     >>> doctor("glyphs-proto")
     Report(looked_at=('settings', 'model'), faults=())
     """
     run = Run(folder)
     if not run.folder.is_dir():
-        raise ModelError(f"no folder {run.name!r}; give that of a run or of a classifier")
+        raise ModelError(f"no folder {run.name!r}; give the folder of a run or of a classifier")
     looked_at: list[str] = []
     faults = tuple(_faults(run, looked_at))
     return Report(tuple(looked_at), faults)
 
 
 def _faults(run: Run, looked_at: list[str]) -> Iterator[str]:
-    """Yield each fault, and note what is examined."""
+    """Yield each fault, and append what is examined to a list."""
     if run.exists():
         looked_at.append("settings")
         try:
@@ -80,4 +80,4 @@ def _faults_of_metrics(run: Run) -> Iterator[str]:
         yield str(error)
         return
     if steps != list(range(1, len(steps) + 1)):
-        yield f"{run.folder / METRICS} misses a step or has one twice"
+        yield f"{run.folder / METRICS} has a missing or repeated step"

@@ -1,4 +1,4 @@
-"""Accuracy of a run on new tasks of a source, or on the tasks of a published challenge, with how it was measured."""
+"""Evaluation of a run on new tasks of a source or on a published challenge, with a record of the measurement."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Score(NamedTuple):
     """Result of the evaluation of a run; ``print`` shows it as one line.
 
     Attributes:
-        evaluation: The mean over tasks with its 95% interval.
-        record: The same as JSON, with the tasks, how the run was trained and how it was evaluated.
-        line: The same in words.
+        evaluation: Mean over tasks with its 95% interval.
+        record: Evaluation, tasks, training and measurement as plain data for JSON.
+        line: Evaluation as one line of text.
     """
 
     evaluation: Evaluation
@@ -59,7 +59,7 @@ def evaluate_run(
     turned: bool = False,
     one_to_one: bool = False,
 ) -> Score:
-    """Evaluate a run on tasks of a split; what is None is as the run was trained.
+    """Evaluate a run on tasks of a split; a value of None is that of the run's training.
 
     Args:
         run: Folder of a run, or the name of a model that comes with quickstudy.
@@ -73,15 +73,15 @@ def evaluate_run(
         seed: Seed of the tasks.
         rotate: Turn each class of each task at random.
         test_steps: Inner steps.
-        transductive: Normalise queries by their own statistics.
-        views: Average over so many slightly warped copies of each image.
-        turned: Average over the four quarter turns of each image.
-        one_to_one: Answer knowing that each class occurs as often as the others.
+        transductive: Normalise queries by their own batch statistics.
+        views: Test-time augmentation: average over this number of slightly warped copies of each image.
+        turned: Test-time augmentation: average over the four quarter turns of each image.
+        one_to_one: Use that each class occurs equally often among the queries.
 
     Raises:
         ModelError: The folder is not a run.
         SettingError: A value is out of range, or does not apply to the run's learner.
-        DataError: The data is missing, or its images are of another format than the run's.
+        DataError: The data is missing, or its inputs differ from the run's.
 
     >>> str(evaluate_run("glyphs-proto", n_tasks=2, data="digits")).partition(":")[0]
     'digits test, 5-way 1-shot'
@@ -151,7 +151,9 @@ def evaluate_challenge(
     trained = Run(run)
     learner = _learner(trained, trained.settings, test_steps, transductive, views, turned)
     if trained.model.inputs != Images():
-        raise DataError("the trials are 28x28 drawings in ink, and the run was trained on other images; choose another")
+        raise DataError(
+            f"{trained.name!r} was trained on other inputs than the challenge's 28x28 drawings; choose another run"
+        )
     trials = LakeTrials(Path(data_root or data_folder() / "omniglot"))
     result = evaluate(learner, trials, n_tasks=len(trials), one_to_one=one_to_one)
     record = {
@@ -180,7 +182,7 @@ def _learner(
     views: int | None,
     turned: bool,
 ) -> Learner:
-    """The run's learner, which takes other inner steps or sees each image as several where that is asked for."""
+    """Return the run's learner with the requested inner steps, normalisation and test-time augmentation."""
     learner = run.learner
     for name, value in {"test_steps": test_steps, "transductive": transductive}.items():
         if value is not None:
@@ -189,18 +191,18 @@ def _learner(
     if views is not None:
         if not isinstance(learner, MetricLearner | SupervisedLearner) or not IMAGES.holds(settings):
             raise SettingError(
-                f"views are of images whose embedding a task does not change, and this is {settings.algorithm} on "
-                f"{settings.data}; leave them out"
+                f"views = {views} has no effect with {settings.algorithm} on {settings.data}: views need images and a "
+                f"net that tasks do not change; leave them out"
             )
         learner.net = Views(learner.net, views)
     if turned and not IMAGES.holds(settings):
-        raise SettingError(f"--turned is for images, and {settings.data} has none; leave it out")
+        raise SettingError(f"--turned needs images, but {settings.data} has none; leave it out")
     return Turned(learner) if turned else learner
 
 
 def _check_inputs(experiment: Experiment, run: Run) -> None:
-    trained, there = run.model.inputs, experiment.loaded and experiment.loaded.inputs
-    if trained != there:
+    trained, given = run.model.inputs, experiment.loaded and experiment.loaded.inputs
+    if trained != given:
         raise DataError(
-            f"{experiment.settings.data} gives {there}, but the run was trained on {trained}; choose other data"
+            f"{experiment.settings.data} gives {given}, but the run was trained on {trained}; choose other data"
         )

@@ -1,4 +1,4 @@
-"""From settings to a run: the data, the learner and the outer loop."""
+"""Experiment: the data, the learner and the outer loop of a run, built from its settings."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _OF_TASKS = ("batch_size", "rotations", "warp", "within_alphabets", "glyph_class
 
 
 class Experiment:
-    """A run that is ready to go.
+    """A run that is ready to start.
 
     Args:
-        settings: As ``load_settings`` or ``complete`` gives them.
+        settings: Settings from ``load_settings`` or ``complete``.
         workers: Processes that share the training; the first of them writes the run folder.
-        inputs: How the data is encoded, as a run that is evaluated was trained; as the settings say if None.
+        inputs: Inputs that encode the data, such as those of a run that is evaluated; by the settings if None.
 
     >>> from quickstudy.runs.settings import complete
     >>> run = Experiment(complete({"data": "sinusoid", "algorithm": "maml", "steps": 2}))
@@ -60,15 +60,20 @@ class Experiment:
         self.loaded = self.source.load() if isinstance(self.source, ClassSource) else None
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
-        """Refuse what cannot run, before anything is started or written."""
+        """Raise an error if the run cannot start, before anything is started or written.
+
+        Raises:
+            SettingError: The folder holds a run already, or the settings do not fit each other.
+            ModelError: The learner cannot be saved.
+        """
         if not resume and not self.workers.rank and Run(folder).exists():
             raise SettingError(
-                f"there is a run in {str(folder)!r} already; go on with it by `quickstudy train --resume {folder}`, or "
+                f"there is a run in {str(folder)!r} already; continue it by `quickstudy train --resume {folder}`, or "
                 f"choose another folder with --out"
             )
         check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
         _ = self.tasks
-        describe(self.learner)  # what cannot be saved is refused before the training
+        describe(self.learner)  # raises an error for a learner that could not be saved after the training
 
     def train(
         self, folder: Path | None = None, *, resume: bool = False, stop: Callable[[], int] = lambda: 0
@@ -76,13 +81,14 @@ class Experiment:
         """Run the outer loop.
 
         Args:
-            folder: Keeps settings, metrics, checkpoints and the best weights as it goes.
-            resume: Go on from the newest whole checkpoint in the folder.
-            stop: Asked after every step: the number of a signal that is to end the run, which is then saved; or 0.
+            folder: Folder for settings, metrics, checkpoints and the best weights; nothing is saved if None.
+            resume: Continue from the newest valid checkpoint in the folder.
+            stop: Function that is called after every step. It returns the number of a signal that ends the run, or 0.
+                The run is saved before it ends.
 
         Raises:
-            Interrupted: ``stop`` said so.
-            CheckpointError: No checkpoint to resume from is whole.
+            Interrupted: ``stop`` returned a signal.
+            CheckpointError: There is no valid checkpoint to resume from.
         """
         steps = self._train(folder, resume, stop)
         try:
@@ -136,12 +142,12 @@ class Experiment:
                     checkpoints.save(metrics_bytes=record(None))
                 if signal:
                     raise Interrupted(
-                        f"stopped at step {p.step} and saved; go on with `quickstudy train --resume {folder}`",
+                        f"stopped at step {p.step} and saved; continue with `quickstudy train --resume {folder}`",
                         128 + signal,
                     )
 
     def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
-        """Tasks of a split, of ``n_way`` classes, ``n_shot`` support and ``n_query`` query examples each."""
+        """Return tasks of a split, with ``n_way`` classes of ``n_shot`` support and ``n_query`` query examples."""
         s = self.settings
         if isinstance(self.source, FunctionSource):
             return self.source.tasks(s.n_shot, s.n_query, s.seed, split)
@@ -158,7 +164,7 @@ class Experiment:
             return self.source.tasks(s.train_shot or s.n_shot, s.train_query or 0, s.seed, "train")
         data = self._data().train
         if not data.n_classes:
-            raise NotEnoughClasses(f"{s.data} has no classes to train on, only to test; choose other data")
+            raise NotEnoughClasses(f"{s.data} has no training classes, only test classes; choose other data")
         if s.rotations == "classes":
             data = rotated_classes(data)
         if s.glyph_classes and s.data != "glyphs":
@@ -169,16 +175,14 @@ class Experiment:
         way, shot, query = min(s.train_way or s.n_way, data.n_classes), s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
         if query == 0 and s.algorithm != "reptile":
-            raise SettingError(
-                f"train_query = 0 leaves {s.algorithm} no queries to learn from; only reptile needs none"
-            )
+            raise SettingError(f"train_query = 0 gives {s.algorithm} no queries to learn from; give 1 or more")
         within = [alphabet(name) for name in data.names] if s.within_alphabets else None
         turn = s.rotations == "tasks"
         return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=turn, warp=s.warp, within=within)
 
     @cached_property
     def learner(self) -> Learner:
-        """The learner that is trained, at first with weights drawn from the seed."""
+        """The learner that is trained; its initial weights are drawn by the seed."""
         s = self.settings
         chosen = {name: getattr(s, name) for name in HYPERPARAMETERS if getattr(s, name) is not None}
         for name in chosen:
@@ -199,7 +203,7 @@ class Experiment:
         return learner.to(self.device)
 
     def _net(self) -> dict[str, Any]:
-        """Return the name of the net and the arguments that the data decide, of those that it takes."""
+        """Return the name of the net, and those of its arguments that the data and the settings decide."""
         s = self.settings
         assert s.net is not None
         if isinstance(self.source, FunctionSource):
@@ -230,29 +234,33 @@ class Experiment:
         return self.loaded is None or self._data()._asdict()[split].n_classes > 0
 
     def _recorded(self, folder: Path, state: State, begun: int) -> AbstractContextManager[Record]:
-        """What writes the run's progress down, in the first worker; the others write nothing."""
+        """Return a context manager of the function that records progress; only the first worker records."""
         if self.workers.rank:
             return nullcontext(lambda p: 0)
         return recorded(folder, self.settings, self.learner, self.loaded and self.loaded.inputs, state, begun)
 
 
 def _start_from(folder: Path, learner: Learner) -> None:
-    """Give a learner the net of a model.
+    """Load the net of a model into a learner.
 
     Raises:
-        SettingError: One of them has no net, or their nets differ.
+        SettingError: The model or the learner has no net, or their nets differ.
     """
     theirs, ours = (getattr(one, "net", nn.Module()) for one in (ModelFolder(folder).learner, learner))
     try:
         ours.load_state_dict(theirs.state_dict())
     except RuntimeError:
         raise SettingError(
-            f"init = {str(folder)!r} has another net than the one to train; set net, width and pool as there"
+            f"init = {str(folder)!r} has another net than this training; set net, width and pool as in that model"
         ) from None
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name, a GPU for "auto" where there is one."""
+    """Return the device of a name; "auto" is a GPU if there is one.
+
+    Raises:
+        SettingError: The device is not available.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

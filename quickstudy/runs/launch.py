@@ -1,4 +1,4 @@
-"""Several worker processes of one command, watched: none outlives another's end."""
+"""Launch of several worker processes of one command; if one fails, all are ended."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from types import FrameType
 from quickstudy.errors import WorkerLost
 
 GRACE = 10.0
-"""Seconds that a worker has to save and leave before it is ended."""
+"""Seconds that a worker has to save and exit before it is killed."""
 
 
 def launch(workers: int, environment: dict[str, str], command: list[str]) -> int:
-    """Run a quickstudy command in several processes, which meet in a file, and return the exit code.
+    """Run a quickstudy command in several processes, which connect through a file, and return the exit code.
 
-    SIGINT and SIGTERM are passed on. Where one worker ends by a fault, the others are ended too.
+    SIGINT and SIGTERM are forwarded to the workers. If one worker fails, the others are ended too.
 
     Raises:
         WorkerLost: A worker was killed.
     """
     with TemporaryDirectory(prefix="quickstudy-") as folder:
-        # A file, not a port: a free port may be another program's before the first worker listens there.
+        # A file, not a port: another program may take a free port before the first worker listens on it.
         place = {"MEETING_FILE": str(Path(folder, "meeting")), "WORLD_SIZE": str(workers)}
         return _watch(_start(workers, environment | os.environ | place, command))
 
@@ -36,14 +36,14 @@ def _start(workers: int, environment: dict[str, str], command: list[str]) -> lis
         subprocess.Popen(
             [sys.executable, "-m", "quickstudy", *command],
             env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            start_new_session=True,  # a terminal's Ctrl-C comes through here, once
+            start_new_session=True,  # so that Ctrl-C reaches a worker only once, forwarded by this process
         )
         for rank in range(workers)
     ]
 
 
 def _watch(children: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for the children to end, and see to it that all do."""
+    """Wait until a child ends, end the others, and return the exit code."""
     received = 0
 
     def forward(number: int, frame: FrameType | None) -> None:
@@ -59,7 +59,7 @@ def _watch(children: list[subprocess.Popen[bytes]]) -> int:
         while all(child.poll() is None for child in children):
             time.sleep(0.05)
         deadline = time.monotonic() + GRACE
-        # A worker that lost another says so and leaves; one that stands still does neither.
+        # A worker that lost another one reports it and exits; a worker that hangs does not.
         while (
             running := [r for r, child in enumerate(children) if child.poll() is None]
         ) and time.monotonic() < deadline:
@@ -75,9 +75,9 @@ def _watch(children: list[subprocess.Popen[bytes]]) -> int:
     if received:
         return 128 + received
     if running:
-        raise WorkerLost(f"worker {running[0]} stood still and was ended; `quickstudy train --resume` goes on")
+        raise WorkerLost(f"worker {running[0]} did not respond and was killed; continue by `quickstudy train --resume`")
     for rank, code in enumerate(codes):
         if code < 0:
             name = signal.Signals(-code).name
-            raise WorkerLost(f"worker {rank} was ended by {name}; `quickstudy train --resume` goes on")
+            raise WorkerLost(f"worker {rank} was killed by {name}; continue by `quickstudy train --resume`")
     return max(codes)

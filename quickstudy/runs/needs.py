@@ -1,4 +1,4 @@
-"""Needs: what a setting must stand beside to have an effect."""
+"""Needs: conditions on other settings without which a setting has no effect."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Need(NamedTuple):
-    """What a setting needs to have an effect.
+    """Condition without which a setting has no effect.
 
     Attributes:
-        words: The need in words, after "it needs".
-        by: Settings that decide whether it holds.
-        holds: Whether it holds, a function of completed settings.
+        words: Text of the condition, which follows "it needs" in messages.
+        by: Names of the settings that decide whether the condition holds.
+        holds: Function of completed settings that returns whether the condition holds.
     """
 
     words: str
@@ -31,7 +31,7 @@ class Need(NamedTuple):
 
 
 def only(setting: str, *values: Any) -> Need:
-    """Return the need for one of some values of another setting.
+    """Return the need that another setting has one of some values.
 
     >>> only("schedule", "halving").words
     'schedule = halving'
@@ -41,7 +41,7 @@ def only(setting: str, *values: Any) -> Need:
 
 
 def takes(registry: Registry[Any], name: str | None, *arguments: str) -> bool:
-    """Return whether the constructor of an entry takes one of some arguments; imports the entry.
+    """Return whether the constructor of a registered class takes any of some arguments; the class is imported.
 
     >>> takes(NETS, "conv4", "pool"), takes(NETS, "resnet12", "pool")
     (True, False)
@@ -50,7 +50,7 @@ def takes(registry: Registry[Any], name: str | None, *arguments: str) -> bool:
 
 
 def kind_of(source: str) -> type[Inputs] | None:
-    """Return the inputs of a source's examples; None where its tasks are functions; imports the source.
+    """Return the kind of inputs of a source, which is imported; None if its tasks are functions.
 
     >>> kind_of("digits").__name__, kind_of("sinusoid")
     ('Images', None)

@@ -1,4 +1,4 @@
-"""Published protocols: what ``quickstudy reproduce`` trains, and the figures it compares the result with."""
+"""Published protocols and figures, for ``quickstudy reproduce``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from quickstudy.runs.recipes import Cell, Protocol, recipes
 
 @cache
 def protocols() -> dict[str, Protocol]:
-    """Return the protocols of all recipes, by the first part of the names of ``reproduce``; ``-NwayKshot`` follows.
+    """Return the protocols of all recipes by name; names of ``reproduce`` add ``-Nway-Kshot``.
 
     >>> protocols()["maml-omniglot"].title
     'MAML'
@@ -19,7 +19,7 @@ def protocols() -> dict[str, Protocol]:
 
 
 def names() -> list[str]:
-    """Return every name that can be reproduced.
+    """Return the names of all figures that can be reproduced.
 
     >>> names()[0]
     'maml-omniglot-5way-1shot'
@@ -31,7 +31,7 @@ def find(name: str) -> tuple[str, Protocol, Cell]:
     """Return the key, the protocol and the figure of a name.
 
     Raises:
-        SettingError: There is none of that name.
+        SettingError: The name is unknown.
 
     >>> find("prototypical-omniglot-20way-5shot")[2]
     Cell(n_way=20, n_shot=5, mean=98.9, ci95=None, train_query=None)

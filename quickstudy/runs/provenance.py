@@ -1,4 +1,4 @@
-"""How a result was made, and what runs on this machine."""
+"""Provenance of a result, and the software and hardware of this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PACKAGES = ("quickstudy", "torch", "numpy", "safetensors", "pillow", "scikit-le
 
 
 def provenance() -> dict[str, Any]:
-    """Return how a result was made: command, versions, threads, machine and time."""
+    """Return the command, versions, threads, cores and time, as a record of how a result was made."""
     return {
         "command": shlex.join([*_program(), *sys.argv[1:]]),
         "versions": {name: version(name) for name in ("quickstudy", "torch", "numpy")},
@@ -32,7 +32,7 @@ def provenance() -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Return what runs on this machine: versions, device, threads, engine, and the folder of the data."""
+    """Return the versions, device, threads, engine and data folder of this machine."""
     return {
         **{name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),

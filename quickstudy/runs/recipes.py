@@ -50,10 +50,10 @@ class Protocol:
         cells: Published figures.
         by_way: Settings that differ with the number of classes of a cell.
         shots_match: Whether training uses the shots of the test, so that other shots need another training.
-        rotated: Whether test classes too are turned at random: Snell et al. 2017, section 3.1, test on "the remaining
-            classes, including rotations". Each class gets one turn per task, so a character never meets its own
-            rotation.
-        first: Settings of an earlier training, whose net this one starts from; None if it starts from random weights.
+        rotated: Whether test classes are also turned at random. Snell et al. 2017, section 3.1, test on "the remaining
+            classes, including rotations". Each class gets one turn per task, so a task never contains a character
+            and its rotation.
+        first: Settings of an earlier training, from whose net this training starts; None for random weights.
     """
 
     __pydantic_config__ = _STRICT
@@ -80,8 +80,8 @@ class Recipe:
     """Contents of a recipe file.
 
     Attributes:
-        preset: Settings of training where nothing else is given.
-        regression: More of them for regression on sinusoids; None for a learner that only classifies.
+        preset: Default settings of training.
+        regression: Additional default settings for regression; None for a learner that only classifies.
         protocols: Published protocols by name.
     """
 
@@ -92,13 +92,13 @@ class Recipe:
 
 _ADAM = {"optimizer": "adam", "outer_lr": 1e-3}
 EPISODIC = Recipe({"train_query": 5, "tasks_per_step": 4, "pool": True, **_ADAM})
-"""Recipe of a learner without one that trains on tasks."""
+"""Default recipe of a learner that trains on tasks."""
 PLAIN = Recipe({"batch_size": 128, "tasks_per_step": 1, "pool": True, **_ADAM})
-"""Recipe of a learner without one that trains on plain batches."""
+"""Default recipe of a learner that trains on plain batches."""
 
 
 def recipe_of(algorithm: str) -> Recipe:
-    """Return the recipe of a learner: its own, or that of the learner of this package that it extends, or a default.
+    """Return the recipe of a learner: its own, that of the learner of this package that it extends, or a default.
 
     >>> recipe_of("maml").preset["tasks_per_step"]
     32
@@ -109,13 +109,13 @@ def recipe_of(algorithm: str) -> Recipe:
     ours = {LEARNERS[name]: name for name in LEARNERS.builtin}
     extended = next((ours[base] for base in cls.__mro__ if base in ours), None)
     recipe = read(PLACE / f"{extended}.toml") if extended else EPISODIC if cls.episodic else PLAIN
-    taken = inspect.signature(cls.__init__).parameters
-    regression = (recipe.regression or {}) if "loss" in taken else None
+    parameters = inspect.signature(cls.__init__).parameters
+    regression = (recipe.regression or {}) if "loss" in parameters else None
 
-    def applying(settings: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in settings.items() if name in taken or name not in HYPERPARAMETERS}
+    def applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in settings.items() if name in parameters or name not in HYPERPARAMETERS}
 
-    return Recipe(applying(recipe.preset), None if regression is None else applying(regression))
+    return Recipe(applicable(recipe.preset), None if regression is None else applicable(regression))
 
 
 def recipes() -> dict[str, Recipe]:
@@ -155,18 +155,18 @@ def read(file: Path) -> Recipe:
 
 
 def _with_none(value: Any) -> Any:
-    """Give None to the settings that a table lists under ``unset``: TOML has no null."""
+    """Set the settings that a table lists under ``unset`` to None, because TOML has no null."""
     if not isinstance(value, dict):
         return value
     unset = value.get("unset", [])
     if not isinstance(unset, list):
-        return value  # which the schema refuses
+        return value  # the schema refuses it
     given = {name: _with_none(each) for name, each in value.items() if name != "unset"}
     return given | dict.fromkeys(unset)
 
 
 def _tables(recipe: Recipe) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every table of settings, and where it stands in the file."""
+    """Yield the place in the file and the content of every table of settings."""
     yield "preset", recipe.preset
     yield "regression", recipe.regression or {}
     for name, protocol in recipe.protocols.items():

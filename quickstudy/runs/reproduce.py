@@ -1,4 +1,4 @@
-"""Reproduction of published figures: the training, whole or shortened to a budget, and both figures side by side."""
+"""Reproduction of published figures: full or shortened training, and a comparison of both figures."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from quickstudy.training import Progress, process
 from quickstudy.training.evaluation import evaluate
 
 _TRAINING = 0.85
-"""Share of a budget that goes into steps; the rest is validation."""
+"""Share of a budget that is used for steps; the rest is for validation."""
 _MEASURED = 6.0
-"""Seconds for which steps are timed before a budget is cut into them."""
+"""Seconds for which steps are timed, to compute the number of steps in a budget."""
 _MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every"}
 _ON_THE_WAY = {"n_way", "n_shot", "n_query", "test_steps", "validate_every", "validation_tasks", "seed"}
-"""Settings that do not change what is learned, or not by more than which validation is the best."""
+"""Settings that do not change the training, or change only which validation is the best."""
 
 
 class Figure(NamedTuple):
     """A published figure that can be reproduced.
 
     Attributes:
-        name: What ``reproduce`` takes.
-        title: The method's name.
+        name: Name for ``reproduce``.
+        title: Name of the method.
         accuracy: Mean accuracy, in [0, 1].
         ci95: Half width of its 95% interval; None where the paper gives none.
-        transductive: Whether an answer could depend on the other queries.
+        transductive: Whether an answer may depend on the other queries.
         source: Paper with the figure.
     """
 
@@ -88,10 +88,10 @@ def reproduce(
         threads: CPU threads; torch's own choice if None.
 
     Returns:
-        Both figures, what was shortened, and how ours was made; all of it JSON.
+        Both figures, what was shortened, and how ours was made, as plain data for JSON.
 
     Raises:
-        SettingError: The name is unknown, or the budget is less than a step takes.
+        SettingError: The name is unknown, or the budget is too small for one step.
         DataError: The data is missing.
         Interrupted: A signal ended the training, which was saved.
     """
@@ -105,13 +105,13 @@ def reproduce(
 
 
 class Reproduction:
-    """One name of ``quickstudy.runs.papers``.
+    """Reproduction of one published figure.
 
     Args:
-        name: Such as "prototypical-omniglot-5way-1shot".
-        runs: Folder that keeps the trainings; names that need the same one share it.
-        given: Settings of the machine: where the data is, threads, and so on.
-        budget: Minutes of training; None for all that the paper did.
+        name: Name of the figure, such as "prototypical-omniglot-5way-1shot".
+        runs: Folder of the trainings; names that need the same training share it.
+        given: Settings of the machine, such as the folder of the data and the threads.
+        budget: Minutes of training; None for the paper's full training.
     """
 
     def __init__(self, name: str, runs: Path, given: dict[str, Any], budget: float | None = None) -> None:
@@ -126,9 +126,9 @@ class Reproduction:
             self.stages = [(first, complete({**self.protocol.first, **given})), (self.folder, self.wanted)]
 
     def trainings(self, stop: Callable[[], int] = lambda: 0) -> Iterator[tuple[Settings, Iterator[Progress]]]:
-        """Settings and progress of one training after the other, from where they were left; no step where one is done.
+        """Yield the settings and the progress of each training, continued where it stopped; no steps if it is complete.
 
-        Exhaust a progress before the next: a training may start from the net of the one before.
+        Exhaust each progress before the next one, because a training may start from the net of the previous one.
         """
         for folder, wanted in self.stages:
             run = Run(folder)
@@ -142,7 +142,7 @@ class Reproduction:
             yield settings, iter(()) if done else Experiment(settings).train(folder, resume=True, stop=stop)
 
     def result(self, n_tasks: int = 600) -> dict[str, Any]:
-        """Both figures, ours inductive and transductive, with what was shortened."""
+        """Return both figures, ours both inductive and transductive, and what was shortened."""
         run = Run(self.folder)
         trained, learner = run.settings, run.learner
         cell, rotated = self.cell, self.protocol.rotated
@@ -181,7 +181,7 @@ class Reproduction:
 
 
 def shortened(wanted: Settings, done: Settings) -> list[str]:
-    """List what was trained otherwise than wanted, one phrase each.
+    """List the differences of a training from the wanted settings, one phrase each.
 
     >>> shortened(complete({"steps": 100}), complete({"steps": 10}))
     ['steps 10 in place of 100']
@@ -193,17 +193,17 @@ def shortened(wanted: Settings, done: Settings) -> list[str]:
 
 
 def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:
-    """Cells that are trained alike share a folder: of a metric learner all, where one training serves for all."""
+    """Return the name of the folder for a cell; cells with the same training share a folder."""
     settings = complete(protocol.training(cell))
     way = f"{settings.train_way}way"
     return f"{key}-{way}" if shared or not protocol.shots_match else f"{key}-{way}-{cell.n_shot}shot"
 
 
 def _shortened(wanted: Settings, minutes: float) -> Settings:
-    """Return settings with as many steps as fit; the rate falls to zero by a cosine, or as it did already."""
+    """Return settings with as many steps as the budget allows and a rate that falls to zero (cosine or linear)."""
     steps = int(_TRAINING * minutes * 60 / _step_seconds(wanted))
     if steps < 1:
-        raise SettingError(f"a budget of {minutes} minutes is less than a step takes; give more")
+        raise SettingError(f"a budget of {minutes} minutes is too small for one step; give more")
     if steps >= wanted.steps:
         return wanted
     schedule = wanted.schedule if wanted.schedule == "linear" else "cosine"
@@ -212,9 +212,10 @@ def _shortened(wanted: Settings, minutes: float) -> Settings:
 
 
 def _step_seconds(settings: Settings, steps: int | None = None) -> float:
-    """Mean over a short training of so many steps, or of some seconds: learners may anneal, so it is a whole one.
+    """Return the mean seconds per step of a short training, of ``steps`` steps or else of some seconds.
 
-    Without the first two steps, which gather memory, and the last, which ends with a validation.
+    The training is a complete one, because learners may anneal. The first two steps are left out, as they allocate
+    memory. The last step is left out, as it includes a validation.
     """
     steps = steps or max(6, int(_MEASURED / _step_seconds(settings, 6)))
     trial = Experiment(settings.model_copy(update={"steps": steps, "validate_every": 10**9, "patience": None}))

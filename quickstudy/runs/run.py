@@ -1,4 +1,4 @@
-"""A run's folder: its settings, its metrics and the best weights, written and read."""
+"""Folder of a run: saving and loading of its settings, metrics and best weights."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from quickstudy.training import Progress, State
 
 RECORD, METRICS = "run.json", "metrics.jsonl"
 _MOST_METRICS = 2**32
-"""Bytes of metrics that are read."""
+"""Largest size of the metrics in bytes."""
 
 Record = Callable[[Progress | None], int]
-"""Function that records progress; given None, it returns how many bytes of metrics are safely on the disk."""
+"""Function that records progress; for None, it flushes the metrics to the disk and returns their size in bytes."""
 
 
 class Run:
-    """A run's folder as it is now: settings, learner and metrics, each read when it is first asked for.
+    """Folder of a run: settings, learner and metrics. Settings and learner are read once, when first needed.
 
     Args:
         folder: Folder that ``quickstudy train`` wrote, or the name of a model that comes with quickstudy.
 
     Attributes:
-        name: The folder as it was given.
-        folder: The folder itself.
-        model: Its model, with the inputs and the calibration that belong to it.
+        name: Folder or name as it was given.
+        folder: Path of the folder.
+        model: Model of the run, with its inputs and its calibration.
 
     >>> run = Run("glyphs-proto")
     >>> run.settings.algorithm, type(run.learner).__name__, run.seconds, run.last_step
@@ -54,14 +54,14 @@ class Run:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """Contents of ``run.json``: the settings, and with which versions and when the run was made.
+        """Contents of ``run.json``: the settings, versions and time of the run.
 
         Raises:
             ModelError: The folder is not a run, or its ``run.json`` is damaged.
         """
         path = self.folder / RECORD
         if not self.exists():
-            raise ModelError(f"no run in {self.name!r}: {RECORD} is missing; `quickstudy train` makes runs")
+            raise ModelError(f"no run in {self.name!r}: {RECORD} is missing; make a run by `quickstudy train`")
         record = read_json(path)
         if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
             raise ModelError(f"{path} cannot be read: it has no 'settings'; train again")
@@ -86,34 +86,34 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds of training so far; None where they are not recorded."""
+        """Seconds of training so far; None if they are not recorded."""
         last = self._last()
         return None if last is None else float(last["seconds"])
 
     @property
     def last_step(self) -> int:
-        """Number of the last outer step that is recorded; 0 where none is."""
+        """Number of the last recorded outer step; 0 if no step is recorded."""
         last = self._last()
         return 0 if last is None else int(last["step"])
 
     @property
     def validation(self) -> dict[str, Any] | None:
-        """The best validation, whose weights were saved; None where none is recorded."""
+        """The best validation, whose weights were saved; None if no validation is recorded."""
         candidates = (line.get("validation") for line in self.metrics())
         validations = [each for each in candidates if isinstance(each, dict) and _is_number(each.get("mean"))]
         sign = 1 if validations and validations[0].get("metric") == "accuracy" else -1
         return max(validations, key=lambda validation: sign * validation["mean"], default=None)
 
     def summary(self) -> dict[str, Any]:
-        """Return how the run was made and how long its training took, for JSON."""
+        """Return the record of the run and the seconds of its training, for JSON."""
         return {**self.record, "seconds": self.seconds}
 
     def metrics(self, *, whole: bool = False) -> Iterator[dict[str, Any]]:
-        """Yield what each outer step recorded: step, loss, lr, seconds, and skipped and validation where it has them.
+        """Yield the record of each outer step: step, loss, lr, seconds; some records also have skipped and validation.
 
         Args:
-            whole: Refuse a last line that was cut in the middle, as a killed training may leave it, and a missing file.
-                Without, such a line is left out, and a folder without metrics yields nothing.
+            whole: Refuse a missing file, and an incomplete last line, which a killed training may leave. If False, such
+                a line is left out, and a folder without metrics yields nothing.
 
         Raises:
             ModelError: A line is damaged.
@@ -124,10 +124,10 @@ class Run:
         """Refuse to change a model that comes with quickstudy.
 
         Args:
-            advice: What to do instead.
+            advice: Advice for the message on what to do instead.
 
         Raises:
-            SettingError: It is such a model.
+            SettingError: The model comes with quickstudy.
         """
         if self.folder.resolve().parent == SHIPPED.resolve():
             raise SettingError(f"{self.name!r} comes with quickstudy and is never changed; {advice}")
@@ -141,7 +141,7 @@ class Run:
                 if line.endswith(b"\n"):
                     yield line
                 elif whole:
-                    raise ModelError(f"{path} ends in the middle of a line; `quickstudy train --resume` writes it anew")
+                    raise ModelError(f"{path} ends in an incomplete line; repair it by `quickstudy train --resume`")
 
     def _last(self) -> dict[str, Any] | None:
         last = deque(self._lines(), maxlen=1)
@@ -159,21 +159,21 @@ class Run:
 def recorded(
     folder: Path, settings: Settings, learner: Learner, inputs: Inputs | None, state: State, begun: int
 ) -> Iterator[Record]:
-    """Open a run's folder for writing: its settings at once, then metrics of each step and the weights of the best.
+    """Open a run's folder for writing: settings first, then the metrics of each step and the best weights.
 
     Args:
         folder: Folder of the run.
         settings: Settings of the run.
         learner: Learner that is trained.
-        inputs: Inputs that encode what it is trained on; None where tasks are functions.
+        inputs: Inputs that encode its data; None if tasks are functions.
         state: State from which the run is continued.
-        begun: Bytes of metrics that are kept; what follows them was written after the checkpoint.
+        begun: Size of the metrics at the checkpoint, in bytes; later bytes are removed.
 
     Raises:
-        SettingError: TensorBoard is asked for and not installed; nothing is written then.
+        SettingError: TensorBoard is requested but not installed; nothing is written.
     """
     with ExitStack() as stack:
-        # First, for it may refuse, and then nothing is written.
+        # First, because it may raise an error, and then nothing must be written.
         board = stack.enter_context(_board(folder, state, settings.tensorboard))
         folder.mkdir(parents=True, exist_ok=True)
         if not begun:
@@ -205,7 +205,7 @@ def recorded(
 
 @contextmanager
 def _board(folder: Path, state: State, wanted: bool) -> Iterator[Callable[[Progress], None]]:
-    """Yield a function that shows progress to TensorBoard, or does nothing where that is not wanted."""
+    """Yield a function that writes progress for TensorBoard if that is wanted, and otherwise does nothing."""
     if not wanted:
         yield lambda p: None
         return

@@ -1,4 +1,4 @@
-"""Schema of a run's settings: each with its type, default, description, and what it needs to have an effect."""
+"""Schema of a run's settings: type, default, description and needs of each setting."""
 
 # ruff: noqa: RUF009  (`_setting` makes a field, as `dataclasses.field` does)
 from __future__ import annotations
@@ -36,17 +36,17 @@ from quickstudy.runs.needs import (
 from quickstudy.tasks.sources import SOURCES
 
 NOT_CHOSEN = ("identity",)
-"""Nets that a run cannot choose, as they have nothing to train."""
+"""Nets that a run cannot choose, because they have no weights to train."""
 
 
 def _setting(default: Any, description: str, *needs: Need, names: Registry[Any] | None = None, **bounds: float) -> Any:
-    """Return a field.
+    """Return the field of a setting.
 
     Args:
-        default: Value where nothing else is given.
-        description: Words for ``--help``.
-        needs: What it needs to have an effect; without it a value that is given is refused.
-        names: Registry of the values that it takes.
+        default: Default value.
+        description: Text for ``--help``.
+        needs: Conditions without which the setting has no effect, so that a given value is refused.
+        names: Registry of its valid values.
         bounds: Arguments of pydantic's ``Field``.
     """
     return field(
@@ -56,9 +56,10 @@ def _setting(default: Any, description: str, *needs: Need, names: Registry[Any] 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that decides a run. ``complete`` fills in what is None, by the algorithm and the data.
+    """All settings of a run.
 
-    ``complete`` and ``load_settings`` make and validate one.
+    ``complete`` and ``load_settings`` create and validate them. They replace None by defaults of the algorithm and the
+    data.
     """
 
     algorithm: str = _setting("prototypical", "Learner; `quickstudy algorithms` explains each.", names=LEARNERS)
@@ -73,16 +74,16 @@ class Settings:
         "background", "Classes of Omniglot's splits.", SPLIT
     )
     rotations: Literal["none", "classes", "tasks"] = _setting(
-        "none", "Turned training images: as new classes, or one turn per class and task.", IMAGES, TURNED_TASKS
+        "none", "Turn training images: as new classes, or with one turn per class and task.", IMAGES, TURNED_TASKS
     )
     within_alphabets: bool = _setting(
-        False, "Train on tasks whose characters are of one alphabet (omniglot).", OMNIGLOT, EPISODIC
+        False, "Train on tasks whose characters come from one alphabet (omniglot).", OMNIGLOT, EPISODIC
     )
     warp: bool = _setting(False, "Distort each training image a little: turn, shear, scale, move.", IMAGES)
     glyph_classes: int | None = _setting(
-        None, "Invented characters to train on: of glyphs 600 if not set, and beside omniglot none.", CHARACTERS, ge=1
+        None, "Invented characters to train on; if not set, 600 for glyphs and 0 for omniglot.", CHARACTERS, ge=1
     )
-    init: Path | None = _setting(None, "Model whose net the training starts from.", NET)
+    init: Path | None = _setting(None, "Model with the net from which training starts.", NET)
     image_size: int = _setting(28, "Pixels per side that images of folders are resized to.", FOLDERS, ge=16)
     channels: Literal[1, 3] = _setting(1, "1 reads images of folders as grey, 3 as colour.", FOLDERS)
     ink: bool = _setting(True, "Images of folders are drawings: paper becomes 0 and ink 1.", FOLDERS)
@@ -106,12 +107,12 @@ class Settings:
         names=NETS,
     )
     width: int = _setting(64, "Filters of the first convolution.", NET, WIDTH, ge=1)
-    pool: bool | None = _setting(None, "Halve conv4 by max pooling; if not, by a stride of 2.", NET, POOL)
+    pool: bool | None = _setting(None, "Halve images in conv4 by max pooling; if not, by a stride of 2.", NET, POOL)
 
     inner_lr: float | None = _setting(None, "Inner step size.", gt=0)
     inner_steps: int | None = _setting(None, "Inner steps in training; LR-D2's Newton steps.", ge=0)
     test_steps: int | None = _setting(None, "Inner steps outside of training.", ge=0)
-    learned_head: bool | None = _setting(None, "Meta-learn the head too, not the net alone.", CLASSES)
+    learned_head: bool | None = _setting(None, "Meta-learn the head too, not only the net.", CLASSES)
     first_order: bool | None = _setting(None, "Drop the inner loop's second derivatives.")
     penalty: float | None = _setting(
         None, "Implicit MAML's penalty on the distance from the meta-learned weights.", gt=0
@@ -122,9 +123,9 @@ class Settings:
         None, "Inner update of MAML and Reptile."
     )
     adapt_only: str | None = _setting(
-        None, "What the inner loop changes: all, head, body, norm, or a pattern of names."
+        None, "Weights that the inner loop changes: all, head, body, norm, or a pattern of names."
     )
-    inner_batch: int | None = _setting(None, "Reptile's examples of an inner training step.", ge=1)
+    inner_batch: int | None = _setting(None, "Examples per inner step of Reptile's training.", ge=1)
     full_context: bool | None = _setting(None, "Matching Networks' full-context embeddings.")
     attention_steps: int | None = _setting(None, "Steps of full context's attention LSTM.", FULL_CONTEXT, ge=1)
     layers: int | None = _setting(None, "Layers of the in-context transformer.", ge=0)
@@ -133,25 +134,27 @@ class Settings:
     transductive: bool | None = _setting(None, "Normalise queries by their own batch statistics.", NORMS)
 
     steps: int = _setting(5000, "Outer steps.", ge=1)
-    tasks_per_step: int | None = _setting(None, "Tasks of an outer step.", ge=1)
-    batch_size: int | None = _setting(None, "Examples of a training step on plain batches.", PLAIN, ge=1)
+    tasks_per_step: int | None = _setting(None, "Tasks per outer step.", ge=1)
+    batch_size: int | None = _setting(None, "Examples per training step on plain batches.", PLAIN, ge=1)
     outer_lr: float | None = _setting(None, "Outer learning rate.", gt=0)
     optimizer: Literal["adam", "sgd"] | None = _setting(None, "Outer optimiser.")
     schedule: Literal["constant", "cosine", "linear", "halving"] = _setting(
-        "cosine", "How the outer rate changes: cosine and linear fall to 0; halving halves it every so often."
+        "cosine", "Schedule of the outer rate: cosine and linear fall to 0; halving halves it every halve_every steps."
     )
-    halve_every: int = _setting(2000, "Steps of schedule halving from one half to the next.", HALVING, ge=1)
-    clip: float | None = _setting(None, "Largest absolute entry of an outer gradient.", gt=0)
+    halve_every: int = _setting(2000, "Steps after which schedule halving halves the outer rate.", HALVING, ge=1)
+    clip: float | None = _setting(
+        None, "Largest absolute value of an entry of the outer gradient; larger values are clipped.", gt=0
+    )
     precision: Literal["float32", "bfloat16"] = _setting("float32", "Number type of the training loss.")
     engine: Literal["auto", "vmap", "loop"] = _setting(
         "auto", "How tasks are computed: together (vmap), one after another (loop), or the faster way."
     )
     validate_every: int = _setting(500, "Steps from one validation to the next.", ge=1)
     validation_tasks: int = _setting(200, "Tasks of a validation.", ge=2)
-    patience: int | None = _setting(None, "Stop after so many validations without a better one.", ge=1)
+    patience: int | None = _setting(None, "Number of validations without improvement after which training stops.", ge=1)
     save_every: int | None = _setting(None, "Steps between checkpoints; validate_every if not set.", ge=1)
     skip_bad_tasks: bool = _setting(False, "Leave out tasks whose loss is NaN or infinite, and count them.")
-    tensorboard: bool = _setting(False, "Write metrics for TensorBoard too, in the run folder.")
+    tensorboard: bool = _setting(False, "Also write metrics for TensorBoard, in the run folder.")
     device: str = _setting("auto", "cpu, cuda, or auto.")
     workers: int = _setting(1, "Local processes that share a step's tasks, one thread each.", ge=1)
     worker_timeout: float = _setting(
@@ -160,16 +163,16 @@ class Settings:
     threads: int | None = _setting(None, "CPU threads; torch's own choice if not set.", ge=1)
 
     def model_dump(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
-        """Return all settings by name; in mode "json" paths are words."""
+        """Return all settings by name; in mode "json", paths are strings."""
         return {k: str(v) if mode == "json" and isinstance(v, Path) else v for k, v in asdict(self).items()}
 
     def model_copy(self, update: Mapping[str, Any]) -> Settings:
-        """Return the same settings but for those given, which are not validated."""
+        """Return the settings with some of them replaced, without validation."""
         return replace(self, **update)
 
 
 FIELDS = {field.name: field for field in fields(Settings)}
-"""Default and description of each setting, by name."""
+"""Field of each setting, with its default and metadata, by name."""
 
 
 HYPERPARAMETERS = (
@@ -195,7 +198,7 @@ HYPERPARAMETERS = (
 
 
 def choices(name: str) -> tuple[str, ...]:
-    """Return the words that a setting takes; none where it takes numbers or any text.
+    """Return the words that a setting takes; empty if it takes numbers or any text.
 
     >>> choices("rotations")
     ('none', 'classes', 'tasks')
@@ -209,7 +212,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def kinds(name: str) -> tuple[Any, ...]:
-    """Return the types that a setting takes beside None.
+    """Return the types that a setting takes, without None.
 
     >>> kinds("inner_lr")
     (<class 'float'>,)

@@ -1,6 +1,6 @@
 """Settings of a run, from a file, the environment and flags; a later one overrides an earlier one.
 
-pydantic validates them. It is imported only then, so that the command line can show its help without pydantic.
+pydantic validates them. It is imported only for that, so that the command line can show its help without pydantic.
 """
 
 from __future__ import annotations
@@ -49,10 +49,12 @@ PREFIX = "QUICKSTUDY_"
 def load_settings(
     file: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
 ) -> Settings:
-    """Read settings from a TOML file, ``QUICKSTUDY_*`` variables and flags; the later wins; complete and check them.
+    """Load settings from a TOML file, ``QUICKSTUDY_*`` variables and flags, then complete and check them.
+
+    A later source overrides an earlier one.
 
     Raises:
-        SettingError: A name or value is wrong or has no effect, in one line that says which and from where.
+        SettingError: A name or value is wrong or has no effect; the message names the setting and its source.
 
     >>> load_settings(environment={"QUICKSTUDY_STEPS": "7"}, flags={"algorithm": "maml"}).steps
     7
@@ -75,8 +77,8 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
 
     Args:
         given: Settings by name; for a stored run, all of them.
-        origin: Where settings come from, by name: words for messages. Those are refused where they have no effect.
-            Settings without an origin, such as those of a stored run, may have none.
+        origin: Source of each setting, by name, as text for messages. A setting with an origin is refused if it has no
+            effect. Settings of a stored run have no origin, so they may have no effect.
 
     Raises:
         SettingError: A name or value is wrong, or a setting with an origin has no effect.
@@ -90,15 +92,16 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     kind = kind_of(chosen.data)
     if kind is None:
         if recipe.regression is None:
-            able = [name for name, each in recipes().items() if each.regression is not None]
+            suitable = [name for name, each in recipes().items() if each.regression is not None]
             raise SettingError(
-                f"{chosen.algorithm} classifies, {chosen.data} is regression; choose one of {', '.join(able)}"
+                f"{chosen.algorithm} is a classifier, but {chosen.data} is regression; choose one of "
+                f"{', '.join(suitable)}"
             )
         defaults |= recipe.regression
-    apt = ("mlp",) if kind is None else tuple(net for net in kind.nets if net not in NOT_CHOSEN)
-    if chosen.net not in (None, *apt) and chosen.net in NETS.builtin:  # a run looks at what others' nets take
+    nets = ("mlp",) if kind is None else tuple(net for net in kind.nets if net not in NOT_CHOSEN)
+    if chosen.net not in (None, *nets) and chosen.net in NETS.builtin:  # ``Experiment`` checks nets of other packages
         raise SettingError(
-            f"net {chosen.net!r} does not take {chosen.data}, only {' or '.join(apt)}; change net or data"
+            f"net {chosen.net!r} does not take {chosen.data}, only {' or '.join(nets)} do; change net or data"
         )
     own_net = defaults.pop("net", None)
     settings = _validated({**defaults, **given}, origin)
@@ -106,7 +109,7 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
         "train_way": settings.n_way,
         "train_shot": settings.n_shot,
         "train_query": settings.n_query,
-        "net": own_net if own_net in apt else apt[0],
+        "net": own_net if own_net in nets else nets[0],
     }
     unset = {name: value for name, value in follow.items() if getattr(settings, name) is None}
     settings = settings.model_copy(update=unset)
@@ -115,12 +118,15 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
 
 
 def check_effects(settings: Settings, names: Iterable[str], origin: Mapping[str, str] | None = None) -> None:
-    """Refuse settings that have no effect beside the others.
+    """Refuse settings that have no effect in combination with the others.
 
     Args:
         settings: Completed settings.
-        names: Those that were given. One that is off by default, and off here, is never refused.
-        origin: Where settings come from, by name.
+        names: Names of the settings that were given. A setting that is off, as by default, is never refused.
+        origin: Source of each setting, by name.
+
+    Raises:
+        SettingError: A setting has no effect.
 
     >>> check_effects(complete({"schedule": "halving", "halve_every": 5}), ["halve_every"])
     """
@@ -152,12 +158,12 @@ def _schema() -> type[BaseModel]:
 
 
 def _number(value: Any) -> Any:
-    """Read a number from text, as flags and variables are text and pydantic reads no literal number from it."""
+    """Convert text to a number, because flags and variables are text and pydantic does not convert literals."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _table(value: Any) -> Any:
-    """Read a table from JSON, and refuse one that JSON cannot hold."""
+    """Convert JSON to a table, and refuse a table that JSON cannot represent."""
     try:
         table = json.loads(value) if isinstance(value, str) else value
         json.dumps(table, allow_nan=False)
@@ -187,9 +193,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise SettingError(f"no settings file {str(file)!r}") from None
+        raise SettingError(f"no settings file {str(file)!r}; give the path of a TOML file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingError(f"{file} is no TOML file: {error}") from error
+        raise SettingError(f"{file} is not a TOML file: {error}; correct it") from error
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:

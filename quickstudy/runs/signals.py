@@ -1,4 +1,4 @@
-"""Signals that end a run, held back until its step is done."""
+"""Signals that end a run, delayed until the end of its step."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import FrameType
 
 @contextmanager
 def between_steps() -> Iterator[Callable[[], int]]:
-    """Hold back SIGINT and SIGTERM, and give a function that returns the number of one that came, or 0.
+    """Delay SIGINT and SIGTERM, and yield a function that returns the number of a received signal, or 0.
 
-    Raised in the middle of a step, an interrupt would leave torch's function transforms half undone, and crash there.
-    A second one ends the process at once. The end of a worker's parent process counts as a SIGTERM. Outside of the main
-    thread, where Python takes no signals, nothing is held back.
+    An interrupt in the middle of a step would leave torch's function transforms in an invalid state, and crash there.
+    A second signal ends the process at once. The end of a worker's parent process counts as a SIGTERM. Outside of the
+    main thread, Python handles no signals, so nothing is delayed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0

@@ -1,4 +1,4 @@
-"""A run trained from its settings, in this process or in several, or continued from its newest checkpoint."""
+"""Training of a run from its settings or from its newest checkpoint, in one process or several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from quickstudy.training.process import threads
 from quickstudy.training.workers import ENVIRONMENT, join
 
 HERE = ("workers", "threads", "device", "worker_timeout")
-"""Settings of the machine, which may differ where a run is continued."""
+"""Settings of the machine, which may change if a run is continued."""
 
 
 def train_run(
@@ -29,23 +29,23 @@ def train_run(
     resume: bool = False,
     command: Sequence[str] | None = None,
 ) -> Path | None:
-    """Train as the settings say, with a progress bar on a terminal.
+    """Train a run by its settings, with a progress bar on a terminal.
 
-    SIGINT and SIGTERM end the run after its step, and save it.
+    SIGINT and SIGTERM end the run after the current step; the run is saved.
 
     Args:
-        settings: What to train, as ``load_settings``, ``complete`` or ``resumed`` gives it.
+        settings: Settings from ``load_settings``, ``complete`` or ``resumed``.
         folder: Folder of the run; ``default_folder`` if None.
         resume: Continue the run in the folder from its newest checkpoint.
         command: Arguments of the ``quickstudy`` command that called this; each of several workers runs it again.
 
     Returns:
-        The folder; None in every worker process but the first.
+        Folder of the run; None in all worker processes except the first.
 
     Raises:
         SettingError: The settings do not fit each other, or there is a run in the folder already.
         Interrupted: A signal ended the run, which was saved.
-        SystemExit: A worker failed, and has said why.
+        SystemExit: A worker failed, and has printed why.
 
     >>> from tempfile import TemporaryDirectory
     >>> settings = complete({"data": "sinusoid", "algorithm": "maml", "steps": 2, "validation_tasks": 2})
@@ -60,7 +60,7 @@ def train_run(
                 f"workers = {settings.workers}: Python trains in its own process; use `quickstudy train --workers "
                 f"{settings.workers}`, or torchrun"
             )
-        Experiment(settings).check(folder, resume=resume)  # one line says what is wrong, not one from each worker
+        Experiment(settings).check(folder, resume=resume)  # so that an error is printed once, not by each worker
         if code := launch(settings.workers, ENVIRONMENT, list(command)):
             raise SystemExit(code)
         return folder
@@ -71,13 +71,13 @@ def train_run(
             watch(experiment.train(folder, resume=resume, stop=stop), settings)
         except Interrupted as error:
             if workers.rank:
-                raise SystemExit(error.exit_code) from None  # the first worker says it for all
+                raise SystemExit(error.exit_code) from None  # only the first worker prints the message
             raise
     return None if workers.rank else folder
 
 
 def resumed(folder: Path | str, changes: Mapping[str, Any]) -> Settings:
-    """Return the settings of a run that is to be continued on this machine.
+    """Return the settings with which a run is continued on this machine.
 
     Args:
         folder: Folder of the run.
@@ -85,13 +85,13 @@ def resumed(folder: Path | str, changes: Mapping[str, Any]) -> Settings:
 
     Raises:
         ModelError: The folder is not a run.
-        SettingError: A change would be of the training itself, or the run is a model that comes with quickstudy.
+        SettingError: A change concerns the training itself, or the run is a model that comes with quickstudy.
     """
     for name in changes:
         if name not in HERE:
             raise SettingError(
-                f"--{name.replace('_', '-')} does not go with --resume, which goes on as the run began; leave it out, "
-                f"or train anew into another folder"
+                f"--{name.replace('_', '-')} cannot be combined with --resume, which continues with the run's own "
+                f"settings; leave it out, or start a new run in another folder"
             )
     run = Run(folder)
     run.check_writable("--init starts a new training from its net")
@@ -99,13 +99,13 @@ def resumed(folder: Path | str, changes: Mapping[str, Any]) -> Settings:
 
 
 def watch(progress: Iterator[Progress], settings: Settings) -> None:
-    """Exhaust a training's progress, with a bar on a terminal."""
+    """Exhaust the progress of a training, with a progress bar on a terminal."""
     for _ in show(progress, settings.steps, f"{settings.algorithm} on {settings.data}"):
         pass
 
 
 def default_folder(settings: Settings) -> Path:
-    """Return the folder of a run for which none was chosen.
+    """Return the default folder of a run.
 
     >>> default_folder(complete({"seed": 7})).as_posix()
     'runs/prototypical-glyphs-5way-1shot-seed7'

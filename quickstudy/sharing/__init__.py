@@ -1,1 +1,1 @@
-"""Models for other programs and other people."""
+"""Sharing of models: the Hugging Face Hub and ONNX."""

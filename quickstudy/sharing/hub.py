@@ -1,4 +1,4 @@
-"""Models that people share: a folder with a card, and the Hugging Face Hub."""
+"""Shared models: a folder with a model card, and the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from quickstudy.models.seal import FILES, read_seal, write_seal
 from quickstudy.runs.run import Run
 
 _PRIVATE = ("data_root", "init")
-"""Settings that are paths of the machine where a model was trained."""
+"""Settings that are paths on the machine of the training."""
 _MADE = ("versions", "python", "time")
 _EXAMPLES = "examples.safetensors"
 _FETCHED = (*FILES, "seal.json", "run.json", "README.md")
 
 
 def save_pretrained(model: Path | str, folder: Path | str, *, examples: bool = False) -> None:
-    """Copy what others need of a run or classifier to a folder, with a model card filled in from the run.
+    """Copy the files that others need of a run or classifier to a folder, with a model card of the run.
 
     Args:
         model: A run, a classifier, or a name such as "glyphs-proto".
-        folder: Where to write; what else is there stays.
-        examples: Copy a classifier's examples too: file names, small pictures, sentences or rows. It answers the same
-            without them, but cannot show them.
+        folder: Folder to write; other files in it are not changed.
+        examples: Copy a classifier's examples too: file names, small pictures, sentences or rows. Without them, the
+            classifier gives the same answers but cannot show its examples.
 
     Raises:
-        ModelError: There is no model, or it is damaged.
+        ModelError: The model is missing or damaged.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as there:
@@ -57,13 +57,13 @@ def save_pretrained(model: Path | str, folder: Path | str, *, examples: bool = F
 
 
 def from_pretrained(name: Path | str) -> Learner | Classifier:
-    """Return the learner or classifier of a folder, a name that comes with quickstudy, or the Hub (``user/model``).
+    """Load a learner or classifier from a folder, by a name of quickstudy, or from the Hub (``user/model``).
 
-    Only tensors and JSON are fetched, and read with the same care as all files of strangers.
+    Only tensors, JSON and the model card are downloaded. They are checked like all untrusted files.
 
     Raises:
-        ModelError: There is no such model, or its files are refused.
-        SettingError: It is on the Hub, and huggingface_hub is not installed.
+        ModelError: The model is missing, or its files are refused.
+        SettingError: The model is on the Hub, and huggingface_hub is not installed.
 
     >>> type(from_pretrained("glyphs-proto")).__name__
     'Prototypical'
@@ -74,16 +74,16 @@ def from_pretrained(name: Path | str) -> Learner | Classifier:
 
 
 def push_to_hub(model: Path | str, repository: str, *, private: bool = False, examples: bool = False) -> str:
-    """Put a run or classifier on the Hugging Face Hub, with its card, and return its address there.
+    """Upload a run or classifier to the Hugging Face Hub, with its model card, and return its address there.
 
     Args:
         model: A run, a classifier, or a name.
-        repository: ``user/model``; made if it is not there.
-        private: Whether nobody else may see it, where it is made.
+        repository: Repository ``user/model``; it is created if missing.
+        private: Whether a new repository is private.
         examples: Copy a classifier's examples too (see ``save_pretrained``).
 
     Raises:
-        ModelError: The model is damaged, or the Hub refuses.
+        ModelError: The model is damaged, or the Hub refuses it.
         SettingError: huggingface_hub is not installed.
     """
     from tempfile import TemporaryDirectory
@@ -95,13 +95,13 @@ def push_to_hub(model: Path | str, repository: str, *, private: bool = False, ex
             api = hub.HfApi()
             api.create_repo(repository, private=private, exist_ok=True)
             api.upload_folder(repo_id=repository, folder_path=folder, commit_message="quickstudy model")
-        except Exception as error:  # of many kinds: no network, no token, no such user
-            raise ModelError(f"the Hub did not take {repository!r}: {one_line(error)}") from error
+        except Exception as error:  # of many kinds: no network, no token, an unknown user
+            raise ModelError(f"the Hub did not accept {repository!r}: {one_line(error)}") from error
     return f"https://huggingface.co/{repository}"
 
 
 def card(run: Run) -> str:
-    """Return a model card, Markdown: what it is, how it was trained, how well it does, how to use it."""
+    """Return a model card in Markdown: the model, its training, its accuracy and its use."""
     source, record = run.model, _record(run)
     config, settings = source.config, record.get("settings", {})
     labels, confidence, inputs = source.labels, source.entry("confidence", Confidence), source.inputs
@@ -145,7 +145,7 @@ import quickstudy as qs
 
 
 def _record(run: Run) -> dict[str, Any]:
-    """Return ``run.json`` without what concerns the machine of the training; empty where there is none."""
+    """Return ``run.json`` without the paths of the machine of the training; empty if the file is missing."""
     if not run.exists():
         return {}
     settings = {name: value for name, value in run.record["settings"].items() if name not in _PRIVATE}
@@ -168,12 +168,12 @@ def _validation(run: Run, settings: dict[str, Any]) -> str:
 def _fetch(name: str) -> Path:
     folder = data_folder() / "hub" / name.replace("/", "--")
     try:
-        # Into a folder of files: the Hub's own cache is of links, which are not followed here.
+        # Into a folder of plain files: the Hub's own cache consists of links, which are not followed here.
         _hub().snapshot_download(name, local_dir=folder, allow_patterns=list(_FETCHED))
     except SettingError:
         raise
     except Exception as error:
-        raise ModelError(f"no model {name!r}, neither here nor on the Hub: {one_line(error)}") from error
+        raise ModelError(f"no model {name!r} on this machine or on the Hub: {one_line(error)}") from error
     return folder
 
 

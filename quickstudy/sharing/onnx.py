@@ -1,4 +1,4 @@
-"""A trained net, or a classifier with what it has learned, as one ONNX file for other programs."""
+"""Export of a trained net or a classifier as one ONNX file for other programs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from quickstudy.models.folder import ModelFolder, describe_inputs
 from quickstudy.nets import apply, input_shape
 
 TOLERANCE = 1e-5
-"""Relative to the largest answer: what the exported file may differ by."""
+"""Largest difference of the exported file's answers, relative to the largest answer."""
 
 
 class _Encoder(nn.Module):
-    """Inputs (n, *input) to embeddings (n, d)."""
+    """Module from inputs (n, *input) to embeddings (n, d)."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -38,11 +38,11 @@ class _Encoder(nn.Module):
 
 
 class _Answers(nn.Module):
-    """Inputs (n, *input) to probabilities (n, n_labels), of a learner that has seen its support."""
+    """Module from inputs (n, *input) to probabilities (n, n_labels), by a learner adapted to its support."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
-        self.learner = classifier.learner  # whose weights the predictor uses
+        self.learner = classifier.learner  # the predictor uses its weights
         self.predict = classifier.learner.adapt(classifier.support)
         counts = classifier.support.y.sum(0).double()
         shots = 1 / float((1 / counts).mean())
@@ -53,11 +53,11 @@ class _Answers(nn.Module):
 
 
 def _answers(classifier: Classifier) -> tuple[nn.Module, str, dict[str, Any]]:
-    """Return what is exported of a classifier: a module, the name of its output, metadata."""
+    """Return the module to export for a classifier, the name of its output, and metadata."""
     if classifier.learner.transductive:
         kind = type(classifier.learner).__name__
         raise ModelError(
-            f"this {kind} is transductive, so an answer depends on the whole batch; export an inductive one"
+            f"this {kind} is transductive, so an answer depends on the whole batch; export an inductive learner"
         )
     with torch.no_grad():
         module = _Answers(classifier)
@@ -65,16 +65,16 @@ def _answers(classifier: Classifier) -> tuple[nn.Module, str, dict[str, Any]]:
 
 
 def _embeddings(learner: Learner) -> tuple[nn.Module, str, dict[str, Any]]:
-    """Return the same for a learner."""
+    """Return the module to export for a learner, the name of its output, and metadata."""
     shape, net = input_shape(learner), getattr(learner, "net", None)
     if shape is None or not isinstance(net, nn.Module):
-        raise ModelError(f"{type(learner).__name__} has no net of known input, so there is nothing to export")
+        raise ModelError(f"{type(learner).__name__} has no net of known input shape to export; export another learner")
     return _Encoder(net), "embedding", {"input": list(shape)}
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Without torch's own warnings, of what an exporter may lack that no model here needs."""
+    """Suppress torch's own warnings, which are about operators that no model here needs."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -87,22 +87,22 @@ def _silent() -> Iterator[None]:
 
 
 def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | str) -> float:
-    """Write the encoder of a learner, or a classifier's probabilities, as ONNX; checked with onnxruntime.
+    """Write the encoder of a learner, or a classifier's probabilities, as ONNX, and check it with onnxruntime.
 
-    The file takes any number of inputs, "x" (n, *input) float32 in [0, 1], and gives "embedding" (n, d) or
-    "probability" (n, n_labels). Its metadata are JSON: a classifier's "labels"; "inputs", the kind of inputs with its
-    arguments; and "recipe", in words how an input is made.
+    The file takes any number of inputs, "x" (n, *input) float32 in [0, 1]. It returns "embedding" (n, d) or
+    "probability" (n, n_labels). Its metadata are JSON: "labels" of a classifier, "inputs" (the kind of inputs with
+    its arguments), and "recipe" (a description of how an input is made).
 
     Args:
         model: Folder or name of a model, a learner with a net, or a classifier.
         path: Path of the file.
 
     Returns:
-        The largest difference from what the model answers here, relative to the largest answer.
+        The largest difference from the model's own answers, relative to the largest answer.
 
     Raises:
         SettingError: onnx, onnxscript or onnxruntime is not installed.
-        ModelError: The model cannot be written as ONNX, or the file does not answer as the model does.
+        ModelError: The model cannot be written as ONNX, or the answers of the file differ from the model's.
     """
     try:
         import onnx
@@ -119,7 +119,7 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
     if inputs is not None:
         metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe}
     seed = torch.Generator().manual_seed(0)
-    # Traced with three inputs and checked with five: any number must do.
+    # Traced with three inputs and checked with five, because the file must accept any number.
     weight = next(learner.parameters(), torch.empty(0))
     three, five = (torch.rand(n, *metadata["input"], generator=seed).to(weight) for n in (3, 5))
     buffer = io.BytesIO()
@@ -136,16 +136,16 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
             )
             assert program is not None
             proto = program.model_proto
-        except Exception as error:  # of many kinds: what torch cannot trace
+        except Exception as error:  # of many kinds, for operations that torch cannot trace
             kind = type(learner).__name__
             raise ModelError(f"torch cannot write {kind} as ONNX, --debug shows why; export the encoder") from error
     for key, value in metadata.items():
         proto.metadata_props.append(onnx.StringStringEntryProto(key=key, value=json.dumps(value)))
     buffer.write(proto.SerializeToString())
     session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": five.numpy()})
-    off = float(np.abs(found - expected).max() / np.abs(expected).max())
+    (answers,) = session.run(None, {"x": five.numpy()})
+    off = float(np.abs(answers - expected).max() / np.abs(expected).max())
     if not off <= TOLERANCE:
-        raise ModelError(f"the exported file answers otherwise than the model, by {off:.1e} relative; nothing written")
+        raise ModelError(f"the exported file differs from the model by {off:.1e} relative; nothing was written")
     replace(Path(path), buffer.getvalue())
     return off

@@ -27,14 +27,14 @@ _MAX_BYTES = 32 * 2**20
 
 
 def clinc150(root: Path | None = None, *, download: bool = False, encoder: str = MINILM) -> Splits:
-    """Return CLINC150 as three sets of domains that never meet: 150 intents of 150 sentences each, embedded.
+    """Return CLINC150 as three splits of disjoint domains: 150 intents of 150 sentences each, embedded.
 
-    Trains on banking, credit cards, kitchen and dining, home, auto and commute (75 intents); validation is travel and
-    utility (30), test work, small talk and meta (45). Classes are named ``domain/intent``.
+    Training uses banking, credit cards, kitchen and dining, home, auto and commute (75 intents). Validation uses
+    travel and utility (30), and testing uses work, small talk and meta (45). Classes are named ``domain/intent``.
 
     Args:
-        root: Folder of ``data_full.json`` and ``domains.json``; None is ``data_folder() / "clinc150"``.
-        download: Fetch what is missing.
+        root: Folder of ``data_full.json`` and ``domains.json``; ``data_folder() / "clinc150"`` if None.
+        download: Download missing files.
         encoder: See ``sentence_encoder``.
 
     Raises:
@@ -53,7 +53,7 @@ def clinc150(root: Path | None = None, *, download: bool = False, encoder: str =
         rows = [row for part in ("train", "val", "test") for row in sentences[part]]
         data = embedded([text for text, _ in rows], [f"{domain_of[intent]}/{intent}" for _, intent in rows], encoder)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the files of CLINC150 are not as published: {error}; fetch them again") from error
+        raise DataError(f"the files of CLINC150 are not as published: {error}; download them again") from error
     side = [name.split("/")[0] for name in data.names]
     parts = [[i for i, d in enumerate(side) if d not in _VALIDATION | _TEST]]
     parts += [[i for i, d in enumerate(side) if d in some] for some in (_VALIDATION, _TEST)]
@@ -61,7 +61,7 @@ def clinc150(root: Path | None = None, *, download: bool = False, encoder: str =
 
 
 def out_of_scope(root: Path | None = None, *, encoder: str = MINILM) -> Tensor:
-    """Return CLINC150's 1,000 test sentences that belong to no intent, embedded, (n, d)."""
+    """Return CLINC150's 1,000 out-of-scope test sentences, which have no intent, embedded, (n, d)."""
     rows = _read_clinc(root, "data_full.json", False)["oos_test"]
     return embedded([text for text, _ in rows], ["oos"] * len(rows), encoder).x
 
@@ -76,12 +76,12 @@ def _read_clinc(root: Path | None, name: str, download: bool) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}; fetch it again") from error
+        raise DataError(f"{path} cannot be read: {error}; download it again") from error
 
 
 @dataclass(frozen=True)
 class Clinc150(ClassSource):
-    """CLINC150, as ``clinc150`` reads it."""
+    """Source of CLINC150 (see ``clinc150``)."""
 
     about: ClassVar[str] = "sentences of 150 intents in 10 domains, embedded; download it"
     kind: ClassVar[type[Inputs]] = Sentences
@@ -90,5 +90,5 @@ class Clinc150(ClassSource):
     download: bool = False
 
     def load(self) -> Loaded:
-        """Read and embed the sentences, or read the cache."""
+        """Load and embed the sentences, or load their embeddings from the cache."""
         return Loaded(clinc150(self.data_root, download=self.download), Sentences.fitted(()))

@@ -1,4 +1,4 @@
-"""Drawings of tasks."""
+"""Drawings of tasks as PNG files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from quickstudy.tasks.task import Examples, Task
 
 
 def draw_tasks(tasks: Task, path: Path) -> None:
-    """Draw each task as a row of a PNG file: support left, queries right, each image under its class position."""
+    """Draw each task as a row of a PNG file: support on the left, queries on the right, one column per class.
+
+    Raises:
+        SettingError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -36,7 +40,7 @@ def draw_tasks(tasks: Task, path: Path) -> None:
 
 
 def _sheet(examples: Examples) -> np.ndarray:
-    """Images of each class in a column."""
+    """Return one image with the examples of each class in a column."""
     order = examples.y.argmax(-1).argsort(stable=True)
     n_way = examples.y.shape[-1]
     images = np.pad(examples.x[order].numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=0.3)

@@ -1,4 +1,4 @@
-"""Your own images as a source of tasks: a folder for each class."""
+"""Source of tasks from your own images, with one folder per class."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ _SPLITS = (("train",), ("validation", "val"), ("test",))
 
 
 def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFTHS, seed: int = 0) -> Splits:
-    """Return a folder of images as three sets of classes that never meet.
+    """Return a folder of images as three disjoint splits of its classes.
 
-    The sub-folders ``train``, ``validation`` (or ``val``) and ``test`` are the sets, if there are at least two of them;
-    otherwise the classes are shuffled and cut. Either way see ``read_folder`` for what lies below.
+    If there are at least two of the sub-folders ``train``, ``validation`` (or ``val``) and ``test``, they are the
+    splits. Otherwise the classes are shuffled and divided. Each split has the layout that ``read_folder`` describes.
 
     Args:
-        path: The folder.
-        images: What every image is brought to.
-        sizes: Shares of the classes for train, validation and test, where ``path`` does not say (see ``cut``).
+        path: Folder of the images.
+        images: Inputs that encode every image.
+        sizes: Shares of the classes for train, validation and test, without sub-folders for splits (see ``cut``).
         seed: Seed of the shuffle.
 
     Raises:
-        DataError: As ``read_folder``; only two of the three sub-folders, or a class in two of them.
-        NotEnoughClasses: There are fewer classes than sets.
-        SettingError: Shares that are negative or do not add up to 1.
+        DataError: As in ``read_folder``; or there are only two of the sub-folders, or a class is in two of them.
+        NotEnoughClasses: There are fewer classes than splits.
+        SettingError: Shares are negative or do not add up to 1.
 
     >>> folders(Path("nowhere"), Images())  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     quickstudy.errors.DataError: folder 'nowhere' cannot be read: ...
     """
-    there = {folder.name: folder for folder in listing(Path(path))[1]}
-    places = [[there[name] for name in names if name in there] for names in _SPLITS]
-    if sum(map(bool, places)) >= 2:  # one alone may well be a class of that name
+    by_name = {folder.name: folder for folder in listing(Path(path))[1]}
+    places = [[by_name[name] for name in names if name in by_name] for names in _SPLITS]
+    if sum(map(bool, places)) >= 2:  # a single one may be a class of that name
         return _read_splits(Path(path), places, images)
     return cut(read_folder(path, images), sizes, seed)
 
 
 def read_folder(path: Path, images: Images) -> ClassDataset:
-    """Return all images of a folder of class folders, which may lie one level deeper, in groups.
+    """Return all images of a folder of class folders, which may be one level deeper, in groups.
 
     A class is named after its folder, or ``group/class``. Classes are sorted by name, images by file name. Hidden
-    files, and files other than PNG, JPEG and WebP by suffix, are ignored.
+    files are ignored, and so are files whose suffix is not that of PNG, JPEG or WebP.
 
     Args:
-        path: The folder.
-        images: What every image is brought to.
+        path: Folder of the class folders.
+        images: Inputs that encode every image.
 
     Raises:
-        DataError: The folder is missing or laid out in another way, a class folder holds no image, or an image cannot
-            be read.
+        DataError: The folder is missing or has another layout, a class folder holds no image, or an image cannot be
+            read.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -73,7 +73,7 @@ def read_folder(path: Path, images: Images) -> ClassDataset:
 
 
 def _read_splits(path: Path, places: list[list[Path]], images: Images) -> Splits:
-    of: dict[str, Path] = {}
+    folder_of: dict[str, Path] = {}
     for names, folders in zip(_SPLITS, places, strict=True):
         if len(folders) != 1:
             raise DataError(
@@ -81,18 +81,18 @@ def _read_splits(path: Path, places: list[list[Path]], images: Images) -> Splits
                 f"give it one, named {' or '.join(names)}"
             )
         for name in find_classes(folders[0]):
-            if name in of:
+            if name in folder_of:
                 raise DataError(
-                    f"class {name!r} is in {of[name].name} and in {folders[0].name} of {str(path)!r}, but splits are "
-                    f"of different classes; keep it in one"
+                    f"class {name!r} is in {folder_of[name].name} and in {folders[0].name} of {str(path)!r}, but "
+                    f"splits must have different classes; keep it in one"
                 )
-            of[name] = folders[0]
+            folder_of[name] = folders[0]
     return Splits(*(read_folder(folder, images) for (folder,) in places))
 
 
 @dataclass(frozen=True)
 class Folders(ClassSource):
-    """A folder of images, one folder per class."""
+    """Source of a folder of images, with one folder per class."""
 
     about: ClassVar[str] = "your own images, one folder per class (--data-root)"
     kind: ClassVar[type[Inputs]] = Images
@@ -108,6 +108,6 @@ class Folders(ClassSource):
         """Read the images."""
         if self.data_root is None:
             raise DataError("data = 'folders' needs the folder of your images; give it as data_root")
-        asked = Images(self.channels, self.image_size, self.ink)
-        images = self.inputs if isinstance(self.inputs, Images) else asked
+        own = Images(self.channels, self.image_size, self.ink)
+        images = self.inputs if isinstance(self.inputs, Images) else own
         return Loaded(folders(self.data_root, images, seed=self.seed), images)

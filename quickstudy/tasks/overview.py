@@ -1,4 +1,4 @@
-"""The sources of tasks: what there is, how many classes each has, and a drawing of some tasks."""
+"""Overview of the sources of tasks: their names, their numbers of classes, and a drawing of some tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quickstudy.tasks.sources import source as source_of
 
 
 def list_sources() -> list[dict[str, Any]]:
-    """List every source with what it is.
+    """List all sources with their descriptions.
 
     >>> list_sources()[2]
     {'source': 'digits', 'what': 'real handwritten digits, all for testing'}
@@ -37,11 +37,11 @@ def survey(
     Args:
         source: Name of a source.
         data_root: Folder of the data; the cache folder if None.
-        download: Fetch what is missing, where that is allowed.
-        draw: PNG file of the drawing; None draws nothing.
+        download: Download missing files, if the source can.
+        draw: PNG file of the drawing; nothing is drawn if None.
         n_way: Classes of a drawn task.
-        n_shot: Support examples of each class.
-        n_query: Query examples of each class.
+        n_shot: Support examples per class.
+        n_query: Query examples per class.
         seed: Seed of the tasks.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Sources: where the tasks of a run come from."""
+"""Base classes of the sources of tasks."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from quickstudy.tasks.task import TaskSource
 
 
 class Loaded(NamedTuple):
-    """Classes of a source, and the inputs that encoded their examples."""
+    """Splits of a source's classes, and the inputs that encoded their examples."""
 
     splits: Splits
     inputs: Inputs
 
 
 class Source(ABC):
-    """Where tasks come from.
+    """Base class of a source of tasks.
 
-    A run gives each argument of ``__init__`` the setting of the same name (``data_root``, ``seed``, ``image_size``,
-    ...); an argument ``download`` says whether missing files may be fetched, and an argument ``inputs`` gets the inputs
-    of a run that is evaluated, or None.
+    Each argument of ``__init__`` is set to the setting of the same name (``data_root``, ``seed``, ``image_size``,
+    ...). An argument ``download`` tells whether missing files may be downloaded. An argument ``inputs`` is set to the
+    inputs of a run that is evaluated, or else to None.
 
     Attributes:
-        about: What it is, in a few words.
+        about: Short description.
     """
 
     about: ClassVar[str]
 
 
 class ClassSource(Source):
-    """A source of classes, from which tasks of a few examples of each are cut.
+    """Source of classes, from which tasks with a few examples per class are sampled.
 
     Attributes:
         kind: Inputs that encode its examples.
@@ -42,23 +42,23 @@ class ClassSource(Source):
 
     @abstractmethod
     def load(self) -> Loaded:
-        """Return train, validation and test classes, which never meet, and the inputs that encoded them.
+        """Load train, validation and test classes, which are disjoint, and the inputs that encoded them.
 
         Raises:
-            DataError: The data is not where it should be; the message says where to put it.
-            NotEnoughClasses: There are fewer classes than sets.
+            DataError: The data is missing; the message says where to put it.
+            NotEnoughClasses: There are fewer classes than splits.
         """
 
 
 class FunctionSource(Source):
-    """A source of functions to learn from a few of their points.
+    """Source of functions to learn from a few of their points.
 
     Attributes:
-        in_features: Width of a point's input.
+        in_features: Number of features of a point's input.
     """
 
     in_features: ClassVar[int]
 
     @abstractmethod
     def tasks(self, n_shot: int, n_query: int, seed: int, split: Split) -> TaskSource:
-        """Return tasks of ``n_shot`` known points and ``n_query`` asked ones; other splits have other tasks."""
+        """Return tasks of ``n_shot`` support points and ``n_query`` query points; splits have different tasks."""

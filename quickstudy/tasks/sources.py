@@ -1,4 +1,4 @@
-"""The registry of sources."""
+"""Registry of the sources of tasks."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SOURCES: Registry[type[Source]] = Registry(
     base="quickstudy.tasks.source:Source",
     group="quickstudy.sources",
 )
-"""Sources by name: what ``--data`` may say."""
+"""Sources by name, which are the values of ``--data``."""
 
 
 def source(name: str, **arguments: Any) -> Source:
-    """Return a source by name, with those of some arguments that it takes.
+    """Return a source by name; arguments that it does not take are ignored.
 
     Raises:
-        SettingError: There is no such source.
+        SettingError: The source is unknown.
 
     >>> source("digits", data_root=None).about
     'real handwritten digits, all for testing'
     """
     cls = SOURCES[name]
-    taken = inspect.signature(cls.__init__).parameters
-    return cls(**{key: value for key, value in arguments.items() if key in taken})
+    parameters = inspect.signature(cls.__init__).parameters
+    return cls(**{key: value for key, value in arguments.items() if key in parameters})

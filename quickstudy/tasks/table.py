@@ -1,4 +1,4 @@
-"""Your own rows with labels as a source of tasks."""
+"""Source of tasks from your own rows with labels."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from quickstudy.tasks.splits import Splits, cut
 
 
 def table(path: Path | None, seed: int = 0, rows: Table | None = None) -> tuple[Splits, Table]:
-    """Return a file of rows as three sets of labels that never meet, and how they are encoded.
+    """Return a file of rows as three disjoint splits of its labels, and the inputs that encoded them.
 
     Args:
-        path: CSV, JSONL or Parquet; the column ``label`` is what the other columns predict.
+        path: CSV, JSONL or Parquet file; the other columns predict the column ``label``.
         seed: Seed of the shuffle of labels.
-        rows: How rows are encoded, such as those of a run; fitted to the training rows if None.
+        rows: Inputs that encode rows, such as those of a run; fitted to the training rows if None.
 
     Raises:
-        DataError: The file cannot be read, or what a column holds is neither numbers nor categories.
+        DataError: The file cannot be read, or a column holds neither numbers nor categories.
         NotEnoughClasses: There are fewer than three labels.
     """
     if path is None:
@@ -40,7 +40,7 @@ def table(path: Path | None, seed: int = 0, rows: Table | None = None) -> tuple[
 
 @dataclass(frozen=True)
 class Rows(ClassSource):
-    """A file of rows with labels."""
+    """Source of a file of rows with labels."""
 
     about: ClassVar[str] = "rows of numbers and categories: a CSV, JSONL or Parquet file with a column label"
     kind: ClassVar[type[Inputs]] = Table
@@ -50,5 +50,5 @@ class Rows(ClassSource):
     inputs: Inputs | None = None
 
     def load(self) -> Loaded:
-        """Read the rows; they are standardised as the training rows are, or as the run was that is evaluated."""
+        """Load the rows, standardised by the training rows or by the inputs of a run that is evaluated."""
         return Loaded(*table(self.data_root, self.seed, self.inputs if isinstance(self.inputs, Table) else None))

@@ -1,4 +1,4 @@
-"""Your own sentences with labels as a source of tasks."""
+"""Source of tasks from your own sentences with labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quickstudy.tasks.splits import Splits, cut
 
 
 def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0) -> Splits:
-    """Return labelled sentences as three sets of classes that never meet, shuffled by ``seed`` (see ``cut``).
+    """Return labelled sentences as three disjoint splits of their classes, shuffled by ``seed`` (see ``cut``).
 
     Args:
         path: CSV, JSONL or Parquet file with the columns ``text`` and ``label``.
@@ -32,7 +32,7 @@ def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0) -> Spl
 
 @dataclass(frozen=True)
 class Text(ClassSource):
-    """A file of sentences with labels."""
+    """Source of a file of sentences with labels."""
 
     about: ClassVar[str] = "your own sentences with labels: a CSV, JSONL or Parquet file of text and label"
     kind: ClassVar[type[Inputs]] = Sentences
@@ -41,5 +41,5 @@ class Text(ClassSource):
     seed: int = 0
 
     def load(self) -> Loaded:
-        """Read and embed the sentences, or read the cache."""
+        """Load and embed the sentences, or load their embeddings from the cache."""
         return Loaded(sentences(self.data_root, seed=self.seed), Sentences.fitted(()))

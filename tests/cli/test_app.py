@@ -143,7 +143,7 @@ def test_interrupted_training_ends_before_its_last_step_with_130_and_no_tracebac
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=HANGING)
     assert out == ""
-    assert "saved; go on with `quickstudy train --resume run`" in err
+    assert "saved; continue with `quickstudy train --resume run`" in err
     assert err.count("\n") == 1
     assert process.returncode == 130
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]

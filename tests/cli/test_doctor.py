@@ -48,7 +48,7 @@ def test_everything_broken_is_named_at_once(cli, patient):
     (patient / "probe.safetensors").unlink()
     settings, metrics, step, model = faults(cli, patient)
     assert str(patient / "run.json") in settings
-    assert "misses a step or has one twice" in metrics
+    assert "has a missing or repeated step" in metrics
     assert str(checkpoint) in step
     assert "probe.safetensors" in model
 

@@ -101,5 +101,5 @@ def test_a_folder_that_is_no_run_is_named(refused, tmp_path):
 
 
 def test_views_are_of_images_alone(refused, sinusoid):
-    assert "views are of images whose embedding a task does not change" in refused("evaluate", sinusoid, "--views", 4)
-    assert "--turned is for images, and sinusoid has none; leave it out" in refused("evaluate", sinusoid, "--turned")
+    assert "views need images and a net that tasks do not change" in refused("evaluate", sinusoid, "--views", 4)
+    assert "--turned needs images, but sinusoid has none; leave it out" in refused("evaluate", sinusoid, "--turned")

@@ -84,7 +84,7 @@ def test_a_fault_of_our_own_is_one_line_that_says_so(cli, monkeypatch):
     code, out, err = cli("info", "--json")
     assert code == 1
     assert err.count("\n") == 1
-    assert "please report what --debug shows: ZeroDivisionError: of two lines" in err
+    assert "please report the output of --debug: ZeroDivisionError: of two lines" in err
     assert json.loads(out)["error"] in err
     assert "Traceback" in cli("info", "--debug").err
 

@@ -34,7 +34,7 @@ def test_metrics_that_end_in_the_middle_of_a_line_are_named(run, tmp_path):
     path = tmp_path / "run" / "metrics.jsonl"
     path.write_bytes(path.read_bytes()[:-5])
     (fault,) = qs.doctor(tmp_path / "run").faults
-    assert fault.startswith(f"{path} ends in the middle of a line")
+    assert fault.startswith(f"{path} ends in an incomplete line")
 
 
 def test_what_is_no_folder_is_refused(tmp_path):

@@ -75,9 +75,7 @@ def test_equal_settings_give_equal_bytes_and_leave_global_randomness_alone(tmp_p
 def test_a_run_is_never_written_over(tmp_path, small):
     trained(tmp_path, **small)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(
-        SettingError, match=r"there is a run in .* already; go on with it by `quickstudy train --resume"
-    ):
+    with pytest.raises(SettingError, match=r"there is a run in .* already; continue it by `quickstudy train --resume"):
         trained(tmp_path, **small)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
@@ -208,7 +206,7 @@ def test_data_without_training_classes_is_refused(tmp_path):
 def test_training_without_queries_is_for_reptile_alone(small, algorithm):
     small = {**small, "train_shot": 2, "train_query": 0}
     assert Experiment(complete({**small, "algorithm": "reptile"})).tasks.sample(1, 1)
-    with pytest.raises(SettingError, match=f"train_query = 0 leaves {algorithm} no queries"):
+    with pytest.raises(SettingError, match=f"train_query = 0 gives {algorithm} no queries"):
         Experiment(complete({**small, "algorithm": algorithm})).tasks.sample(1, 1)
 
 
@@ -262,7 +260,7 @@ def test_training_starts_from_another_models_net(tmp_path, small):
 @pytest.mark.parametrize("other", [{"width": 8}, {"net": "resnet12"}, {"algorithm": "nearest-pixels"}])
 def test_another_net_is_no_start(tmp_path, small, other):
     trained(tmp_path / "first", **small)
-    with pytest.raises(SettingError, match="first' has another net than the one to train"):
+    with pytest.raises(SettingError, match="first' has another net than this training"):
         _ = Experiment(complete({**small, **other, "init": tmp_path / "first"})).learner
 
 
@@ -324,8 +322,16 @@ def test_arguments_that_a_learner_does_not_take_are_refused(small):
     LEARNERS.register("soft", Soft)
     for algorithm, arguments, says in (
         ("soft", {"temprature": 2.0}, "arguments: soft does not take 'temprature', only temperature; leave it out"),
-        ("maml", {"temperature": 2.0}, "arguments: maml does not take 'temperature', none; leave it out"),
-        ("maml", {"inner_lr": 2.0}, "arguments: inner_lr is a setting of its own; give it beside arguments"),
+        (
+            "maml",
+            {"temperature": 2.0},
+            "arguments: maml does not take 'temperature', nor any other argument; leave it out",
+        ),
+        (
+            "maml",
+            {"inner_lr": 2.0},
+            "arguments: inner_lr is a setting of its own; give it as a setting, not in arguments",
+        ),
         ("soft", {"net": "conv4"}, "arguments: soft does not take 'net'"),
         ("soft", {"temperature": "hot"}, "temperature='hot'"),
     ):

@@ -124,7 +124,7 @@ def test_the_best_validation_is_the_most_accurate_or_of_the_least_error(recorded
 def test_a_last_line_that_was_cut_in_the_middle_is_left_out(recorded, end):
     run = recorded(end=end)
     assert (run.last_step, run.seconds, len(list(run.metrics()))) == (3, 1.0, 3)
-    with pytest.raises(ModelError, match="ends in the middle of a line"):
+    with pytest.raises(ModelError, match="ends in an incomplete line"):
         list(run.metrics(whole=True))
 
 

@@ -142,7 +142,7 @@ def test_a_wrong_value_is_named_with_where_it_stands(tmp_path, wrong):
 @pytest.mark.parametrize("text", ["steps: 5", "steps = ", "steps = 1\nsteps = 2", "\x00"])
 def test_a_file_that_is_no_toml_is_named(tmp_path, text):
     file = written(tmp_path, text)
-    assert refusal(file=file).startswith(f"{file} is no TOML file: ")
+    assert refusal(file=file).startswith(f"{file} is not a TOML file: ")
 
 
 def test_a_file_that_is_absent_or_no_text_is_named(tmp_path):
@@ -168,7 +168,7 @@ def test_who_only_classifies_is_refused_for_regression(algorithm):
 
 def test_a_net_that_does_not_take_the_data_is_refused():
     assert "'conv4' does not take sinusoid" in refusal(flags={"algorithm": "maml", "data": "sinusoid", "net": "conv4"})
-    assert "'mlp' does not take glyphs, only conv4 or conv4-maps or resnet6 or resnet12" in refusal(
+    assert "'mlp' does not take glyphs, only conv4 or conv4-maps or resnet6 or resnet12 do" in refusal(
         flags={"net": "mlp"}
     )
     assert complete({"net": "resnet12"}).net == "resnet12"
@@ -210,7 +210,9 @@ def test_a_learner_without_a_recipe_is_trained_as_the_one_it_extends_or_by_its_b
     assert (alone.tasks_per_step, alone.train_query, alone.batch_size, alone.optimizer) == (4, 5, None, "adam")
     assert (plain.tasks_per_step, plain.batch_size) == (1, 128)
     assert complete({"algorithm": "Narrow", "data": "sinusoid"}).tasks_per_step == 25
-    assert "Alone classifies, sinusoid is regression" in refusal(flags={"algorithm": "Alone", "data": "sinusoid"})
+    assert "Alone is a classifier, but sinusoid is regression" in refusal(
+        flags={"algorithm": "Alone", "data": "sinusoid"}
+    )
 
 
 def test_a_registered_name_is_a_choice():

@@ -31,7 +31,7 @@ def test_a_run_is_trained_in_any_thread(small, tmp_path):
 def test_only_settings_of_the_machine_change_where_a_run_is_continued(run):
     assert resumed(run, {"threads": 1}).threads == 1
     assert set(HERE) == {"workers", "threads", "device", "worker_timeout"}
-    with pytest.raises(SettingError, match="--outer-lr does not go with --resume"):
+    with pytest.raises(SettingError, match="--outer-lr cannot be combined with --resume"):
         resumed(run, {"outer_lr": 0.1})
 
 

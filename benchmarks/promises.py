@@ -1,7 +1,7 @@
 """Are sets and "none of these" what they promise, for characters and digits that the shipped weights never saw?
 
 Of each task one class more is drawn than shown: its queries are the strangers. Asked: sets that hold the answer in 90 %
-of cases, and 10 % false alarms; promised by the classifier's own examples, and by the calibration alone.
+of cases, and 10 % false alarms; conformal_quantile by the classifier's own examples, and by the calibration alone.
 
 python benchmarks/promises.py --data-root DIR --json results/promises/glyphs-proto.json
 """

@@ -1,7 +1,7 @@
 """Meta-learning on PyTorch: learn from a few examples.
 
-Names come from ``__init__.pyi`` and are imported when they are first used, so that the command line can run without
-torch where it is not needed.
+Names come from ``__init__.pyi`` and are imported when they are first used. So the command line runs without torch where
+it is not needed.
 """
 
 import lazy_loader

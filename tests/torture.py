@@ -1,4 +1,4 @@
-"""Runs that are killed, interrupted and damaged, by real processes: what is promised of them, counted.
+"""Runs that are killed, interrupted and damaged, by real processes: what is conformal_quantile of them, counted.
 
 python -m tests.torture [--json FILE]
 """

@@ -54,8 +54,8 @@ class Confusion(NamedTuple):
 def duplicates(classifier: Classifier) -> list[Pair]:
     """Return the pairs of examples that are copies.
 
-    Two examples are copies if they are equal, or if the distance of their embeddings is below a tenth of the median
-    distance between examples of the same class.
+    Two examples are copies if they are equal, or if their embeddings are very close. That is a distance below a tenth
+    of the median distance between examples of the same class.
 
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import Identity

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.classify.confidence import Confidence, percent_of, promised
+from quickstudy.classify.confidence import Confidence, conformal_quantile, percent_of
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
@@ -54,7 +54,7 @@ class Answer:
     none: bool | None = None
 
     def summary(self, noun: str) -> dict[str, Any]:
-        """Return the answer as plain data; its label is None if no label fits."""
+        """Return the answer as plain data, with None for the label if no label fits."""
         plain = {noun: self.name, "label": None if self.none else self.label, "probabilities": self.probabilities}
         return plain if self.members is None else {**plain, "set": self.members}
 
@@ -142,9 +142,9 @@ class Classifier:
     ) -> Iterator[Answer]:
         """Yield the answer to each input, with one forward pass per batch.
 
-        Both guarantees use the classifier's own examples if there are enough: two per label, and in total nine for a
-        coverage of 0.9 or 19 for 0.05 of false alarms. Each example is classified by all others (leave-one-out). The
-        guarantee then holds for inputs like the examples.
+        Both guarantees use the classifier's own examples if there are enough: at least two per label. In total, a
+        coverage of 0.9 needs nine, and 0.05 of false alarms needs 19. Each example is classified by all others
+        (leave-one-out). The guarantee then holds for inputs like the examples.
 
         With too few examples, the guarantees hold for tasks like those of the calibration (see ``Confidence``). The
         same is true of gradient-based learners, which would have to learn again for each example.
@@ -199,13 +199,13 @@ class Classifier:
                 yield names, self._predictor(self.taken(x, names)).double().cpu()
 
     def _inside(self, probabilities: Tensor, coverage: float) -> Tensor:
-        largest = promised(self._misfits, percent_of("coverage", coverage))
+        largest = conformal_quantile(self._misfits, percent_of("coverage", coverage))
         own = 1 - probabilities <= largest
         return own if largest < math.inf else self._calibrated.members(probabilities, coverage)
 
     def _outside(self, logits: Tensor, false_alarms: float) -> Tensor:
         own = -self.judged.amax(1) if self._own_suffice else torch.empty(0)
-        most = promised(own, 100 - percent_of("false_alarms", false_alarms))
+        most = conformal_quantile(own, 100 - percent_of("false_alarms", false_alarms))
         return -logits.amax(1) > most if most < math.inf else self._calibrated.strangers(logits, false_alarms)
 
     def left_out(self, x: Tensor) -> Iterator[Tensor]:

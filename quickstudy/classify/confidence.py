@@ -147,7 +147,7 @@ def answers(learner: Learner, tasks: TaskSource, which: range) -> tuple[Tensor, 
     return torch.cat(logits).cpu(), torch.cat(right).cpu()
 
 
-def promised(misfits: Tensor, percent: int) -> float:
+def conformal_quantile(misfits: Tensor, percent: int) -> float:
     """Return the conformal quantile: a bound on the misfit of one more query that holds in ``percent`` of cases.
 
     Args:
@@ -159,7 +159,7 @@ def promised(misfits: Tensor, percent: int) -> float:
 
     Source: Angelopoulos and Bates 2023, section 1, arXiv:2107.07511.
 
-    >>> promised(torch.tensor([0.5, 0.125, 0.25]), 75), promised(torch.zeros(8), 90)
+    >>> conformal_quantile(torch.tensor([0.5, 0.125, 0.25]), 75), conformal_quantile(torch.zeros(8), 90)
     (0.5, inf)
     """
     rank = math.ceil(percent * (len(misfits) + 1) / 100)

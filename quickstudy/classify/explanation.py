@@ -31,7 +31,7 @@ class Explanation:
         label: The answer.
         examples: Name of each example, (n,).
         label_of: Label of each example, (n,).
-        contributions: Share of each example in the score of its own label, (n,). The shares of a label sum to its
+        contributions: Share of each example in the score of its label, (n,). The shares of a label sum to its
             score. None if scores are not sums over examples.
         scores: Score of each label, (n_labels,); None if there are no contributions.
         influence: Probability that the answer loses if an example is left out, for each example, (n,).

@@ -125,7 +125,7 @@ def _shares(why: Explanation) -> str:
     influence = "“Influence”: how much less sure the answer would be without that example; below 0, it opposes it."
     if why.contributions is None:
         return influence
-    return influence + " “Score”: its exact part of the score of its own label; the label with the highest score wins."
+    return influence + " “Score”: its exact part of the score of its label; the label with the highest score wins."
 
 
 def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarray | None) -> str:

@@ -41,7 +41,7 @@ class ClassDataset:
             raise DataError(f"{len(self.x)} inputs but {len(self.items)} items; give one item per input, or none")
         if len(set(self.names)) != len(self.names):
             repeated = next(name for name in self.names if self.names.count(name) > 1)
-            raise DataError(f"two classes are named {repeated!r}; give every class a name of its own")
+            raise DataError(f"two classes are named {repeated!r}; give every class another name")
         least, most = (int(self.y.min()), int(self.y.max())) if len(self.y) else (0, -1)
         counted = least >= 0 and most == len(self.names) - 1  # counting a huge label would need too much memory
         if not counted or not bool((torch.bincount(self.y, minlength=len(self.names)) > 0).all()):

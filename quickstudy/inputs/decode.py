@@ -26,8 +26,8 @@ def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
     Of an image with several frames, only the first is read.
 
     Args:
-        item: Its value is the path or the bytes of a PNG, JPEG or WebP file, a Pillow image, or an array (height,
-            width), (height, width, 3 or 4) or (1 or 3, height, width): uint8, or real numbers from 0 to 1.
+        item: Its value is the path or the bytes of a PNG, JPEG or WebP file, a Pillow image, or an array. Arrays are
+            (height, width), (height, width, 3 or 4) or (1 or 3, height, width), uint8 or real numbers from 0 to 1.
         use: Function of the Pillow image.
 
     Raises:

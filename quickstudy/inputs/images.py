@@ -128,7 +128,7 @@ class Images(Inputs):
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
 
         A drawing (``ink``) is reduced by the BOX filter, the mean of the pixels that each new pixel covers. It keeps
-        its proportions and is centred on a square of its own paper. The paper is the median colour of the border. If
+        its proportions and is centred on a square of the same paper. The paper is the median colour of the border. If
         the paper is light, the drawing is inverted, so that ink is bright.
 
         Paper becomes 0 and the strongest ink of the original 255. Strokes thinner than a new pixel are amplified until

@@ -31,12 +31,12 @@ def given_arguments(settings: Settings) -> dict[str, Any]:
     """Return the arguments of the learner that the setting ``arguments`` gives.
 
     Raises:
-        SettingError: The learner does not take an argument, or the argument has a setting of its own.
+        SettingError: The learner does not take an argument, or the argument is a setting.
     """
     known = own_arguments(LEARNERS[settings.algorithm])
     for name in settings.arguments or {}:
         if name in HYPERPARAMETERS:
-            raise SettingError(f"arguments: {name} is a setting of its own; give it as a setting, not in arguments")
+            raise SettingError(f"arguments: {name} is a setting; give it as a setting, not in arguments")
         if name not in known:
             taken = f"only {', '.join(known)}" if known else "nor any other argument"
             raise SettingError(f"arguments: {settings.algorithm} does not take {name!r}, {taken}; leave it out")

@@ -15,8 +15,8 @@ class Report(NamedTuple):
     """Result of an examination.
 
     Attributes:
-        looked_at: What was examined: settings, metrics, the name of each checkpoint, model.
-        faults: What is broken, one line each.
+        looked_at: Examined parts: settings, metrics, the name of each checkpoint, model.
+        faults: Faults, one line each.
     """
 
     looked_at: tuple[str, ...]

@@ -140,7 +140,7 @@ def evaluate_challenge(
         run: Folder of a run, or the name of a model that comes with quickstudy.
         challenge: "lake": the 20 one-shot runs of Omniglot's ``all_runs.zip``.
         data_root: Folder of the archive; the cache folder of Omniglot if None.
-        test_steps, transductive, views, turned, one_to_one: As in ``evaluate_run``.
+        test_steps, transductive, views, turned, one_to_one: The same as for ``evaluate_run``.
 
     Raises:
         SettingError: The challenge is unknown, or a value does not apply to the run's learner.

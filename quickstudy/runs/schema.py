@@ -64,7 +64,7 @@ class Settings:
 
     algorithm: str = _setting("prototypical", "Learner; `quickstudy algorithms` explains each.", names=LEARNERS)
     arguments: dict[str, Any] | None = _setting(
-        None, "Arguments of the learner that have no setting of their own: a table, or JSON on the command line."
+        None, "Arguments of the learner that are not settings: a table, or JSON on the command line."
     )
     seed: int = _setting(0, "Seed of weights, splits and tasks.", ge=0, lt=2**63)
 

@@ -90,8 +90,8 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
     """Write the encoder of a learner, or a classifier's probabilities, as ONNX, and check it with onnxruntime.
 
     The file takes any number of inputs, "x" (n, *input) float32 in [0, 1]. It returns "embedding" (n, d) or
-    "probability" (n, n_labels). Its metadata are JSON: "labels" of a classifier, "inputs" (the kind of inputs with
-    its arguments), and "recipe" (a description of how an input is made).
+    "probability" (n, n_labels). Its metadata are JSON: "labels" of a classifier, "inputs" (their kind and its
+    arguments), and "recipe" (how an input is made, in words).
 
     Args:
         model: Folder or name of a model, a learner with a net, or a classifier.

@@ -30,7 +30,8 @@ def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFT
         seed: Seed of the shuffle.
 
     Raises:
-        DataError: As in ``read_folder``; or there are only two of the sub-folders, or a class is in two of them.
+        DataError: The folder is not as ``read_folder`` describes; or there are only two of the sub-folders; or a
+            class is in two of them.
         NotEnoughClasses: There are fewer classes than splits.
         SettingError: Shares are negative or do not add up to 1.
 

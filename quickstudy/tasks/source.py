@@ -21,7 +21,7 @@ class Source(ABC):
     """Base class of a source of tasks.
 
     Each argument of ``__init__`` is set to the setting of the same name (``data_root``, ``seed``, ``image_size``,
-    ...). An argument ``download`` tells whether missing files may be downloaded. An argument ``inputs`` is set to the
+    ...). An argument ``download`` says whether missing files may be downloaded. An argument ``inputs`` is set to the
     inputs of a run that is evaluated, or else to None.
 
     Attributes:

@@ -18,8 +18,8 @@ from quickstudy.classify.confidence import (
     answers,
     calibrate,
     calibration_error,
+    conformal_quantile,
     fit_temperature,
-    promised,
 )
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.inputs.images import Images
@@ -218,7 +218,9 @@ def test_each_example_is_judged_by_the_rest_as_if_it_had_never_been_shown(traine
 @settings(max_examples=20, deadline=None)
 def test_what_is_promised_is_kept_on_average(seed, percent):
     scores = torch.rand(4000, 40, generator=torch.Generator().manual_seed(seed))
-    kept = [float(last <= promised(row, percent)) for row, last in zip(scores[:, :-1], scores[:, -1], strict=True)]
+    kept = [
+        float(last <= conformal_quantile(row, percent)) for row, last in zip(scores[:, :-1], scores[:, -1], strict=True)
+    ]
     assert percent / 100 - 0.025 < fmean(kept) < percent / 100 + 0.025 + 1 / 40
 
 

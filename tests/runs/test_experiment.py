@@ -330,7 +330,7 @@ def test_arguments_that_a_learner_does_not_take_are_refused(small):
         (
             "maml",
             {"inner_lr": 2.0},
-            "arguments: inner_lr is a setting of its own; give it as a setting, not in arguments",
+            "arguments: inner_lr is a setting; give it as a setting, not in arguments",
         ),
         ("soft", {"net": "conv4"}, "arguments: soft does not take 'net'"),
         ("soft", {"temperature": "hot"}, "temperature='hot'"),

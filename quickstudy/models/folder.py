@@ -277,7 +277,7 @@ def describe_inputs(inputs: Inputs) -> dict[str, Any]:
 
 
 def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
-    """Convert a config of format 1, in which each kind of input had another entry."""
+    """Convert a config of format 1, in which each kind of input had a separate entry."""
     config = dict(config)
     entries = {"images": config.pop("images", None), "table": config.pop("table", None)}
     if encoder := config.pop("encoder", None):

@@ -197,7 +197,7 @@ def test_a_setting_that_would_do_nothing_is_refused(small, given, words):
 
 
 def test_data_without_training_classes_is_refused(tmp_path):
-    with pytest.raises(NotEnoughClasses, match="digits has no classes to train on"):
+    with pytest.raises(NotEnoughClasses, match="digits has no training classes, only test classes; choose other data"):
         trained(tmp_path / "run", data="digits", algorithm="baseline")
     assert not (tmp_path / "run").exists()
 

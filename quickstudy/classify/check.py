@@ -93,6 +93,10 @@ def check(
         raise DataError(f"{str(source)!r} has fewer than two classes with readable {start.inputs.noun}s; add some")
     data = ClassDataset.from_labels(x, labels, [item for item, _ in good])
     classifier = Classifier(start.learner, start.inputs, data, start.confidence)
+    label_next = None
+    if unlabelled is not None:
+        label_next, damaged = _next(classifier, unlabelled, n)
+        unreadable = [*unreadable, *damaged]
     names = [item.name for item in classifier.items]
     counts = Counter(labels)
     return Report(
@@ -103,7 +107,7 @@ def check(
         [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier)],
         confusable(classifier),
         unbalanced(counts),
-        None if unlabelled is None else _next(classifier, unlabelled, n),
+        label_next,
     )
 
 
@@ -127,10 +131,11 @@ def _encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> tuple[list
     return good, torch.cat(parts), reasons
 
 
-def _next(classifier: Classifier, unlabelled: Path | str, n: int) -> list[str]:
+def _next(classifier: Classifier, unlabelled: Path | str, n: int) -> tuple[list[str], list[str]]:
+    """Return the names of the items to label next, and an error message for each unreadable one."""
     items = list(classifier.inputs.open(Path(unlabelled)))
-    good, x, _ = _encoded(classifier.inputs, [(item, "") for item in items])
+    good, x, reasons = _encoded(classifier.inputs, [(item, "") for item in items])
     if not good:
         raise DataError(f"{str(unlabelled)!r} holds no readable {classifier.inputs.noun}s to label next")
     pool = classifier.embed(classifier.taken(x)).cpu().numpy()
-    return [good[i][0].name for i in next_to_label(classifier, pool, min(n, len(good)))]
+    return [good[i][0].name for i in next_to_label(classifier, pool, min(n, len(good)))], reasons

@@ -143,7 +143,8 @@ def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarra
         pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).transpose(2, 0, 1)
         figures.append((_heated(pixels, patches), caption))
     return "".join(
-        f'<figure><img src="{_address(png)}" alt=""><figcaption>{words}</figcaption></figure>' for png, words in figures
+        f'<figure><img src="{_address(content)}" alt=""><figcaption>{words}</figcaption></figure>'
+        for content, words in figures
     )
 
 
@@ -172,8 +173,8 @@ def _examples(why: Explanation, classifier: Classifier) -> str:
     cards = []
     for i in why.nearest[:_SHOWN]:
         item = classifier.items[int(i)]
-        png = classifier.inputs.picture(item)
-        picture = "" if png is None else f'<img src="{_address(png)}" alt="">'
+        content = classifier.inputs.picture(item)
+        picture = "" if content is None else f'<img src="{_address(content)}" alt="">'
         share = 100 * float(why.influence[i])
         kind = "for" if share >= 0 else "against"
         score = "" if why.contributions is None else f"<br>score {why.contributions[i]:.2f}"

@@ -51,11 +51,17 @@ def features(module: nn.Module, data: ClassDataset | Tensor, *, batch_size: int 
 
 def _embedded(module: nn.Module, x: Tensor, batch_size: int) -> Tensor:
     weight, training = next(module.parameters(), torch.empty(0)), module.training
+    batches = torch.split(x, batch_size)
     module.eval()
-    with torch.no_grad():
-        batches = shown(torch.split(x, batch_size), "embedding") if len(x) > batch_size else torch.split(x, batch_size)
-        z = torch.cat([_at_least_float32(module(_like(weight, as_float(batch)))) for batch in batches])
-    module.train(training)
+    try:
+        with torch.no_grad():
+            parts = [
+                _at_least_float32(module(_like(weight, as_float(batch))))
+                for batch in (shown(batches, "embedding") if len(batches) > 1 else batches)
+            ]
+    finally:
+        module.train(training)
+    z = torch.cat(parts)
     if z.ndim != 2:
         raise DataError(
             f"the module returns shape {tuple(z.shape[1:])} per input, not one vector; pool or flatten its output"

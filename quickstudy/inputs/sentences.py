@@ -18,7 +18,7 @@ from quickstudy.errors import DataError, ModelError, SettingError, one_line
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.cache import prepared
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.rows import SUFFIXES, has_column, read_rows
+from quickstudy.inputs.rows import LABEL, SUFFIXES, has_column, read_rows
 from quickstudy.io.tensors import sum_of_values
 
 Encoder = Callable[[Sequence[str]], Tensor]
@@ -200,7 +200,7 @@ def read_sentences(path: Path) -> tuple[list[str], list[str]]:
     ...     read_sentences(Path(folder, "all.csv"))
     (['hello', 'bye'], ['greeting', 'parting'])
     """
-    pairs = list(_rows(path, (TEXT, "label")))
+    pairs = list(_rows(path, (TEXT, LABEL)))
     return [text for text, _ in pairs], [label for _, label in pairs]
 
 
@@ -212,15 +212,15 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         if missing:
             needed = " and ".join(columns)
             raise DataError(f"{path} row {number} has no {' and no '.join(missing)}; columns are {needed}")
-        text, label = str(row[TEXT]).strip(), str(row["label"]).strip() if "label" in columns else ""
-        if not text or len(text) > _MAX_CHARACTERS or ("label" in columns and not label):
+        text, label = str(row[TEXT]).strip(), str(row[LABEL]).strip() if LABEL in columns else ""
+        if not text or len(text) > _MAX_CHARACTERS or (LABEL in columns and not label):
             raise DataError(
                 f"{path} row {number} has a text of {len(text)} characters and a label of {len(label)}; give 1 to "
                 f"{_MAX_CHARACTERS} and at least 1"
             )
         yield text, label
     if not number:
-        raise DataError(f"{path} holds no rows; give texts{' with labels' if 'label' in columns else ''}")
+        raise DataError(f"{path} holds no rows; give texts{' with labels' if LABEL in columns else ''}")
 
 
 def _sentence(item: Item) -> str:

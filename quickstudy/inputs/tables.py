@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
+from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.rows import LABEL, SUFFIXES, labels_of, read_rows
 
@@ -92,7 +93,7 @@ class Table(Inputs):
         Table(numbers={'a': [2.0, 1.0]}, categories={'b': ['x', 'y']})
         """
         numbers, categories = {}, {}
-        for name in items[0].value if items else ():
+        for name in dict.fromkeys(name for item in items for name in _row(item)):
             if name is None or name == LABEL:
                 continue
             try:
@@ -126,7 +127,7 @@ class Table(Inputs):
     def encode(self, items: Sequence[Item]) -> Tensor:
         """Return rows as vectors, (n, n_features); an array of n_features numbers is unchanged."""
         if items and all(isinstance(item.value, np.ndarray | Tensor) for item in items):
-            return torch.stack([torch.as_tensor(item.value) for item in items])
+            return Arrays(self.shape).encode(items)
         items = [Item(item.name, _row(item)) for item in items]
         columns = [_standard(_numbers(name, items), *pair) for name, pair in self.numbers.items()]
         for name, values in self.categories.items():

@@ -187,9 +187,8 @@ def shortened(wanted: Settings, done: Settings) -> list[str]:
     ['steps 10 in place of 100']
     """
     a, b = wanted.model_dump(mode="json"), done.model_dump(mode="json")
-    return [
-        f"{name} {b[name]} in place of {a[name]}" for name in a.keys() - _MACHINE - _ON_THE_WAY if a[name] != b[name]
-    ]
+    names = [name for name in a if name not in _MACHINE | _ON_THE_WAY]
+    return [f"{name} {b[name]} in place of {a[name]}" for name in names if a[name] != b[name]]
 
 
 def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:

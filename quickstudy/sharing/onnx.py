@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import warnings
@@ -122,7 +121,6 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
     # Traced with three inputs and checked with five, because the file must accept any number.
     weight = next(learner.parameters(), torch.empty(0))
     three, five = (torch.rand(n, *metadata["input"], generator=seed).to(weight) for n in (3, 5))
-    buffer = io.BytesIO()
     with torch.no_grad(), _silent():
         expected = module.eval()(five).numpy()
         try:
@@ -141,11 +139,11 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
             raise ModelError(f"torch cannot write {kind} as ONNX, --debug shows why; export the encoder") from error
     for key, value in metadata.items():
         proto.metadata_props.append(onnx.StringStringEntryProto(key=key, value=json.dumps(value)))
-    buffer.write(proto.SerializeToString())
-    session = onnxruntime.InferenceSession(buffer.getvalue(), providers=["CPUExecutionProvider"])
+    content = proto.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (answers,) = session.run(None, {"x": five.numpy()})
     off = float(np.abs(answers - expected).max() / np.abs(expected).max())
     if not off <= TOLERANCE:
         raise ModelError(f"the exported file differs from the model by {off:.1e} relative; nothing was written")
-    replace(Path(path), buffer.getvalue())
+    replace(Path(path), content)
     return off

@@ -146,7 +146,7 @@ def next_to_label(classifier: Classifier | None, pool: np.ndarray, n: int) -> li
     pool = np.asarray(pool, dtype=np.float64)
     known = pool[:0] if classifier is None else classifier.embedded.double().cpu().numpy()
     every = np.concatenate([known, pool])
-    n_clusters = min(len(known) + n, len(every))
+    n_clusters = min(len(known) + n, len(np.unique(every, axis=0)))
     cluster = KMeans(n_clusters, n_init=3, random_state=0).fit_predict(every)
     labelled, waiting = Counter(cluster[: len(known)].tolist()), cluster[len(known) :]
     chosen: list[int] = []

@@ -92,7 +92,7 @@ def _read(name: str, source: Path | bytes) -> np.ndarray:
         shape, by_columns, dtype = header(file)
         n, start = math.prod(shape), file.tell()
         whole = dtype.kind in "biuf" and min(shape, default=0) >= 0 and n * dtype.itemsize == len(content) - start
-    except (ValueError, TypeError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
+    except Exception as error:  # the header is parsed as Python, so damage raises many kinds, even of the tokenizer
         raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
     if not whole or not shape:
         raise DataError(f"{name!r} does not hold one array of numbers of the size in its header; convert it")

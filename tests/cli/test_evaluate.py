@@ -74,7 +74,7 @@ def test_regression_has_an_error_in_place_of_an_accuracy(cli, sinusoid):
         (["--split", "tests"], "did you mean 'test'?"),
         (["--data", "glyph"], "did you mean 'glyphs'?"),
         (["--data", "omniglot", "--data-root", "nowhere"], "`quickstudy tasks omniglot --download`"),
-        (["--data", "sinusoid"], "prototypical classifies"),
+        (["--data", "sinusoid"], "prototypical is a classifier"),
         (["--data", "digits", "--split", "train"], "the train split has 0 classes"),
         (["--test-steps", 3], "test_steps does not apply to prototypical, only to maml, reptile"),
     ],

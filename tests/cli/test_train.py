@@ -52,7 +52,7 @@ def test_printed_settings_train_nothing(cli, tmp_path, monkeypatch):
         (["--data", "omniglot", "--data-root", "nowhere"], "`quickstudy tasks omniglot --download`"),
         (["--data", "mini-imagenet", "--data-root", "nowhere"], "put train.csv, val.csv and test.csv"),
         (["--data", "digits"], "choose other data"),
-        (["--data", "sinusoid"], "prototypical classifies"),
+        (["--data", "sinusoid"], "prototypical is a classifier"),
         (["--data-root", "nowhere"], "folder 'nowhere' cannot be read"),
         (["--steps", "many"], "the command line: steps = 'many'"),
         (["--config", "nowhere.toml"], "no settings file 'nowhere.toml'"),

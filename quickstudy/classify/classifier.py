@@ -195,8 +195,9 @@ class Classifier:
                 x, names = batch, [f"{self.inputs.noun} {start + i}" for i in range(1, len(batch) + 1)]
             else:
                 x, names = self.inputs.encode(batch), [item.name for item in batch]
-            with torch.no_grad():
-                yield names, self._predictor(self.taken(x, names)).double().cpu()
+            with torch.no_grad():  # not around the yield, where it would hold for the caller too
+                logits = self._predictor(self.taken(x, names)).double().cpu()
+            yield names, logits
 
     def _inside(self, probabilities: Tensor, coverage: float) -> Tensor:
         largest = conformal_quantile(self._misfits, percent_of("coverage", coverage))
@@ -227,7 +228,8 @@ class Classifier:
     @cached_property
     def judged(self) -> Tensor:
         """Leave-one-out logits of each example, (n, n_labels)."""
-        return torch.stack([logits[i] for i, logits in enumerate(self.left_out(self.support.x))])
+        # A clone of each row: a view would keep the logits of all examples, n times.
+        return torch.stack([logits[i].clone() for i, logits in enumerate(self.left_out(self.support.x))])
 
     @cached_property
     def _misfits(self) -> Tensor:

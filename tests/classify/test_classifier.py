@@ -237,3 +237,10 @@ def test_a_damaged_classifier_is_one_line(tmp_path, damage):
         Classifier.load(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_reading_half_of_the_answers_leaves_gradients_on():
+    classifier = Classifier(vectors(), Arrays((2,)), ClassDataset.from_labels(np.eye(2), ["a", "b"]))
+    answers = classifier.answer(np.zeros((3, 2)))
+    next(answers)
+    assert torch.is_grad_enabled()

@@ -127,7 +127,7 @@ def lost_worker(place: Path, within: float = 15) -> Row:
     os.kill(children[1], signal.SIGKILL)
     begun = time.monotonic()
     _, said = process.communicate(timeout=HANGING)
-    held = time.monotonic() - begun < within and process.returncode == 1 and "ended by SIGKILL" in said
+    held = time.monotonic() - begun < within and process.returncode == 1 and "killed by SIGKILL" in said
     held = held and not any(Path(f"/proc/{child}").exists() for child in children)
     resumed = start("train", "--resume", folder)
     newest = logged(folder)[-1]

@@ -127,6 +127,7 @@ PARSERS = {
     "kept sentence": Parser("kept", one("kept", b"will it rain"), lambda f: kept(Sentences(), f / "kept", False)),
     "config": Parser("config.json", classifier, Classifier.load),
     "weights": Parser("model.safetensors", classifier, Classifier.load),
+    "labels": Parser("labels.safetensors", classifier, Classifier.load),
     "support": Parser("support.safetensors", classifier, Classifier.load),
     "examples": Parser("examples.safetensors", classifier, Classifier.load),
     "classifier": Parser("config.json", classifier, load),

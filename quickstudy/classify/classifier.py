@@ -21,7 +21,7 @@ from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset, as_float
-from quickstudy.io.tensors import joined_bytes, split_bytes
+from quickstudy.io.tensors import joined_bytes, joined_texts, split_bytes, split_texts
 from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import Apart, MetricLearner
@@ -302,8 +302,8 @@ class Classifier:
         return x
 
     def save(self, folder: Path | str) -> None:
-        """Save learner, inputs, labels and examples in a folder, as data."""
-        names, name_ends = joined_bytes([item.name.encode() for item in self.items])
+        """Save learner, inputs, labels and examples in a folder, as data; if that fails, the folder stays as it was."""
+        names, name_ends = joined_texts([item.name for item in self.items])
         copies, copy_ends = joined_bytes([self.inputs.keep(item) for item in self.items])
         ModelFolder(Path(folder)).write(
             self.learner,
@@ -317,7 +317,7 @@ class Classifier:
                     "kept_ends": copy_ends,
                 },
             },
-            labels=list(self.labels),
+            labels=self.labels,
             confidence=self.confidence and vars(self.confidence),
         )
 
@@ -356,8 +356,8 @@ def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:
     bytes_, ends = (torch.uint8, (-1,)), (torch.int64, (n,))
     parts = model.tensors(name, {"names": bytes_, "name_ends": ends, "kept": bytes_, "kept_ends": ends})
     try:
-        names = [part.decode() for part in split_bytes(parts["names"], parts["name_ends"])]
+        names = split_texts(parts["names"], parts["name_ends"])
         copies = split_bytes(parts["kept"], parts["kept_ends"])
-    except (ModelError, UnicodeDecodeError) as error:
+    except ModelError as error:
         raise ModelError(f"{model.path / name} is damaged: {error}") from error
     return tuple(map(Item, names, copies))

@@ -12,7 +12,7 @@ from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import encoded
-from quickstudy.io.files import check_new, whole_folder
+from quickstudy.io.files import check_new
 from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
@@ -50,8 +50,7 @@ def adapt(source: Path | str, model: Path | str | None = None, out: Path | str |
         else:
             classifier = Classifier.load(folder).extend(encoded(start.inputs, labelled))
     if out is not None:
-        with whole_folder(Path(out)) as partial:
-            classifier.save(partial)
+        classifier.save(out)
     return classifier
 
 

@@ -63,7 +63,7 @@ class ClassDataset:
         >>> ClassDataset.from_labels(torch.zeros(3, 2), ["b", "a", "b"]).names
         ('a', 'b')
         """
-        names, y = np.unique(np.asarray(labels), return_inverse=True)
+        names, y = _numbered(labels)
         order = np.argsort(y, kind="stable")
         x = torch.as_tensor(x)
         if len(x) != len(y):
@@ -106,6 +106,16 @@ class ClassDataset:
     def to(self, device: str | torch.device) -> ClassDataset:
         """Return the same data with its inputs on a device."""
         return ClassDataset(self.x.to(device), self.y, self.names, self.items)
+
+
+def _numbered(labels: Sequence[object] | np.ndarray | Tensor) -> tuple[Sequence[object], np.ndarray]:
+    """Return the different labels, sorted, and the number of each label among them."""
+    if not all(isinstance(label, str) for label in labels):
+        return np.unique(np.asarray(labels), return_inverse=True)
+    # An array of strings would drop null characters at their ends, and give each the memory of the longest.
+    names = sorted(set(labels))
+    number = {name: c for c, name in enumerate(names)}
+    return names, np.array([number[label] for label in labels], dtype=np.int64)
 
 
 def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:

@@ -8,7 +8,7 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +17,8 @@ from quickstudy.errors import ModelError, SettingError, one_line
 
 MAX_JSON = 10**6
 """Largest size of a JSON text that is read, in bytes."""
+_JOURNAL = ".journal"
+"""Folder of complete files that still have to replace those of the same names in the folder above."""
 
 
 @contextmanager
@@ -71,6 +73,51 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             sync(folder.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def whole_files(folder: Path) -> Iterator[Path]:
+    """Context with a temporary folder of files, which replace those of the same names in ``folder``: all, or none.
+
+    Other files in ``folder`` stay. If the block fails, nothing changes. If the process is killed, the folder has its
+    old files, or a journal of all new ones, which ``finish`` completes.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     with whole_files(Path(place, "model")) as folder:
+    ...         _ = (folder / "note").write_text("kept")
+    ...     Path(place, "model", "note").read_text()
+    'kept'
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    partial = folder / f".new-{uuid.uuid4().hex}"
+    try:
+        with named(folder):
+            partial.mkdir(parents=True)
+            yield partial
+            sync(partial)
+            finish(folder)
+            partial.rename(folder / _JOURNAL)
+            sync(folder)
+            finish(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        for each in missing:
+            with suppress(OSError):  # a folder that is not empty stays
+                each.rmdir()
+
+
+def finish(folder: Path) -> None:
+    """Complete the replacement of files that a killed process began, if there is one."""
+    journal = folder / _JOURNAL
+    if os.path.islink(journal) or not os.path.isdir(journal):
+        return
+    with suppress(FileNotFoundError):  # another process may complete it too
+        for path in journal.iterdir():
+            with suppress(FileNotFoundError):
+                os.replace(path, folder / path.name)
+        sync(folder)
+        journal.rmdir()
 
 
 def check_new(folder: Path) -> None:

@@ -16,7 +16,9 @@ from torch import Tensor
 from quickstudy.errors import ModelError, one_line
 from quickstudy.io.files import MAX_JSON, parse_json, plain_file
 
-_MAX_FILE, _MAX_TENSORS = 2**30, 10_000
+MAX_FILE = 2**30
+"""Largest size of a file of tensors that is read, in bytes."""
+_MAX_TENSORS = 10_000
 _CODES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
     torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
@@ -36,7 +38,7 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
     return save(plain, metadata={"sha256": digest(plain)})
 
 
-def unpack(path: Path, expected: Mapping[str, Kind], most: int = _MAX_FILE) -> dict[str, Tensor]:
+def unpack(path: Path, expected: Mapping[str, Kind], most: int = MAX_FILE) -> dict[str, Tensor]:
     """Return the tensors of a file, and refuse any that are not expected.
 
     Args:
@@ -101,6 +103,30 @@ def split_bytes(content: Tensor, ends: Tensor) -> list[bytes]:
         raise ModelError("its parts do not end where its content does; copy it again")
     whole = content.numpy().tobytes()
     return [whole[a:b] for a, b in pairwise(edges)]
+
+
+def joined_texts(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return texts one after another as UTF-8, and where each ends. Any string is possible, lone surrogates too.
+
+    >>> joined_texts(["a", "ü"])
+    (tensor([ 97, 195, 188], dtype=torch.uint8), tensor([1, 3]))
+    """
+    return joined_bytes([text.encode("utf-8", "surrogatepass") for text in texts])
+
+
+def split_texts(content: Tensor, ends: Tensor) -> list[str]:
+    """Return the texts that ``joined_texts`` joined.
+
+    Raises:
+        ModelError: The content is not UTF-8, or the ends do not ascend to its length.
+
+    >>> split_texts(*joined_texts(["a", "", "ü"]))
+    ['a', '', 'ü']
+    """
+    try:
+        return [part.decode("utf-8", "surrogatepass") for part in split_bytes(content, ends)]
+    except UnicodeDecodeError as error:
+        raise ModelError(f"its texts are not UTF-8: {error}; copy it again") from error
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

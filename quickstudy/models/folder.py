@@ -1,11 +1,12 @@
 """Model saved as a folder of data.
 
 ``config.json`` says how to build the learner and its inputs. ``model.safetensors`` holds the weights. For a classifier,
-``support.safetensors`` holds its encoded examples, and ``examples.safetensors`` holds their names and small copies.
+``labels.safetensors`` holds its labels, ``support.safetensors`` its encoded examples, and ``examples.safetensors`` the
+names and small copies of these.
 ``probe.safetensors`` holds answers to a task of noise, and ``seal.json`` the SHA-256 of each file.
 
 Nothing is unpickled. Files are checked before memory is allocated for their content and before it is used. A file that
-fails the check is refused with a one-line error.
+fails the check is refused with a one-line error. All files of a model are replaced together, or none of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,26 +26,30 @@ from torch import Tensor
 from quickstudy.errors import ModelError, SettingError, one_line
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs
-from quickstudy.io.files import read_json, replace
-from quickstudy.io.tensors import Kind, pack, unpack
+from quickstudy.io.files import MAX_JSON, finish, read_json, replace, whole_files
+from quickstudy.io.tensors import MAX_FILE, Kind, joined_texts, pack, split_texts, unpack
 from quickstudy.learners import Learner
 from quickstudy.models.build import blank, build, construct, describe
 from quickstudy.models.seal import answers, changed, probe_of, read_seal, write_seal
 
 T = TypeVar("T")
-FORMAT = 2
+FORMAT = 3
 """Number of the format that is written; a folder with a higher number was written by a later version."""
 SHIPPED = Path(__file__).parent / "shipped"
 """Folder of the models that come with quickstudy, one folder per name."""
 TOLERANCE = 1e-4
 """Largest difference of answers, relative to the largest: other machines and versions of torch round differently."""
+_LABELS = "labels.safetensors"
 
 
 class ModelFolder:
-    """Folder of a model. Each file is read once, when it is first needed.
+    """Folder of a model. Each file is read once, when it is first needed. A write that was killed is completed first.
 
     Args:
         place: A folder, or the name of a model that comes with quickstudy (see ``locate``).
+
+    Raises:
+        ModelError: A killed write cannot be completed.
 
     >>> model = ModelFolder("glyphs-proto")
     >>> type(model.learner).__name__, model.inputs, model.labels
@@ -53,6 +58,13 @@ class ModelFolder:
 
     def __init__(self, place: Path | str) -> None:
         self.place, self.path = str(place), locate(place)
+        try:
+            finish(self.path)
+        except OSError as error:
+            raise ModelError(
+                f"{self.place!r} was not written completely, and this cannot be completed: {error.strerror}; make the "
+                f"folder writable"
+            ) from error
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -72,7 +84,7 @@ class ModelFolder:
             raise ModelError(f"{path} is not a model's config: it has no 'learner'; train or adapt again")
         if config.get("format") == 1:
             return _from_format_1(config)
-        if config.get("format") != FORMAT:
+        if config.get("format") not in (2, FORMAT):  # format 2 has its labels here, not in a file
             raise ModelError(
                 f"{path} has format {one_line(repr(config.get('format')))}, this version reads 1 to {FORMAT}; upgrade"
             )
@@ -94,9 +106,7 @@ class ModelFolder:
                 raise ModelError(f"{self.path / 'config.json'}: {error}") from error
             tensors = unpack(path, {name: (tensor.dtype, tensor.shape) for name, tensor in expected.items()})
             learner = build(described)
-        for name, tensor in tensors.items():
-            if not bool(torch.isfinite(tensor).all()):
-                raise ModelError(f"{path}: {name!r} holds NaN or infinity; train again")
+        _check_finite(tensors, f"{path}: ")
         learner.load_state_dict(tensors)
         weights = dict(learner.named_parameters())
         if not isinstance(frozen, list) or not all(isinstance(name, str) and name in weights for name in frozen):
@@ -115,7 +125,9 @@ class ModelFolder:
         Raises:
             ModelError: The entry is not a known kind of inputs.
         """
-        entry = self.config.get("inputs")
+        return self._inputs_of(self.config.get("inputs"))
+
+    def _inputs_of(self, entry: Any) -> Inputs | None:
         if entry is None:
             return None
         name = entry.get("name") if isinstance(entry, dict) else None
@@ -123,19 +135,22 @@ class ModelFolder:
             raise ModelError(f"{self._says('inputs', entry)}; the kind must be one of {', '.join(INPUTS)}")
         return self._constructed("inputs", INPUTS[name], {k: v for k, v in entry.items() if k != "name"})
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...] | None:
         """Labels of a classifier; None for a learner.
 
         Raises:
-            ModelError: The entry is not a list of words.
+            ModelError: They are not a list of words, or their file is missing or damaged.
         """
-        labels = self.config.get("labels")
-        if labels is None:
-            return None
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise ModelError(f"{self.path / 'config.json'}: its labels are not a list of words; adapt again")
-        return tuple(labels)
+        if (n := self.config.get("n_labels")) is None:
+            return _labels_of_format_2(self.path, self.config)
+        if not isinstance(n, int):
+            raise ModelError(f"{self._says('n_labels', n)}, which is not a number of labels; adapt again")
+        parts = self.tensors(_LABELS, {"labels": (torch.uint8, (-1,)), "ends": (torch.int64, (n,))})
+        try:
+            return tuple(split_texts(parts["labels"], parts["ends"]))
+        except ModelError as error:
+            raise ModelError(f"{self.path / _LABELS} is damaged: {error}") from error
 
     def entry(self, name: str, cls: type[T]) -> T | None:
         """Return an entry of the config as an object of a class; None if it is missing.
@@ -159,47 +174,50 @@ class ModelFolder:
         learner: Learner,
         inputs: Inputs | None = None,
         tensors: Mapping[str, Mapping[str, Tensor]] | None = None,
+        labels: Sequence[str] | None = None,
         **entries: Any,
     ) -> None:
-        """Save a model with atomic writes of its files, and seal it.
+        """Save a model and seal it. If that fails, the folder stays as it was.
 
         Args:
             learner: Learner of a class in ``LEARNERS``.
             inputs: Inputs of a class in ``INPUTS``.
             tensors: Tensors of additional files, by file name.
+            labels: Labels of a classifier.
             entries: Additional entries of the config, plain data.
 
         Raises:
-            ModelError: The learner, its net or the inputs are not registered; nothing is written.
+            ModelError: The learner, its net or the inputs are not registered, or what is written could not be loaded.
         """
+        _check_finite(learner.state_dict(), f"{type(learner).__name__}: ")
         described = describe(learner)
         fresh = dict(blank(described).named_parameters())  # fails for a model that could not be loaded
         frozen = [name for name, p in learner.named_parameters() if not p.requires_grad and fresh[name].requires_grad]
         if frozen:  # frozen by the user, so the inner loop must not change these weights after loading either
             entries["frozen"] = frozen
-        config = {"format": FORMAT, "learner": described, "inputs": inputs and describe_inputs(inputs), **entries}
+        tensors = dict(tensors or {})
+        if labels is not None:
+            entries["n_labels"] = len(labels)
+            tensors[_LABELS] = dict(zip(("labels", "ends"), joined_texts(labels), strict=True))
+        about = inputs and describe_inputs(inputs)
+        config = {"format": FORMAT, "learner": described, "inputs": about, **entries}
+        self._inputs_of(json.loads(_json(about)))  # fails for inputs that could not be loaded
         probe = probe_of(copy.deepcopy(learner).cpu().eval())
         content = {"config.json": _json(config), "model.safetensors": pack(learner.state_dict())}
-        content |= {name: pack(parts) for name, parts in (tensors or {}).items()}
+        content |= {name: pack(parts) for name, parts in tensors.items()}
         content |= {"probe.safetensors": pack(probe)} if probe else {}
-        for name, data in content.items():
-            replace(self.path / name, data)
-        write_seal(self.path, {name: hashlib.sha256(data).hexdigest() for name, data in content.items()})
-        self.__dict__.pop("config", None)
+        self._replace(content, {})
 
     def amend(self, **entries: Any) -> None:
         """Add or replace entries of the config, and seal the folder again.
 
         Raises:
-            ModelError: The model is damaged: its files differ from the seal.
+            ModelError: The model is damaged: its files differ from the seal. Or the config would be too large.
         """
         sums = read_seal(self.path)
         for fault in changed(self.path, sums):
             raise ModelError(f"{fault}; nothing is written")
-        content = _json(self.config | entries)
-        replace(self.path / "config.json", content)
-        write_seal(self.path, sums | {"config.json": hashlib.sha256(content).hexdigest()})
-        self.__dict__.pop("config", None)
+        self._replace({"config.json": _json(self.config | entries)}, sums)
 
     def faults(self) -> Iterator[str]:
         """Yield one line for each difference between the folder and its seal.
@@ -216,6 +234,23 @@ class ModelFolder:
         off = float((answers(self.learner, probe) - probe["answers"]).abs().max() / probe["answers"].abs().max())
         if not off <= TOLERANCE:
             yield f"{self.path} answers its stored inputs differently than when it was written, by {off:.1e} relative"
+
+    def _replace(self, content: Mapping[str, bytes], sums: Mapping[str, str]) -> None:
+        """Replace files of the folder, and the seal: all, or none.
+
+        Args:
+            content: Content of each new file, by name.
+            sums: SHA-256 of the files that stay, by name.
+        """
+        for name, data in content.items():
+            if len(data) > (most := MAX_JSON if name.endswith(".json") else MAX_FILE):
+                raise ModelError(f"{name} would have {len(data)} bytes, but at most {most} can be loaded; save less")
+        with whole_files(self.path) as partial:
+            for name, data in content.items():
+                replace(partial / name, data)
+            write_seal(partial, {**sums, **{name: hashlib.sha256(data).hexdigest() for name, data in content.items()}})
+        for name in ("config", "labels", "inputs", "learner"):
+            self.__dict__.pop(name, None)
 
     def _constructed(self, name: str, cls: type[T], arguments: Any) -> T:
         try:
@@ -276,8 +311,24 @@ def describe_inputs(inputs: Inputs) -> dict[str, Any]:
     return {"name": name, **vars(inputs)}
 
 
+def _check_finite(weights: Mapping[str, Tensor], where: str) -> None:
+    for name, tensor in weights.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ModelError(f"{where}{name!r} holds NaN or infinity; train again")
+
+
+def _labels_of_format_2(path: Path, config: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the labels of a classifier of formats 1 and 2, which had them in their config."""
+    labels = config.get("labels")
+    if labels is None:
+        return None
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ModelError(f"{path / 'config.json'}: its labels are not a list of words; adapt again")
+    return tuple(labels)
+
+
 def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
-    """Convert a config of format 1, in which each kind of input had a separate entry."""
+    """Convert a config of format 1, in which each kind of input had a separate entry, to format 2."""
     config = dict(config)
     entries = {"images": config.pop("images", None), "table": config.pop("table", None)}
     if encoder := config.pop("encoder", None):
@@ -285,7 +336,7 @@ def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
     given = {name: entry for name, entry in entries.items() if entry is not None}
     for name, entry in given.items():
         config["inputs"] = {"name": name, **entry} if isinstance(entry, dict) else entry
-    return config | {"format": FORMAT}
+    return config | {"format": 2}
 
 
 def _json(value: Any) -> bytes:

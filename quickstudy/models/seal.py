@@ -16,7 +16,11 @@ from quickstudy.learners import Learner
 from quickstudy.nets import input_shape
 from quickstudy.tasks.task import Examples
 
-FILES = ("config.json", "model.safetensors", "support.safetensors", "examples.safetensors", "probe.safetensors")
+FILES = (
+    "config.json", "model.safetensors", "labels.safetensors", "support.safetensors", "examples.safetensors",
+    "probe.safetensors",
+)  # fmt: skip
+"""Files of a model that a seal may name; the first two are always there."""
 
 
 def write_seal(folder: Path, sums: dict[str, str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from quickstudy.classify.confidence import Calibration
@@ -66,8 +64,7 @@ def calibrate(
     with threads(settings.threads):
         calibration = calibrate_learner(learner, tasks, settings.n_way, settings.n_shot, n_tasks=n_tasks)
     if out is None:
-        with _put_back_on_failure(trained.folder / "config.json", trained.folder / "seal.json"):
-            ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))
+        ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))
         return calibration
     with whole_folder(out) as partial:
         for name in (*sums, "seal.json", RECORD, METRICS):
@@ -75,16 +72,3 @@ def calibrate(
                 replace(partial / name, (trained.folder / name).read_bytes())
         ModelFolder(partial).amend(confidence=vars(calibration.confidence))
     return calibration
-
-
-@contextmanager
-def _put_back_on_failure(*paths: Path) -> Iterator[None]:
-    """Restore files if the block fails after it has changed some of them."""
-    before = {path: path.read_bytes() for path in paths}
-    try:
-        yield
-    except BaseException:
-        for path, content in before.items():
-            if path.read_bytes() != content:
-                replace(path, content)
-        raise

@@ -25,12 +25,13 @@ from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
 from quickstudy.io.tensors import joined_bytes, pack
 from quickstudy.learners import MAML
+from quickstudy.models.folder import FORMAT
 from quickstudy.nets import Conv4
 from tests.limits import used
 
 Spoil = Callable[[Path], object]
 MODEL, CONFIG, SUPPORT = "model.safetensors", "config.json", "support.safetensors"
-EXAMPLES = "examples.safetensors"
+EXAMPLES, LABELS = "examples.safetensors", "labels.safetensors"
 CANARY = "quickstudy-canary"
 
 
@@ -258,7 +259,7 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "no learner": (CONFIG, content(CONFIG, b'{"format": 1}')),
     "a learner that is a word": (CONFIG, config(learner="maml")),
     "a name twice": (CONFIG, content(CONFIG, b'{"format": 1, "format": 1, "learner": {}}')),
-    "a later version's": (CONFIG, config(format=3)),
+    "a later version's": (CONFIG, config(format=FORMAT + 1)),
     "a version that is a word": (CONFIG, config(format="2")),
     "a version that is a list": (CONFIG, config(format=[2])),
     "no version's": (CONFIG, config(format=None)),
@@ -277,10 +278,18 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "a truth for a number": (CONFIG, learner(n_way=True)),
     "a list for a number": (CONFIG, learner({"width": [4] * 1000})),
     "nets within nets": (CONFIG, learner(net=nested(200))),
-    "labels that are a word": (CONFIG, config(labels="abc")),
-    "labels that are numbers": (CONFIG, config(labels=[1, 2, 3])),
-    "a label less": (SUPPORT, config(labels=["a", "b"])),
-    "a label twice": (SUPPORT, config(labels=["a", "b", "b"])),
+    "labels of format 2 that are a word": (CONFIG, config(labels="abc", n_labels=None)),
+    "labels of format 2 that are numbers": (CONFIG, config(labels=[1, 2, 3], n_labels=None)),
+    "labels of format 2, one less": (SUPPORT, config(labels=["a", "b"], n_labels=None)),
+    "a number of labels that is a word": (CONFIG, config(n_labels="3" * 100_000)),
+    "10^12 labels": (LABELS, config(n_labels=10**12)),
+    "a number of labels less": (LABELS, config(n_labels=2)),
+    "no labels": (LABELS, lambda folder: (folder / LABELS).unlink()),
+    "a label less": (LABELS, weights(lambda t: {**t, "ends": t["ends"][:2] * 1}, LABELS)),
+    "a label twice": (SUPPORT, weights(lambda t: {**t, "labels": torch.tensor([97, 98, 98]).byte()}, LABELS)),
+    "a label in no code": (LABELS, weights(lambda t: {**t, "labels": t["labels"] | 128}, LABELS)),
+    "a label that ends before it begins": (LABELS, weights(lambda t: {**t, "ends": torch.tensor([2, 1, 3])}, LABELS)),
+    "labels of 2 GB": (LABELS, sparse(LABELS, 2**31)),
     # inputs
     "images of 10^9 pixels a side": (CONFIG, config(inputs={"name": "images", "size": 10**9})),
     "images with a loader": (CONFIG, config(inputs={"name": "images", "loader": "os.system"})),
@@ -329,6 +338,7 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "a tensor of another name": (EXAMPLES, weights(lambda t: {**t, "../../kept": t["kept"] * 1}, EXAMPLES)),
     **{f"{what} for weights": (MODEL, instead(MODEL, make)) for what, make in NOT_FILES.items()},
     **{f"{what} for settings": (CONFIG, instead(CONFIG, make)) for what, make in NOT_FILES.items()},
+    **{f"{what} for labels": (LABELS, instead(LABELS, make)) for what, make in NOT_FILES.items()},
     **{f"{what} for support": (SUPPORT, instead(SUPPORT, make)) for what, make in NOT_FILES.items()},
     **{f"{what} for examples": (EXAMPLES, instead(EXAMPLES, make)) for what, make in NOT_FILES.items()},
 }

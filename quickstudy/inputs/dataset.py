@@ -108,7 +108,7 @@ class ClassDataset:
         return ClassDataset(self.x.to(device), self.y, self.names, self.items)
 
 
-def _numbered(labels: Sequence[object] | np.ndarray | Tensor) -> tuple[Sequence[object], np.ndarray]:
+def _numbered(labels: Sequence[object] | np.ndarray | Tensor) -> tuple[Sequence[object] | np.ndarray, np.ndarray]:
     """Return the different labels, sorted, and the number of each label among them."""
     if not all(isinstance(label, str) for label in labels):
         return np.unique(np.asarray(labels), return_inverse=True)

@@ -30,6 +30,7 @@ from quickstudy.io.files import MAX_JSON, finish, read_json, replace, whole_file
 from quickstudy.io.tensors import MAX_FILE, Kind, joined_texts, pack, split_texts, unpack
 from quickstudy.learners import Learner
 from quickstudy.models.build import blank, build, construct, describe
+from quickstudy.models.formats import from_format_1, labels_of_format_2
 from quickstudy.models.seal import answers, changed, probe_of, read_seal, write_seal
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class ModelFolder:
         if not isinstance(config, dict) or not isinstance(config.get("learner"), dict):
             raise ModelError(f"{path} is not a model's config: it has no 'learner'; train or adapt again")
         if config.get("format") == 1:
-            return _from_format_1(config)
+            return from_format_1(config)
         if config.get("format") not in (2, FORMAT):  # format 2 has its labels here, not in a file
             raise ModelError(
                 f"{path} has format {one_line(repr(config.get('format')))}, this version reads 1 to {FORMAT}; upgrade"
@@ -143,7 +144,7 @@ class ModelFolder:
             ModelError: They are not a list of words, or their file is missing or damaged.
         """
         if (n := self.config.get("n_labels")) is None:
-            return _labels_of_format_2(self.path, self.config)
+            return labels_of_format_2(self.path, self.config)
         if not isinstance(n, int):
             raise ModelError(f"{self._says('n_labels', n)}, which is not a number of labels; adapt again")
         parts = self.tensors(_LABELS, {"labels": (torch.uint8, (-1,)), "ends": (torch.int64, (n,))})
@@ -315,28 +316,6 @@ def _check_finite(weights: Mapping[str, Tensor], where: str) -> None:
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{where}{name!r} holds NaN or infinity; train again")
-
-
-def _labels_of_format_2(path: Path, config: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return the labels of a classifier of formats 1 and 2, which had them in their config."""
-    labels = config.get("labels")
-    if labels is None:
-        return None
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise ModelError(f"{path / 'config.json'}: its labels are not a list of words; adapt again")
-    return tuple(labels)
-
-
-def _from_format_1(config: dict[str, Any]) -> dict[str, Any]:
-    """Convert a config of format 1, in which each kind of input had a separate entry, to format 2."""
-    config = dict(config)
-    entries = {"images": config.pop("images", None), "table": config.pop("table", None)}
-    if encoder := config.pop("encoder", None):
-        entries["sentences"] = {"encoder": encoder}
-    given = {name: entry for name, entry in entries.items() if entry is not None}
-    for name, entry in given.items():
-        config["inputs"] = {"name": name, **entry} if isinstance(entry, dict) else entry
-    return config | {"format": 2}
 
 
 def _json(value: Any) -> bytes:

@@ -19,10 +19,8 @@ from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import MLP, Identity
 from tests.parsers import classifier as make
 
-ANY = st.text(
-    st.characters(codec=None, exclude_categories=()) | st.sampled_from("\ud83d\ude00\udc80\0\n\u2028\U0001f600"),
-    max_size=30,
-)
+ODD = "\ud83d\ude00\udc80\0\n\u2028\U0001f600"
+ANY = st.text(st.characters(codec=None, exclude_categories=()) | st.sampled_from(ODD), max_size=30)
 """Any text that Python can hold, lone surrogates too."""
 
 
@@ -89,7 +87,7 @@ def test_what_could_not_be_loaded_is_not_saved(build, says, tmp_path):
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
     learner = qs.Prototypical(MLP(2, (4,)))
     next(learner.parameters()).data[0] = torch.nan
-    with pytest.raises(ModelError, match="'net.layers.0.weight' holds NaN or infinity"):
+    with pytest.raises(ModelError, match=r"'net\.layers\.0\.weight' holds NaN or infinity"):
         qs.save(learner, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

@@ -48,7 +48,7 @@ def shorten(settings: Settings, minutes: float, workers: Workers = ALONE) -> Set
         return settings
     affordable = int((1 - _TRAINING) * 60 * minutes / validation)
     every = math.ceil(steps / max(1, min(_VALIDATIONS, affordable)))
-    return settings.model_copy(update={"steps": steps, "validate_every": min(settings.validate_every, every)})
+    return settings.model_copy(update={"steps": steps, "validate_every": every})
 
 
 def _seconds(settings: Settings, steps: int, limit: float, workers: Workers) -> tuple[float, float]:

@@ -167,9 +167,7 @@ class Experiment:
         if self.workers.rank == 0:
             Run(folder).save_result()
 
-    def _continue(
-        self, run: Run, optimizer: torch.optim.Optimizer, schedule: LRScheduler, state: State
-    ) -> LRScheduler:
+    def _continue(self, run: Run, optimizer: torch.optim.Optimizer, schedule: LRScheduler, state: State) -> LRScheduler:
         """Return the schedule with which a run goes on, which is that of as many steps as the settings say.
 
         Raises:

@@ -154,7 +154,10 @@ class Run:
             others = [each for each in evaluations if {k: v for k, v in each.items() if k not in measured} != tasks]
             evaluations = [*others, evaluation]
         try:
-            replace(self.folder / RESULT, (json.dumps({**self.result, "evaluations": evaluations}, indent=2) + "\n").encode())
+            replace(
+                self.folder / RESULT,
+                (json.dumps({**self.result, "evaluations": evaluations}, indent=2) + "\n").encode(),
+            )
         except OSError as error:
             warnings.warn(f"{self.folder / RESULT} is not written: {error.strerror}", stacklevel=2)
 

@@ -144,7 +144,7 @@ def _with_estimate(progress: Iterator[Progress], settings: Settings) -> Iterator
     for p in progress:
         yield p
         # The first step of a process also allocates memory, so it is believed only where it is long.
-        if not reported and (before is not None or p.seconds >= _SLOW and p.step == 1):
+        if not reported and (before is not None or (p.seconds >= _SLOW and p.step == 1)):
             reported = True
             each = p.seconds - (0.0 if before is None else before.seconds)
             if each * (left := settings.steps - p.step) >= _LONG and settings.minutes is None:

@@ -90,7 +90,9 @@ def test_a_schedule_that_depends_on_the_steps_follows_the_new_number_and_says_so
     given = {**longer, "schedule": schedule}
     at_once = train_run(complete({**given, "steps": 12}), tmp_path / "at once")
     run = train_run(complete({**given, "steps": 7}), tmp_path / "run")
-    with pytest.warns(UserWarning, match=rf"the outer rate \({schedule}\) .* 7 steps until step 7 and follows 12 steps"):
+    with pytest.warns(
+        UserWarning, match=rf"the outer rate \({schedule}\) .* 7 steps until step 7 and follows 12 from here"
+    ):
         train_run(resumed(run, {"steps": 12}), run, resume=True)
     rates, expected = ([line["lr"] for line in Run(each).metrics()] for each in (run, at_once))
     assert rates[7:] == expected[7:]

@@ -133,6 +133,9 @@ PARSERS = {
     "classifier": Parser("config.json", classifier, load),
     "run": Parser("run.json", run, lambda f: Run(f).settings),
     "metrics": Parser("metrics.jsonl", one("metrics.jsonl", METRICS), lambda f: (Run(f).seconds, Run(f).validation)),
+    "result": Parser(
+        "result.json", one("result.json", b'{"evaluations": [{"mean": 0.5}]}'), lambda f: Run(f).evaluations
+    ),
     "manifest": Parser("step/manifest.json", checkpoint, lambda f: read(f / "step")),
     "state": Parser("step/state.json", checkpoint, lambda f: read(f / "step")),
 }

@@ -19,6 +19,14 @@ def drawn() -> bool:
     return messages.is_terminal and not messages.quiet
 
 
+def note(text: str) -> None:
+    """Print one line on stderr, unless in quiet mode.
+
+    >>> note("about 14 h")
+    """
+    messages.print(f"quickstudy: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
 def shown(sequence: Iterable[_T], title: str) -> Iterable[_T]:
     """Return the same sequence, with a progress bar if progress is drawn.
 

@@ -12,7 +12,7 @@ from quickstudy.models.folder import ModelFolder
 from quickstudy.models.seal import changed, read_seal
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.needs import kind_of
-from quickstudy.runs.run import METRICS, RECORD, Run
+from quickstudy.runs.run import METRICS, RECORD, RESULT, Run
 from quickstudy.runs.settings import complete
 from quickstudy.training.process import threads
 
@@ -67,7 +67,7 @@ def calibrate(
         ModelFolder(trained.folder).amend(confidence=vars(calibration.confidence))
         return calibration
     with whole_folder(out) as partial:
-        for name in (*sums, "seal.json", RECORD, METRICS):
+        for name in (*sums, "seal.json", RECORD, METRICS, RESULT):
             if (trained.folder / name).exists():
                 replace(partial / name, (trained.folder / name).read_bytes())
         ModelFolder(partial).amend(confidence=vars(calibration.confidence))

@@ -61,6 +61,8 @@ def evaluate_run(
 ) -> Score:
     """Evaluate a run on tasks of a split; a value of None is that of the run's training.
 
+    The result is also kept in the run's folder, in ``result.json``.
+
     Args:
         run: Folder of a run, or the name of a model that comes with quickstudy.
         n_tasks: Number of tasks.
@@ -113,9 +115,10 @@ def evaluate_run(
         "one_to_one": one_to_one,
         "seed": settings.seed,
         **result.summary(),
-        "training": trained.summary(),
         "evaluation": made_with,
     }
+    trained.save_result(record)
+    record["training"] = trained.summary()
     if experiment.loaded is None:
         return Score(result, record, f"{settings.data}, {settings.n_shot} points: {result}")
     where = f"{settings.data} {split}, {settings.n_way}-way {settings.n_shot}-shot"
@@ -164,9 +167,10 @@ def evaluate_challenge(
         "one_to_one": one_to_one,
         "error": 1 - result.mean,
         **result.summary(),
-        "training": trained.summary(),
         "evaluation": provenance(),
     }
+    trained.save_result(record)
+    record["training"] = trained.summary()
     n_way, kind = trials.runs[0].support.y.shape[-1], "transductive" if result.transductive else "inductive"
     known = ", each character once" if one_to_one else ""
     interval = f"± {100 * result.ci95:.2f} % over {len(trials)} runs of {n_way}-way 1-shot, {kind}{known}"

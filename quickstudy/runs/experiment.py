@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -10,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_line
 from quickstudy.inputs.base import Inputs
@@ -21,7 +24,7 @@ from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import NETS
 from quickstudy.runs.arguments import check_applies, given_arguments
 from quickstudy.runs.needs import takes
-from quickstudy.runs.run import Record, Run, recorded
+from quickstudy.runs.run import RESULT, Record, Run, recorded
 from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -76,7 +79,12 @@ class Experiment:
         describe(self.learner)  # raises an error for a learner that could not be saved after the training
 
     def train(
-        self, folder: Path | None = None, *, resume: bool = False, stop: Callable[[], int] = lambda: 0
+        self,
+        folder: Path | None = None,
+        *,
+        resume: bool = False,
+        stop: Callable[[], int] = lambda: 0,
+        spent: float = 0.0,
     ) -> Iterator[Progress]:
         """Run the outer loop.
 
@@ -85,12 +93,13 @@ class Experiment:
             resume: Continue from the newest valid checkpoint in the folder.
             stop: Function that is called after every step. It returns the number of a signal that ends the run, or 0.
                 The run is saved before it ends.
+            spent: Seconds of the setting ``minutes`` that were used before.
 
         Raises:
             Interrupted: ``stop`` returned a signal.
             CheckpointError: There is no valid checkpoint to resume from.
         """
-        steps = self._train(folder, resume, stop)
+        steps = self._train(folder, resume, stop, spent)
         try:
             while True:
                 with threads(self.settings.threads):  # never across a yield: the caller's threads are its own
@@ -101,8 +110,11 @@ class Experiment:
         finally:
             steps.close()
 
-    def _train(self, folder: Path | None, resume: bool, stop: Callable[[], int]) -> Generator[Progress, None, None]:
+    def _train(
+        self, folder: Path | None, resume: bool, stop: Callable[[], int], spent: float
+    ) -> Generator[Progress, None, None]:
         settings = self.settings
+        end = None if settings.minutes is None else time.monotonic() + 60 * settings.minutes - spent
         optimizer = _optimizer(settings, self.learner)
         schedule, state = _schedule(settings, optimizer), State()
         begun = 0
@@ -111,6 +123,7 @@ class Experiment:
             checkpoints = Checkpoints(folder / "checkpoints", self.learner, optimizer, schedule, state)
             if resume and checkpoints.steps():
                 begun = checkpoints.restore()["metrics_bytes"]
+                schedule = checkpoints.schedule = self._continue(Run(folder), optimizer, schedule, state)
         progress = outer_loop(
             self.learner,
             self.tasks,
@@ -128,9 +141,15 @@ class Experiment:
             engine=settings.engine,
             workers=self.workers,
             state=state,
+            until=None if end is None else lambda: time.monotonic() >= end,
         )
         if folder is None:
             yield from progress
+            return
+        if state.step >= settings.steps or (settings.patience is not None and state.worse >= settings.patience):
+            self.learner.load_state_dict(Run(folder).learner.state_dict())
+            if self.workers.rank == 0 and not (folder / RESULT).exists():  # the process was ended before it was written
+                Run(folder).save_result()
             return
         with self._recorded(folder, state, begun) as record:
             for p in progress:
@@ -138,13 +157,47 @@ class Experiment:
                 yield p
                 signal = self.workers.agree(stop())
                 every = settings.save_every or settings.validate_every
-                if self.workers.rank == 0 and (signal or p.step % every == 0 or p.step == settings.steps):
+                if self.workers.rank == 0 and (signal or p.last or p.step % every == 0):
                     checkpoints.save(metrics_bytes=record(None))
                 if signal:
                     raise Interrupted(
                         f"stopped at step {p.step} and saved; continue with `quickstudy train --resume {folder}`",
                         128 + signal,
                     )
+        if self.workers.rank == 0:
+            Run(folder).save_result()
+
+    def _continue(self, run: Run, optimizer: torch.optim.Optimizer, schedule: LRScheduler, state: State) -> LRScheduler:
+        """Return the schedule with which a run goes on, which is that of as many steps as the settings say.
+
+        Raises:
+            SettingError: The run has more steps than before, but ended for lack of improvement.
+        """
+        settings, before = self.settings, run.settings.steps
+        falls = settings.schedule in ("cosine", "linear")
+        if settings.steps > before:
+            if settings.patience is not None and state.worse >= settings.patience:
+                raise SettingError(
+                    f"steps = {settings.steps}: the run ended at step {state.step}, after patience = "
+                    f"{settings.patience} validations without improvement; start a new run without patience"
+                )
+            if falls or type(self.learner).anneal is not Learner.anneal:
+                by = f"the outer rate ({settings.schedule})" if falls else f"{settings.algorithm}'s inner loop"
+                warnings.warn(
+                    f"{by} depends on the number of steps: it followed {before} steps until step {state.step} and "
+                    f"follows {settings.steps} from here, so the result differs from {settings.steps} steps at once",
+                    stacklevel=2,
+                )
+        if not falls:
+            return schedule
+        for group in optimizer.param_groups:
+            group["lr"] = group.pop("initial_lr")
+        schedule = _schedule(settings, optimizer)
+        with warnings.catch_warnings():  # torch expects a step of the optimiser before each step of the schedule
+            warnings.simplefilter("ignore", UserWarning)
+            for _ in range(state.step):
+                schedule.step()
+        return schedule
 
     def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
         """Return tasks of a split, with ``n_way`` classes of ``n_shot`` support and ``n_query`` query examples."""
@@ -276,7 +329,7 @@ def _optimizer(settings: Settings, learner: Learner) -> torch.optim.Optimizer:
     return cls(learner.parameters(), lr=settings.outer_lr or 1e-3)
 
 
-def _schedule(settings: Settings, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+def _schedule(settings: Settings, optimizer: torch.optim.Optimizer) -> LRScheduler:
     lr_scheduler = torch.optim.lr_scheduler
     if settings.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quickstudy.errors import SettingError
 from quickstudy.learners.gradient import GradientLearner
+from quickstudy.runs.budget import shorten
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.papers import find, protocols
 from quickstudy.runs.provenance import provenance
@@ -19,11 +19,7 @@ from quickstudy.runs.train import watch
 from quickstudy.training import Progress, process
 from quickstudy.training.evaluation import evaluate
 
-_TRAINING = 0.85
-"""Share of a budget that is used for steps; the rest is for validation."""
-_MEASURED = 6.0
-"""Seconds for which steps are timed, to compute the number of steps in a budget."""
-_MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every"}
+_MACHINE = {"data_root", "device", "workers", "threads", "worker_timeout", "tensorboard", "save_every", "minutes"}
 _ON_THE_WAY = {"n_way", "n_shot", "n_query", "test_steps", "validate_every", "validation_tasks", "seed"}
 """Settings that do not change the training, or change only which validation is the best."""
 
@@ -200,23 +196,7 @@ def _folder(key: str, protocol: Protocol, cell: Cell, shared: bool) -> str:
 
 def _shortened(wanted: Settings, minutes: float) -> Settings:
     """Return settings with as many steps as the budget allows and a rate that falls to zero (cosine or linear)."""
-    steps = int(_TRAINING * minutes * 60 / _step_seconds(wanted))
-    if steps < 1:
-        raise SettingError(f"a budget of {minutes} minutes is too small for one step; give more")
-    if steps >= wanted.steps:
+    settings = shorten(wanted, minutes)
+    if settings.steps == wanted.steps:
         return wanted
-    schedule = wanted.schedule if wanted.schedule == "linear" else "cosine"
-    every = max(1, min(wanted.validate_every, steps // 10))
-    return wanted.model_copy(update={"steps": steps, "schedule": schedule, "validate_every": every})
-
-
-def _step_seconds(settings: Settings, steps: int | None = None) -> float:
-    """Return the mean seconds per step of a short training, of ``steps`` steps or else of some seconds.
-
-    The training is a complete one, because learners may anneal. The first two steps are left out, as they allocate
-    memory. The last step is left out, as it includes a validation.
-    """
-    steps = steps or max(6, int(_MEASURED / _step_seconds(settings, 6)))
-    trial = Experiment(settings.model_copy(update={"steps": steps, "validate_every": 10**9, "patience": None}))
-    seconds = [p.seconds for p in trial.train()]
-    return (seconds[-2] - seconds[1]) / (steps - 3)
+    return settings.model_copy(update={"schedule": wanted.schedule if wanted.schedule == "linear" else "cosine"})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.inputs.base import Inputs
@@ -20,7 +22,7 @@ from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.training import Progress, State
 
-RECORD, METRICS = "run.json", "metrics.jsonl"
+RECORD, METRICS, RESULT = "run.json", "metrics.jsonl", "result.json"
 _MOST_METRICS = 2**32
 """Largest size of the metrics in bytes."""
 
@@ -47,6 +49,11 @@ class Run:
     def __init__(self, folder: Path | str) -> None:
         self.name, self.model = str(folder), ModelFolder(folder)
         self.folder = self.model.path
+
+    @property
+    def shipped(self) -> bool:
+        """Whether this is a model that comes with quickstudy, which is never changed."""
+        return self.folder.resolve().parent == SHIPPED.resolve()
 
     def exists(self) -> bool:
         """Return whether a training began in the folder."""
@@ -104,6 +111,56 @@ class Run:
         sign = 1 if validations and validations[0].get("metric") == "accuracy" else -1
         return max(validations, key=lambda validation: sign * validation["mean"], default=None)
 
+    @property
+    def result(self) -> dict[str, Any]:
+        """Best validation, steps that were done and planned, and seconds of the training, for JSON."""
+        return {
+            "validation": self.validation,
+            "step": self.last_step,
+            "steps": self.settings.steps,
+            "seconds": self.seconds,
+        }
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """The evaluations of the run since its training ended, one for each kind of tasks.
+
+        Raises:
+            ModelError: ``result.json`` is damaged.
+        """
+        path = self.folder / RESULT
+        if not os.path.lexists(path):
+            return []
+        result = read_json(path)
+        evaluations = result.get("evaluations") if isinstance(result, dict) else None
+        if not isinstance(evaluations, list) or not all(isinstance(each, dict) for each in evaluations):
+            raise ModelError(f"{path} cannot be read: it has no list of evaluations; remove it and evaluate again")
+        return evaluations
+
+    def save_result(self, evaluation: dict[str, Any] | None = None) -> None:
+        """Write ``result.json``: the best validation, the steps and seconds of the training, and all evaluations.
+
+        A model that comes with quickstudy is not changed. A folder that cannot be written is not an error.
+
+        Args:
+            evaluation: New evaluation, which replaces an earlier one of the same tasks.
+        """
+        if self.shipped:
+            return
+        evaluations = self.evaluations
+        if evaluation is not None:
+            measured = {"mean", "ci95", "median", "seconds_per_adaptation", "error", "evaluation"}
+            tasks = {name: value for name, value in evaluation.items() if name not in measured}
+            others = [each for each in evaluations if {k: v for k, v in each.items() if k not in measured} != tasks]
+            evaluations = [*others, evaluation]
+        try:
+            replace(
+                self.folder / RESULT,
+                (json.dumps({**self.result, "evaluations": evaluations}, indent=2) + "\n").encode(),
+            )
+        except OSError as error:
+            warnings.warn(f"{self.folder / RESULT} is not written: {error.strerror}", stacklevel=2)
+
     def summary(self) -> dict[str, Any]:
         """Return the record of the run and the seconds of its training, for JSON."""
         return {**self.record, "seconds": self.seconds}
@@ -129,7 +186,7 @@ class Run:
         Raises:
             SettingError: The model comes with quickstudy.
         """
-        if self.folder.resolve().parent == SHIPPED.resolve():
+        if self.shipped:
             raise SettingError(f"{self.name!r} comes with quickstudy and is never changed; {advice}")
 
     def _lines(self, whole: bool = False) -> Iterator[bytes]:
@@ -176,12 +233,20 @@ def recorded(
         # First, because it may raise an error, and then nothing must be written.
         board = stack.enter_context(_board(folder, state, settings.tensorboard))
         folder.mkdir(parents=True, exist_ok=True)
+        run = Run(folder)
         if not begun:
             record = {"settings": settings.model_dump(mode="json"), **provenance()}
             replace(folder / RECORD, json.dumps(record, indent=2).encode())
+        elif settings.steps != run.settings.steps:
+            replace(folder / RECORD, json.dumps(_extended(run.record, settings, state), indent=2).encode())
+        (folder / RESULT).unlink(missing_ok=True)
         stack.enter_context(named(folder / METRICS))
-        metrics = stack.enter_context((folder / METRICS).open("ab"))
+        metrics = stack.enter_context((folder / METRICS).open("rb+" if begun else "wb"))
         metrics.truncate(begun)
+        only_last = state.step % settings.validate_every and state.step != state.best_step
+        if begun and only_last and _drop_last_validation(metrics):
+            _write_best(folder, learner, inputs, state)
+        metrics.seek(0, os.SEEK_END)
 
         def write(p: Progress | None) -> int:
             if p is None:
@@ -201,6 +266,39 @@ def recorded(
             return 0
 
         yield write
+
+
+def _extended(record: dict[str, Any], settings: Settings, state: State) -> dict[str, Any]:
+    """Return the record of a run that is continued to more steps, with the steps before and how it is continued."""
+    extension = {"step": state.step, "steps_before": record["settings"].get("steps"), **provenance()}
+    return {
+        **record,
+        "settings": {**record["settings"], "steps": settings.steps},
+        "extensions": [*record.get("extensions", []), extension],
+    }
+
+
+def _drop_last_validation(metrics: BinaryIO) -> bool:
+    """Remove the validation of the last line, which only the end of the training caused, and return whether it had one.
+
+    The line keeps its length, because checkpoints record sizes of the file.
+    """
+    metrics.seek(0)
+    line = deque(metrics, maxlen=1)[0]
+    values = json.loads(line)
+    if values.pop("validation", None) is None:
+        return False
+    metrics.seek(-len(line), os.SEEK_END)
+    metrics.write(json.dumps(values).encode().ljust(len(line) - 1) + b"\n")
+    return True
+
+
+def _write_best(folder: Path, learner: Learner, inputs: Inputs | None, state: State) -> None:
+    """Write the weights of the best validation, if there is one, and leave the learner as it is."""
+    if state.best_weights is not None:
+        best = copy.deepcopy(learner)
+        best.load_state_dict(state.best_weights)
+        ModelFolder(folder).write(best.eval(), inputs)
 
 
 @contextmanager

@@ -134,6 +134,9 @@ class Settings:
     transductive: bool | None = _setting(None, "Normalise queries by their own batch statistics.", NORMS)
 
     steps: int = _setting(5000, "Outer steps.", ge=1)
+    minutes: float | None = _setting(
+        None, "Minutes after which training ends; as many steps are made as fit, at most --steps.", gt=0
+    )
     tasks_per_step: int | None = _setting(None, "Tasks per outer step.", ge=1)
     batch_size: int | None = _setting(None, "Examples per training step on plain batches.", PLAIN, ge=1)
     outer_lr: float | None = _setting(None, "Outer learning rate.", gt=0)

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from quickstudy.io.console import drawn, messages
+from quickstudy.training.evaluation import Evaluation
 from quickstudy.training.outer import Progress
 
 
 def show(progress: Iterator[Progress], steps: int, title: str) -> Iterator[Progress]:
-    """Yield the same progress, and draw it on stderr: steps, loss, last validation and time left.
+    """Yield the same progress, and draw it on stderr: time left, steps, loss and the last validation.
 
-    Nothing is drawn if stderr is not a terminal.
+    The time left is always drawn; what else is drawn depends on the width of the terminal. Nothing is drawn if stderr
+    is not a terminal.
 
     >>> [p.step for p in show(iter([Progress(1, 0.5, 0.1, 2.0)]), steps=1, title="maml")]
     [1]
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}  {task.fields[state]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=messages, disable=not drawn()) as bar:
+    width = messages.width
+    columns: list[ProgressColumn] = [TimeRemainingColumn(), TextColumn("left  {task.completed}/{task.total}")]
+    if width >= 60:
+        columns.append(TextColumn("{task.fields[state]}"))
+    if width >= 80:
+        columns.append(BarColumn(bar_width=None))
+    if width >= 110:
+        columns = [TextColumn("{task.description}"), *columns, TimeElapsedColumn()]
+    with Bar(*columns, console=messages, disable=not drawn(), expand=True) as bar:
         task = bar.add_task(title, total=steps, state="")
         validation = ""
         for p in progress:
             if p.validation is not None:
-                validation = f", validation {p.validation}"
-            bar.update(task, completed=p.step, state=f"loss {p.loss:.4f}{validation}")
+                validation = f", validation {_short(p.validation)}"
+            bar.update(task, completed=p.step, state=f"loss {p.loss:.3g}{validation}")
             yield p
+
+
+def _short(evaluation: Evaluation) -> str:
+    """Return a mean in few characters.
+
+    >>> _short(Evaluation("accuracy", 0.9512, 0.01, 0.95, 200, False, 0.1, ()))
+    '95.1 %'
+    """
+    return f"{100 * evaluation.mean:.1f} %" if evaluation.metric == "accuracy" else f"{evaluation.mean:.3g}"

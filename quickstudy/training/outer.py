@@ -47,6 +47,7 @@ class Progress:
         validation: Result on validation tasks, at the steps that have one.
         best: True if the learner is now the best on validation so far; without validation, True at the end.
         skipped: Number of tasks skipped since the loop began, because their loss was not finite.
+        last: True at the last step of the loop.
     """
 
     step: int
@@ -56,11 +57,14 @@ class Progress:
     validation: Evaluation | None = None
     best: bool = False
     skipped: int = 0
+    last: bool = False
 
 
 @dataclass
 class State:
     """State of the outer loop, from which it can continue, besides weights, optimiser and schedule.
+
+    It does not depend on where the loop ended: a validation that only the last step caused leaves no trace in it.
 
     Attributes:
         step: Number of steps done.
@@ -103,6 +107,7 @@ def outer_loop(
     engine: Engine = "auto",
     workers: Workers = ALONE,
     state: State | None = None,
+    until: Callable[[], bool] | None = None,
 ) -> Iterator[Progress]:
     """Improve a learner over many tasks. It yields after every step, and ends with the weights best on validation.
 
@@ -124,6 +129,7 @@ def outer_loop(
             force it. A net from outside this package is tried at the first step, on two tasks.
         workers: Processes that share each step's tasks, from ``quickstudy.training.workers.join``.
         state: State to continue from, which is updated; a new one if None.
+        until: Function that is called after every step; the step after which it returns True is the last one.
 
     Raises:
         DivergedError: The loss of a task, or the gradient of a step, is NaN or infinite.
@@ -143,7 +149,7 @@ def outer_loop(
             return learner.meta_loss(task)
 
     state = state or State()
-    start = time.perf_counter() - state.seconds
+    start, chosen = time.perf_counter() - state.seconds, state.best_weights
     for step in range(state.step + 1, steps + 1):
         if patience is not None and state.worse >= patience:
             break
@@ -172,8 +178,10 @@ def outer_loop(
         optimizer.step()
         if schedule is not None:
             schedule.step()
+        last = step == steps or (until is not None and workers.agree(until()) > 0)
+        scheduled = validation is not None and step % validate_every == 0
         result, is_best = None, False
-        if step == steps or (validation is not None and step % validate_every == 0):
+        if last or scheduled:
             learner.eval()
             observe(learner, tasks)
             if validation is None:
@@ -181,14 +189,18 @@ def outer_loop(
             else:
                 result = evaluate(learner, validation, n_tasks=validation_tasks, engine=engine, workers=workers)
                 is_best = _better(result, state.best)
-                state.worse = 0 if is_best else state.worse + 1
-                if is_best:
-                    state.best, state.best_step = result.mean, step
-                    state.best_weights = copy.deepcopy(learner.state_dict())
+                chosen = copy.deepcopy(learner.state_dict()) if is_best else state.best_weights
+        if scheduled:
+            state.worse = 0 if is_best else state.worse + 1
+            if is_best and result is not None:
+                state.best, state.best_step, state.best_weights = result.mean, step, chosen
+            last = last or (patience is not None and state.worse >= patience)
         state.step, state.seconds = step, time.perf_counter() - start
-        yield Progress(step, value, lr, state.seconds, result, is_best, state.skipped)
-    if state.best_weights is not None:
-        learner.load_state_dict(state.best_weights)
+        yield Progress(step, value, lr, state.seconds, result, is_best, state.skipped, last)
+        if last:
+            break
+    if chosen is not None:
+        learner.load_state_dict(chosen)
     learner.eval()
 
 

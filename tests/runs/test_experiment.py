@@ -50,6 +50,7 @@ def test_a_run_is_kept_and_opened_again(tmp_path, small, algorithm):
         "metrics.jsonl",
         "model.safetensors",
         "probe.safetensors",
+        "result.json",
         "run.json",
         "seal.json",
     ]

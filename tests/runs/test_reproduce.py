@@ -1,20 +1,17 @@
 """A reproduction is trained as its paper was or says what was shortened, goes on where it stopped, and shows both."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from quickstudy import load
-from quickstudy.runs import reproduce
+from quickstudy.runs import budget
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.papers import protocols
 from quickstudy.runs.recipes import Cell, Protocol
 from quickstudy.runs.reproduce import Reproduction, shortened
 from quickstudy.runs.settings import complete
-from quickstudy.training import outer
-from quickstudy.training.evaluation import evaluate
 
 SMALL = {
     "algorithm": "prototypical", "data": "folders", "width": 4, "train_way": 4, "train_query": 2, "n_query": 3,
@@ -57,7 +54,7 @@ def test_what_was_stopped_goes_on_and_what_is_done_is_not_done_again(given, tmp_
 
 
 def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
+    monkeypatch.setattr(budget, "_seconds", lambda *args: (0.51, 0.01))
     first = {"algorithm": "cosine-baseline", "data": "folders", "width": 4, "n_way": 3, "n_query": 3}
     first |= {"head_steps": 0, "steps": 20, "validation_tasks": 4}
     protocol = Protocol("Two", "Nobody 2000", False, SMALL, (Cell(3, 1, 60.0),), first=first)
@@ -81,7 +78,7 @@ def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, mon
 
 
 def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 0.51)
+    monkeypatch.setattr(budget, "_seconds", lambda *args: (0.51, 0.01))
     reproduction = Reproduction("small-3way-1shot", tmp_path, given, budget=0.1)
     [(settings, progress)] = reproduction.trainings()
     assert settings.steps == 10
@@ -90,26 +87,8 @@ def test_a_budget_is_kept_and_what_was_shortened_is_told(given, tmp_path, monkey
     assert sorted(told) == ["schedule cosine in place of constant", f"steps {settings.steps} in place of 30"]
 
 
-def test_a_steps_time_holds_no_validation(given, tmp_path, monkeypatch):
-    clock = [0.0]
-
-    def perf_counter():
-        clock[0] += 0.001
-        return clock[0]
-
-    def slowly(*args, **how):
-        clock[0] += 1000
-        return evaluate(*args, **how)
-
-    monkeypatch.setattr(outer, "time", SimpleNamespace(perf_counter=perf_counter))
-    monkeypatch.setattr(outer, "evaluate", slowly)
-    monkeypatch.setattr(reproduce, "_MEASURED", 0.001)  # six steps
-    by_that_clock = reproduce._step_seconds(Reproduction("small-3way-1shot", tmp_path, given).wanted)
-    assert 0 < by_that_clock < 1  # a validation takes 1000
-
-
 def test_a_budget_that_is_enough_shortens_nothing(given, tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "_step_seconds", lambda settings: 1.0)
+    monkeypatch.setattr(budget, "_seconds", lambda *args: (1.0, 0.01))
     [(settings, _)] = Reproduction("small-3way-1shot", tmp_path, given, budget=1000).trainings()
     assert (settings.steps, settings.schedule) == (30, "constant")
 

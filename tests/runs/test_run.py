@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.runs.evaluation import evaluate_run
 from quickstudy.runs.experiment import Experiment
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import complete
@@ -146,6 +147,52 @@ def test_a_model_of_the_package_is_a_run_by_its_name_without_metrics():
     assert run.learner.training is False
     with pytest.raises(ModelError, match="cannot be read"):
         list(run.metrics(whole=True))
+
+
+def test_a_result_is_in_a_file_at_the_end_of_a_run(tmp_path, small):
+    _, progress = trained(tmp_path, **small | {"steps": 4, "validate_every": 2})
+    best = max((p.validation for p in progress if p.validation), key=lambda validation: validation.mean)
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result.pop("seconds") == pytest.approx(progress[-1].seconds, abs=0.001)
+    assert result == {"validation": best.summary(), "step": 4, "steps": 4, "evaluations": []}
+
+
+def test_a_run_that_is_stopped_has_no_result_yet(tmp_path, small):
+    experiment = Experiment(complete(small | {"steps": 4, "save_every": 1}))
+    progress = experiment.train(tmp_path)
+    next(progress), next(progress)
+    progress.close()
+    assert not (tmp_path / "result.json").exists()
+    for _ in Experiment(complete(small | {"steps": 4})).train(tmp_path, resume=True):
+        assert not (tmp_path / "result.json").exists()
+    assert json.loads((tmp_path / "result.json").read_text())["step"] == 4
+    (tmp_path / "result.json").unlink()  # as if it had been killed before
+    list(Experiment(complete(small | {"steps": 4})).train(tmp_path, resume=True))
+    assert json.loads((tmp_path / "result.json").read_text())["step"] == 4
+
+
+def test_evaluations_are_kept_beside_it_one_for_the_same_tasks(tmp_path, small):
+    trained(tmp_path, **small)
+    first, other, again = (evaluate_run(tmp_path, 4, n_way=n_way) for n_way in (3, 2, 3))
+    for score in (first, other, again):
+        del score.record["training"]
+    assert first.record["mean"] == again.record["mean"]
+    assert Run(tmp_path).evaluations == [other.record, again.record]
+    trained_longer = complete({**Run(tmp_path).settings.model_dump(), "steps": 5, "schedule": "constant"})
+    list(Experiment(trained_longer).train(tmp_path, resume=True))
+    assert Run(tmp_path).evaluations == []  # they were of other weights
+
+
+def test_a_model_of_the_package_gets_no_result():
+    evaluate_run("glyphs-proto", 2, data="digits")
+    assert not (Run("glyphs-proto").folder / "result.json").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"evaluations": 3}', '{"evaluations": [3]}'])
+def test_a_damaged_result_is_named(tmp_path, content):
+    (tmp_path / "result.json").write_text(content)
+    with pytest.raises(ModelError, match=r"result\.json cannot be read"):
+        _ = Run(tmp_path).evaluations
 
 
 def test_a_folder_is_no_run_before_one_is_trained_there(tmp_path):

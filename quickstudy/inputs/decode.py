@@ -64,7 +64,9 @@ def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
     except Image.DecompressionBombError as error:
         raise DataError(_too_large(name, _MAX_PIXELS)) from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{name} is not a PNG, JPEG, WebP, BMP, GIF, TIFF or HEIC image; replace or remove it") from error
+        raise DataError(
+            f"{name} is not a PNG, JPEG, WebP, BMP, GIF, TIFF or HEIC image; replace or remove it"
+        ) from error
     except Exception as error:  # decoders raise many kinds of error for damaged files, from SyntaxError to struct.error
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{name} cannot be read: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,7 @@ from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.inputs.images import Images
-from quickstudy.inputs.layout import find_classes, listing
+from quickstudy.inputs.layout import find_classes, left_out, listing
 from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import FIFTHS, Splits, cut
 
@@ -40,6 +41,8 @@ def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFT
         ...
     quickstudy.errors.DataError: folder 'nowhere' cannot be read: ...
     """
+    if rest := left_out(Path(path)):
+        warnings.warn(rest, stacklevel=2)
     by_name = {folder.name: folder for folder in listing(Path(path))[1]}
     places = [[by_name[name] for name in names if name in by_name] for names in _SPLITS]
     if sum(map(bool, places)) >= 2:  # a single one may be a class of that name
@@ -51,7 +54,7 @@ def read_folder(path: Path, images: Images) -> ClassDataset:
     """Return all images of a folder of class folders, which may be one level deeper, in groups.
 
     A class is named after its folder, or ``group/class``. Classes are sorted by name, images by file name. Hidden
-    files are ignored, and so are files whose suffix is not that of PNG, JPEG or WebP.
+    files are ignored, and so are files without the suffix of an image.
 
     Args:
         path: Folder of the class folders.

@@ -127,7 +127,8 @@ def levels(x: np.ndarray) -> np.ndarray | None:
     if kind != "f":
         return x.astype(np.uint8)
     x = x.astype(np.float32) * np.float32(255 / scale)
-    return np.rint(x, out=x).clip(0, 255, out=x).astype(np.uint8)
+    result: np.ndarray = np.rint(x, out=x).clip(0, 255, out=x).astype(np.uint8)
+    return result
 
 
 def numbers(value: Any) -> np.ndarray | None:
@@ -231,7 +232,7 @@ def _opaque(image: Image.Image, ground: int) -> Image.Image:
 def _of_array(name: str, value: Any) -> Image.Image:
     pixels = numbers(value)
     if pixels is None:
-        raise DataError(f"{name} is a {type(value).__name__}, not an array of numbers or a file; {_ARRAYS}")
+        raise DataError(f"{name} is a {type(value).__name__} and not an array of numbers; {_ARRAYS}")
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4) and pixels.shape[2] not in (1, 3, 4):
         pixels = pixels.transpose(1, 2, 0)
     fits = pixels.size > 0 and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4)))

@@ -48,5 +48,5 @@ def opened_heic(name: str, file: BinaryIO) -> Image.Image:
     file.seek(0)
     from pillow_heif import HeifImageFile
 
-    image: Image.Image = HeifImageFile(file)
+    image: Image.Image = HeifImageFile(file)  # type: ignore[no-untyped-call]
     return image

@@ -30,9 +30,9 @@ _PATCHES = 7  # number of patches per side, for ``parts``
 class Images(Inputs):
     """Images of one size; drawings, unless ``ink`` is off.
 
-    The same picture is encoded alike as a file, a Pillow image, an array, a tensor or a nested list of any layout and
-    number type (see ``decode.levels``). An encoded drawing has that size and paper of exactly 0; it is unchanged by
-    encoding, so arrays of encoded drawings may be given wherever pictures may.
+    The same picture is encoded alike as a file, a Pillow image, an array, a tensor or a nested list. Layout and number
+    type do not matter (see ``decode.levels``). A drawing of the net's size on paper of exactly 0 is an encoded one, and
+    encoding does not change it. So arrays of encoded drawings may be given wherever pictures may.
 
     Attributes:
         channels: 1 for grey, 3 for red, green and blue.
@@ -190,6 +190,14 @@ class Images(Inputs):
         square[top : top + height, left : left + width] = np.rint(ink).clip(0, 255)
         return _planes(square)
 
+    def loses_colour(self, items: Sequence[Item]) -> bool:
+        """Return whether most of some items, a sample of at most 30, are in colour, but are encoded as grey."""
+        if self.channels == 3 or not items:
+            return False
+        sample = [items[i * len(items) // 30] for i in range(30)] if len(items) > 30 else items
+        in_colour = sum(decoded(item, _is_coloured) for item in sample)
+        return 2 * in_colour > len(sample)
+
     def keep(self, item: Item) -> bytes:
         """Return the image as a PNG file, with at most 224 pixels on its longer side."""
         return png(decoded(item, self._reduced))
@@ -245,6 +253,12 @@ def _paper(image: Image.Image) -> np.ndarray:
     border = np.concatenate([np.asarray(image.crop(side)).reshape(-1, channels) for side in sides])
     paper: np.ndarray = np.median(border, axis=0)
     return paper
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Return whether a tenth of the pixels, after a reduction, are clearly coloured."""
+    small = np.asarray(upright(image, "RGB").resize((28, 28), Image.Resampling.BOX)).astype(int)
+    return bool((np.ptp(small, axis=2) > _FAINT).mean() > 0.1)
 
 
 def _planes(pixels: np.ndarray) -> np.ndarray:

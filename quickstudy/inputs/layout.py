@@ -45,12 +45,16 @@ def find_classes(path: Path) -> dict[str, list[Path]]:
                 rest = f"; {rest}" if (rest := left_out(folder)) else ""
                 raise DataError(f"class folder {str(folder)!r} holds no images; fill or remove it: {_LAYOUT}{rest}")
             classes[folder.relative_to(path).as_posix()] = images
-    _refuse_splits(path, places)
+    refuse_splits(path, places)
     return classes
 
 
-def _refuse_splits(path: Path, groups: list[Path]) -> None:
-    """Refuse splits of the same classes: merged, they would spoil the test images, and apart, double the classes."""
+def refuse_splits(path: Path, groups: list[Path]) -> None:
+    """Refuse groups that are splits (train, test) of the same classes, because test images would be learned.
+
+    Raises:
+        DataError: All groups are named as splits are, and two of them hold a class of the same name.
+    """
     if len(groups) < 2 or any(group.name.lower() not in _SPLITS for group in groups):
         return
     inside = [{folder.name for folder in listing(group)[1]} for group in groups]

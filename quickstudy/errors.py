@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -76,6 +76,16 @@ def one_line(value: object, most: int = 200) -> str:
     if not text and isinstance(value, BaseException):
         text = type(value).__name__
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names of a list, and how many more there are.
+
+    >>> listed(["a", "b", "c"]), listed("abcde")
+    ('a, b, c', 'a, b, c and 2 more')
+    """
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pillow_heif
 import torch
 from PIL import Image
 
@@ -43,6 +44,12 @@ class Parser(NamedTuple):
 def picture(kind: str) -> bytes:
     content = io.BytesIO()
     Image.new("RGB", (20, 20), (9, 99, 199)).save(content, kind)
+    return content.getvalue()
+
+
+def heic() -> bytes:
+    content = io.BytesIO()
+    pillow_heif.from_pillow(Image.new("RGB", (64, 64), (9, 99, 199))).save(content)
     return content.getvalue()
 
 
@@ -113,6 +120,10 @@ PARSERS = {
     "PNG": Parser("image", one("image", picture("PNG")), lambda f: encode(Images(), f / "image")),
     "JPEG": Parser("image", one("image", picture("JPEG")), lambda f: encode(Images(3), f / "image")),
     "WebP": Parser("image", one("image", picture("WEBP")), lambda f: encode(Images(), f / "image")),
+    "BMP": Parser("image", one("image", picture("BMP")), lambda f: encode(Images(), f / "image")),
+    "GIF": Parser("image", one("image", picture("GIF")), lambda f: encode(Images(), f / "image")),
+    "TIFF": Parser("image", one("image", picture("TIFF")), lambda f: encode(Images(), f / "image")),
+    "HEIC": Parser("image", one("image", heic()), lambda f: encode(Images(), f / "image")),
     "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, Images())),
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
     "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),

@@ -32,6 +32,8 @@ class Report:
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
         confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.
+        blank: Names of examples that show nothing, such as a blank page.
+        left_out: One line about the files that are not examples; None if there are none.
         label_next: Names of the unlabelled examples to label next; None if no unlabelled examples were given.
     """
 
@@ -42,12 +44,15 @@ class Report:
     suspects: list[tuple[str, str, str, float]]
     confusable: list[Confusion]
     unbalanced: list[str]
+    blank: list[str]
+    left_out: str | None
     label_next: list[str] | None = None
 
     @property
     def sound(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.unreadable or self.duplicates or self.suspects or self.confusable or self.unbalanced)
+        faults = self.unreadable, self.duplicates, self.suspects, self.confusable, self.unbalanced, self.blank
+        return not (any(faults) or self.left_out)
 
     def summary(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -60,6 +65,8 @@ class Report:
             ],
             "confusable": [pair._asdict() for pair in self.confusable],
             "unbalanced": self.unbalanced,
+            "blank": self.blank,
+            "left_out": self.left_out,
         }
         return plain if self.label_next is None else {**plain, "label_next": self.label_next}
 
@@ -107,6 +114,8 @@ def check(
         [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier)],
         confusable(classifier),
         unbalanced(counts),
+        [name for name, empty in zip(names, classifier.inputs.blank(classifier.data.x).tolist(), strict=True) if empty],
+        classifier.inputs.left_out(source),
         label_next,
     )
 

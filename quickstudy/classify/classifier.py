@@ -84,7 +84,8 @@ class Classifier:
         if examples.n_classes < 2:
             raise DataError(f"{examples.n_classes} class is not a choice; give examples of at least two classes")
         # A copy, so that later changes of the learner do not change the answers.
-        self.learner, self.inputs, self.data = copy.deepcopy(learner).eval(), inputs, _named(examples, 1)
+        self.learner, self.inputs = copy.deepcopy(learner).eval(), inputs
+        self.data = _encoded(inputs, examples, 1)
         self.confidence, self.labels = confidence, examples.names
         self._adapt()
 
@@ -115,7 +116,7 @@ class Classifier:
 
     def extend(self, examples: ClassDataset) -> Classifier:
         """Return a classifier that has also learned from more examples, of known or new classes."""
-        parts = (self.data, _named(examples, len(self.items) + 1))
+        parts = (self.data, _encoded(self.inputs, examples, len(self.items) + 1))
         labels = [part.names[c] for part in parts for c in part.y.tolist()]
         items = [item for part in parts for item in part.items]
         both = ClassDataset.from_labels(torch.cat([part.x for part in parts]), labels, items)
@@ -195,6 +196,7 @@ class Classifier:
                 x, names = batch, [f"{self.inputs.noun} {start + i}" for i in range(1, len(batch) + 1)]
             else:
                 x, names = self.inputs.encode(batch), [item.name for item in batch]
+            self.inputs.warn_of_blank(x, names)
             with torch.no_grad():  # not around the yield, where it would hold for the caller too
                 logits = self._predictor(self.taken(x, names)).double().cpu()
             yield names, logits
@@ -336,9 +338,20 @@ class Classifier:
         try:
             data = ClassDataset(x["x"], x["y"], model.labels, _items(model, len(x["y"])))
             inputs = model.inputs or Arrays(tuple(data.x.shape[1:]))
-            return cls(model.learner, inputs, data, model.entry("confidence", Confidence))
+            return cls(model.learner, inputs, _named(data, 1), model.entry("confidence", Confidence))
         except DataError as error:
             raise ModelError(f"{path} does not fit config.json: {error}") from error
+
+
+def _encoded(inputs: Inputs, examples: ClassDataset, first: int) -> ClassDataset:
+    """Return examples with items; arrays of the encoded shape that are images, but not encoded, are encoded."""
+    named = _named(examples, first)
+    if examples.items or tuple(examples.x.shape[1:]) != inputs.shape or inputs.is_encoded(examples.x):
+        return named
+    items = tuple(
+        item._replace(value=one.value) for item, one in zip(named.items, inputs.items(examples.x), strict=True)
+    )
+    return replace(named, x=inputs.encode(items), items=items)
 
 
 def _named(examples: ClassDataset, first: int) -> ClassDataset:

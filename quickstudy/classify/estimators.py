@@ -90,8 +90,9 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         y_: Labels of the examples so far.
 
     Examples are whatever the learner's inputs take. They may be sentences, rows (a list of dictionaries) or arrays (n,
-    n_features). Images may be file names, Pillow images, encoded arrays (n, channels, size, size), or uint8 arrays of
-    any size, (n, height, width) or (n, height, width, 3).
+    n_features). Images may be file names, Pillow images, arrays or tensors of any size, in a list or in one array. Their shape
+    is (height, width), (height, width, 3) or (3, height, width). Whole numbers go from 0 to 255, real numbers from 0 to 1
+    or to 255. The same image gives the same answer in each of these forms.
 
     >>> X, y = [[0.0, 1.0], [0.2, 0.9], [5.0, 0.0]], ["cat", "cat", "dog"]
     >>> few = FewShotClassifier().fit(X, y)
@@ -200,8 +201,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
 def _default_start(X: Any) -> Start | None:
     """Return the starting point for the kind of the examples; None if they are numbers, or not a list of examples."""
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OU" and X.ndim == 1:
-        X = X.tolist()
+    if isinstance(X, np.ndarray | Tensor) and (X.ndim > 2 or (X.ndim == 1 and str(X.dtype)[:2] in ("ob", "<U"))):
+        X = list(X)
     if not isinstance(X, Sequence) or isinstance(X, str | bytes) or not X:
         return None
     kind = next((kind for kind in INPUTS.values() if kind.takes(X[0])), None)
@@ -221,7 +222,9 @@ def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
         x = torch.as_tensor(X)
         return x, [Item(f"example {i}", row) for i, row in enumerate(x, 1)]
     items = inputs.items(X)
-    return inputs.encode(items), items
+    x = inputs.encode(items)
+    inputs.warn_of_blank(x, [item.name for item in items])
+    return x, items
 
 
 def _labels(X: Any, y: Any) -> np.ndarray:

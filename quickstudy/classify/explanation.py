@@ -113,7 +113,7 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
     item = one_item(classifier, thing)
     support, query, learner = classifier.support, encoded_query(classifier, item), classifier.learner
     with torch.no_grad():
-        probabilities = classifier.predict_proba(query)[0]
+        probabilities = classifier.predict_proba([item])[0]
         best = int(probabilities.argmax())
         z, q = classifier.embedded, classifier.embed(query)
         shares = None
@@ -178,11 +178,12 @@ def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occl
         from captum.attr import IntegratedGradients, Occlusion
     except ImportError:
         raise SettingError("captum is not installed; pip install 'quickstudy[explain]'") from None
-    query = encoded_query(classifier, one_item(classifier, thing))
+    item = one_item(classifier, thing)
+    query = encoded_query(classifier, item)
     if query.ndim != 4:
         raise DataError(f"an input of shape {tuple(query.shape[1:])} has no pixels; give (channels, height, width)")
     predictor = classifier.learner.adapt(classifier.support)
-    best = int(classifier.predict_proba(query).argmax())
+    best = int(classifier.predict_proba([item]).argmax())
 
     def odds(inputs: Tensor) -> Tensor:
         logits = predictor(inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from quickstudy.classify.confidence import Confidence
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.dataset import encoded
+from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.io.files import check_new
 from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
@@ -39,16 +40,16 @@ def adapt(source: Path | str, model: Path | str | None = None, out: Path | str |
         check_new(Path(out))
     if model is None:
         kind = kind_of(source)
-        labelled = kind.labelled(source)
+        labelled = _labelled(kind, source)
         classifier = default_start(kind, [item for item, _ in labelled]).learned(labelled)
     else:
         folder = ModelFolder(model)
         start = start_of(folder)
-        labelled = start.inputs.labelled(source)
+        labelled = _labelled(start.inputs, source)
         if folder.labels is None:
             classifier = start.learned(labelled)
         else:
-            classifier = Classifier.load(folder).extend(encoded(start.inputs, labelled))
+            classifier = Classifier.load(folder).extend(_encoded(start.inputs, labelled))
     if out is not None:
         classifier.save(out)
     return classifier
@@ -67,7 +68,22 @@ class Start(NamedTuple):
         Raises:
             DataError: An item cannot be read, or there are fewer than two classes.
         """
-        return Classifier(self.learner, self.inputs, encoded(self.inputs, labelled), self.confidence)
+        return Classifier(self.learner, self.inputs, _encoded(self.inputs, labelled), self.confidence)
+
+
+def _labelled(inputs: Inputs | type[Inputs], source: Path) -> list[tuple[Item, str]]:
+    """Return the labelled items of a source, with a warning about the files that are left out."""
+    labelled = inputs.labelled(source)
+    if rest := inputs.left_out(source):
+        warnings.warn(rest, stacklevel=3)
+    return labelled
+
+
+def _encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> ClassDataset:
+    """Return labelled items as a data set, with a warning about blank ones."""
+    data = encoded(inputs, labelled)
+    inputs.warn_of_blank(data.x, [item.name for item in data.items])
+    return data
 
 
 def start_of(model: ModelFolder) -> Start:

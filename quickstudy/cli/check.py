@@ -55,6 +55,10 @@ def _print_report(report: Report) -> None:
         print(f"easily confused: {pair.first} and {pair.second}; give each more examples that show the difference")
     for label in report.unbalanced:
         print(f"few examples: {label} has {counts[label]}, others up to {max(counts.values())}; add some")
+    for name in report.blank:
+        print(f"blank or of one colour, so replace or remove it: {name}")
+    if report.left_out:
+        print(report.left_out)
     if report.sound:
         print("nothing is wrong")
     for name in report.label_next or []:

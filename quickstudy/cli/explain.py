@@ -19,9 +19,7 @@ _LEAST = 0.0005
 
 def explain(
     classifier: ClassifierFolder,
-    input: Annotated[
-        str, typer.Argument(help="A PNG, JPEG or WebP file, a sentence, or a file with a row.", show_default=False)
-    ],
+    input: Annotated[str, typer.Argument(help="An image file, a sentence, or a file with a row.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the explanation as an HTML page.")] = None,
     pixels: Annotated[
         str | None,

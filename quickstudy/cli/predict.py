@@ -17,7 +17,7 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="PNG, JPEG or WebP files, or folders of them; or sentences; or CSV, JSONL or Parquet files.",
+            help="Image files or folders of them; or sentences; or CSV, JSONL or Parquet files.",
             show_default=False,
         ),
     ],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, listed
 
 
 class Item(NamedTuple):
@@ -91,6 +93,11 @@ class Inputs(ABC):
             DataError: The source cannot be read, or an item has no label.
         """
 
+    @classmethod
+    def left_out(cls, source: Path) -> str | None:
+        """Return one line about the files of a source that ``labelled`` leaves out; None if there are none."""
+        return None
+
     @abstractmethod
     def encode(self, items: Sequence[Item]) -> Tensor:
         """Return items as a tensor for a net, (n, *shape); each row depends only on its own item.
@@ -98,6 +105,17 @@ class Inputs(ABC):
         Raises:
             DataError: An item cannot be read; the message names it.
         """
+
+    def blank(self, x: Tensor) -> Tensor:
+        """Return which encoded inputs (n, *shape) show nothing, such as a blank page, (n,) bool."""
+        return torch.zeros(len(x), dtype=torch.bool)
+
+    def warn_of_blank(self, x: Tensor, names: Sequence[str]) -> None:
+        """Warn of encoded inputs (n, *shape) that show nothing, by their names."""
+        if blank := [name for name, empty in zip(names, self.blank(x).tolist(), strict=True) if empty]:
+            warnings.warn(
+                f"{listed(blank)}: blank or of one colour, which shows no class; replace or remove", stacklevel=3
+            )
 
     @abstractmethod
     def keep(self, item: Item) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ from torch import Tensor
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import as_float
-from quickstudy.inputs.decode import decoded, png, upright
-from quickstudy.inputs.layout import find_classes, image_files, is_image_name
+from quickstudy.inputs.decode import decoded, levels, numbers, png, upright
+from quickstudy.inputs.layout import find_classes, image_files, is_image_name, left_out
 
 _FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
+_SHADES = 4  # levels; an image with fewer is of one colour
 _SAVED_SIDE = 224  # pixels of the longer side of a saved image
 _PATCHES = 7  # number of patches per side, for ``parts``
 
@@ -27,6 +29,10 @@ _PATCHES = 7  # number of patches per side, for ``parts``
 @dataclass(frozen=True)
 class Images(Inputs):
     """Images of one size; drawings, unless ``ink`` is off.
+
+    The same picture is encoded alike as a file, a Pillow image, an array, a tensor or a nested list. Layout and number
+    type do not matter (see ``decode.levels``). A drawing of the net's size on paper of exactly 0 is an encoded one, and
+    encoding does not change it. So arrays of encoded drawings may be given wherever pictures may.
 
     Attributes:
         channels: 1 for grey, 3 for red, green and blue.
@@ -62,19 +68,25 @@ class Images(Inputs):
 
     @classmethod
     def takes(cls, value: Any) -> bool:
-        """Return whether a value is a Pillow image, or the name of an image file."""
-        return isinstance(value, Image.Image) or (isinstance(value, str | Path) and is_image_name(value))
+        """Return whether a value is a Pillow image, an array of at least two axes, or the name of an image file."""
+        if isinstance(value, str | Path):
+            return is_image_name(value)
+        return isinstance(value, Image.Image) or ((x := numbers(value)) is not None and x.ndim > 1)
 
     @property
     def recipe(self) -> str:
         """Description of how one image is encoded."""
         mode = "grey (ITU-R 601 luma)" if self.channels == 1 else "red, green and blue"
         size = f"{self.size} x {self.size}"
-        start = f"Turn upright by EXIF, put on white where transparent, convert to {mode}, 8 bits. "
+        start = (
+            f"Turn upright by EXIF, put on white where transparent (on black if all pixels of alpha above 127 are "
+            f"lighter than 127), convert to {mode}, 8 bits. "
+        )
         if not self.ink:
             return f"{start}Resize to {size} by Pillow's LANCZOS filter, proportions changing. Divide by 255."
         return (
             f"{start}Paper is the median of the border's pixels, per channel; it is light where its mean is above 127. "
+            f"A picture of {size} whose paper is 0 is ink already: divide by 255. Any other: "
             f"Resize by Pillow's BOX filter to {self.size} pixels of the longer side, proportions kept. Ink is paper "
             f"minus pixel where paper is light, pixel minus paper otherwise, at least 0. Let s be the largest such "
             f"difference in the picture before resizing, m the largest after: multiply ink by 255 / max({_FAINT}, "
@@ -92,8 +104,11 @@ class Images(Inputs):
             yield Item("upload", source)
         elif Path(source).is_dir():
             paths = image_files(Path(source))
+            rest = left_out(Path(source), deep=False)
             if not paths:
-                raise DataError(f"{str(source)!r} is a folder without images; give image files")
+                raise DataError(rest or f"{str(source)!r} is a folder without images; give image files")
+            if rest:
+                warnings.warn(rest, stacklevel=2)
             yield from (Item(str(path), path) for path in paths)
         else:
             yield Item(str(source), Path(source))
@@ -104,25 +119,38 @@ class Images(Inputs):
         classes = find_classes(source)
         return [(Item(str(path), path), label) for label in sorted(classes) for path in classes[label]]
 
+    @classmethod
+    def left_out(cls, source: Path) -> str | None:
+        """Return one line about the files in a folder of class folders that are not images."""
+        return left_out(source)
+
+    def items(self, things: Any) -> list[Item]:
+        """Convert a list or array to items; the images of one array have one scale, whatever the brightness of each."""
+        stack = numbers(things) if isinstance(things, np.ndarray | Tensor) else None
+        scaled = None if stack is None or stack.ndim < 3 else levels(stack)
+        return super().items(things if scaled is None else scaled)
+
+    def is_encoded(self, x: Any) -> bool:
+        """Return whether an object is an array of images (n, *shape) that encoding would leave as they are."""
+        if not super().is_encoded(x) or not len(x):
+            return super().is_encoded(x)
+        x = torch.as_tensor(x)
+        if x.dtype != torch.uint8 and not (x.is_floating_point() and float(x.min()) >= 0 and float(x.max()) <= 1):
+            return False
+        return not self.ink or not bool(_borders(x).median(-1).values.any())
+
     def encode(self, items: Sequence[Item]) -> Tensor:
-        """Return images as uint8 (n, channels, size, size); arrays that already have that shape are unchanged."""
-        if not items:
-            return torch.empty(0, *self.shape, dtype=torch.uint8)
-        first = self._encoded(items[0])
+        """Return images as uint8 (n, channels, size, size)."""
         # Filled in place: stacking a list would need twice the memory, which may be a gigabyte.
-        x = first.new_empty(len(items), *self.shape)
+        x = torch.empty(len(items), *self.shape, dtype=torch.uint8)
         for row, item in enumerate(items):
-            one = first if row == 0 else self._encoded(item)
-            if one.dtype != x.dtype:  # a uint8 array among arrays of real numbers
-                x, one = as_float(x), as_float(one)
-            x[row] = one
+            x[row] = torch.from_numpy(decoded(item, self.pixels))
         return x
 
-    def _encoded(self, item: Item) -> Tensor:
-        value, ready = item.value, (self.shape, self.shape[1:]) if self.channels == 1 else (self.shape,)
-        if isinstance(value, np.ndarray | Tensor) and tuple(value.shape) in ready:
-            return torch.as_tensor(value).reshape(self.shape)
-        return torch.from_numpy(decoded(item, self.pixels))
+    def blank(self, x: Tensor) -> Tensor:
+        """Return which encoded images (n, *shape) are of one colour, up to what noise may differ, (n,)."""
+        rows = x.flatten(2)
+        return 255 * as_float(rows.amax(-1) - rows.amin(-1)).amax(-1) < (_FAINT if self.ink else _SHADES)
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
@@ -132,7 +160,8 @@ class Images(Inputs):
         the paper is light, the drawing is inverted, so that ink is bright.
 
         Paper becomes 0 and the strongest ink of the original 255. Strokes thinner than a new pixel are amplified until
-        the strongest reaches half of 255. A blank page stays blank.
+        the strongest reaches half of 255. A blank page stays blank. An image of the net's size on paper of exactly 0 is
+        returned as it is.
 
         Any other image is resized to the square by the LANCZOS filter, as mini-ImageNet's images are, without keeping
         its proportions.
@@ -145,6 +174,8 @@ class Images(Inputs):
         image = upright(image, self._mode)
         if not self.ink:
             return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS)))
+        if image.size == (self.size, self.size) and not _paper(image).any():  # an encoded drawing
+            return _planes(np.asarray(image))
         paper = _paper(image)
         light = bool(paper.mean() > 127)
         extremes = np.reshape(image.getextrema(), (-1, 2))
@@ -158,6 +189,14 @@ class Images(Inputs):
         top, left = (self.size - height) // 2, (self.size - width) // 2
         square[top : top + height, left : left + width] = np.rint(ink).clip(0, 255)
         return _planes(square)
+
+    def loses_colour(self, items: Sequence[Item]) -> bool:
+        """Return whether most of some items, a sample of at most 30, are in colour, but are encoded as grey."""
+        if self.channels == 3 or not items:
+            return False
+        sample = [items[i * len(items) // 30] for i in range(30)] if len(items) > 30 else items
+        in_colour = sum(decoded(item, _is_coloured) for item in sample)
+        return 2 * in_colour > len(sample)
 
     def keep(self, item: Item) -> bytes:
         """Return the image as a PNG file, with at most 224 pixels on its longer side."""
@@ -201,6 +240,11 @@ class Images(Inputs):
         return image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BOX)
 
 
+def _borders(x: Tensor) -> Tensor:
+    """Return the pixels of the four sides of images (n, channels, size, size), (n, channels, 4 size)."""
+    return torch.cat([x[:, :, 0], x[:, :, -1], x[..., 0], x[..., -1]], -1)
+
+
 def _paper(image: Image.Image) -> np.ndarray:
     """Return the median colour of the four sides, (channels,)."""
     w, h = image.size
@@ -209,6 +253,12 @@ def _paper(image: Image.Image) -> np.ndarray:
     border = np.concatenate([np.asarray(image.crop(side)).reshape(-1, channels) for side in sides])
     paper: np.ndarray = np.median(border, axis=0)
     return paper
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Return whether a tenth of the pixels, after a reduction, are clearly coloured."""
+    small = np.asarray(upright(image, "RGB").resize((28, 28), Image.Resampling.BOX)).astype(int)
+    return bool((np.ptp(small, axis=2) > _FAINT).mean() > 0.1)
 
 
 def _planes(pixels: np.ndarray) -> np.ndarray:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, listed
+from quickstudy.inputs.heic import INSTALL, has_heic
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-_LAYOUT = f"the layout is CLASS/IMAGE or GROUP/CLASS/IMAGE, images ending in {', '.join(_SUFFIXES)}"
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_HEIC_SUFFIXES = (".heic", ".heif")
+_LAYOUT = f"the layout is CLASS/IMAGE or GROUP/CLASS/IMAGE, images ending in {', '.join(_SUFFIXES + _HEIC_SUFFIXES)}"
+_SPLITS = ("test", "train", "val", "valid", "validation")
 
 
 def find_classes(path: Path) -> dict[str, list[Path]]:
     """Return the image files of each class by its name, in a folder of class folders, which may be in groups.
 
-    A class is named after its folder, or ``group/class``. Hidden files are ignored, and so are files whose suffix is
-    not that of PNG, JPEG or WebP.
+    A class is named after its folder, or ``group/class``. Hidden files are ignored, and so are files without the suffix
+    of an image, which ``left_out`` reports.
 
     Raises:
-        DataError: The folder is missing or has another layout, or a class folder holds no image.
+        DataError: The folder is missing or has another layout, a class folder holds no image, or the groups are
+            splits (train, test) of the same classes.
 
     >>> find_classes(Path("nowhere"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -37,9 +42,52 @@ def find_classes(path: Path) -> dict[str, list[Path]]:
         for folder in inner or [place]:
             images, _ = listing(folder)
             if not images:
-                raise DataError(f"class folder {str(folder)!r} holds no images; fill or remove it: {_LAYOUT}")
+                rest = f"; {rest}" if (rest := left_out(folder)) else ""
+                raise DataError(f"class folder {str(folder)!r} holds no images; fill or remove it: {_LAYOUT}{rest}")
             classes[folder.relative_to(path).as_posix()] = images
+    refuse_splits(path, places)
     return classes
+
+
+def refuse_splits(path: Path, groups: list[Path]) -> None:
+    """Refuse groups that are splits (train, test) of the same classes, because test images would be learned.
+
+    Raises:
+        DataError: All groups are named as splits are, and two of them hold a class of the same name.
+    """
+    if len(groups) < 2 or any(group.name.lower() not in _SPLITS for group in groups):
+        return
+    inside = [{folder.name for folder in listing(group)[1]} for group in groups]
+    shared = sorted(name for name in set().union(*inside) if sum(name in names for names in inside) > 1)
+    if shared:
+        first = next((group for group in groups if group.name.lower() == "train"), groups[0])
+        raise DataError(
+            f"{str(path)!r} holds the splits {', '.join(group.name for group in groups)} of the same classes "
+            f"({listed(shared)}); give one of them, such as {str(first)!r}"
+        )
+
+
+def left_out(folder: Path, deep: bool = True) -> str | None:
+    """Return one line about the files of a folder that are not read, with counts and names by kind; None if all are.
+
+    Args:
+        folder: Folder of images, or of class folders.
+        deep: Whether the folders inside are read too; if not, they are left out themselves.
+    """
+    kinds: dict[str, list[str]] = {}
+    for _, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if not deep and folders:
+            kinds["folders"] = list(folders)
+            folders.clear()
+        for name in sorted(names):
+            if not name.startswith(".") and not is_image_name(name):
+                kinds.setdefault(Path(name).suffix.lower() or "without suffix", []).append(name)
+    if not kinds:
+        return None
+    install = f"; for HEIC, {INSTALL}" if any(suffix in kinds for suffix in _HEIC_SUFFIXES) else ""
+    each = "; ".join(f"{len(names)} {kind} ({listed(names)})" for kind, names in sorted(kinds.items()))
+    return f"{str(folder)!r}: left out, not images that can be read: {each}{install}"
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -57,12 +105,13 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def is_image_name(name: str | Path) -> bool:
-    """Return whether a name has the suffix of an image file.
+    """Return whether a name has the suffix of an image file that can be read; HEIC needs pillow-heif.
 
     >>> is_image_name("cat.PNG"), is_image_name("a cat.")
     (True, False)
     """
-    return Path(name).suffix.lower() in _SUFFIXES
+    suffix = Path(name).suffix.lower()
+    return suffix in _SUFFIXES or (suffix in _HEIC_SUFFIXES and has_heic())
 
 
 def listing(folder: Path) -> tuple[list[Path], list[Path]]:

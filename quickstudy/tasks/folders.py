@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,18 +11,19 @@ from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.inputs.images import Images
-from quickstudy.inputs.layout import find_classes, listing
+from quickstudy.inputs.layout import left_out, listing, refuse_splits
 from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import FIFTHS, Splits, cut
 
-_SPLITS = (("train",), ("validation", "val"), ("test",))
+_SPLITS = (("train",), ("validation", "val", "valid"), ("test",))
 
 
 def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFTHS, seed: int = 0) -> Splits:
     """Return a folder of images as three disjoint splits of its classes.
 
-    If there are at least two of the sub-folders ``train``, ``validation`` (or ``val``) and ``test``, they are the
-    splits. Otherwise the classes are shuffled and divided. Each split has the layout that ``read_folder`` describes.
+    If there are at least two of the sub-folders ``train``, ``validation`` (``val``, ``valid``) and ``test``, they are
+    the splits, of different classes. Otherwise the classes are shuffled and divided. Each split has the layout that
+    ``read_folder`` describes.
 
     Args:
         path: Folder of the images.
@@ -40,7 +42,11 @@ def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFT
         ...
     quickstudy.errors.DataError: folder 'nowhere' cannot be read: ...
     """
-    by_name = {folder.name: folder for folder in listing(Path(path))[1]}
+    if rest := left_out(Path(path)):
+        warnings.warn(rest, stacklevel=2)
+    inside = listing(Path(path))[1]
+    refuse_splits(Path(path), inside)
+    by_name = {folder.name: folder for folder in inside}
     places = [[by_name[name] for name in names if name in by_name] for names in _SPLITS]
     if sum(map(bool, places)) >= 2:  # a single one may be a class of that name
         return _read_splits(Path(path), places, images)
@@ -51,7 +57,7 @@ def read_folder(path: Path, images: Images) -> ClassDataset:
     """Return all images of a folder of class folders, which may be one level deeper, in groups.
 
     A class is named after its folder, or ``group/class``. Classes are sorted by name, images by file name. Hidden
-    files are ignored, and so are files whose suffix is not that of PNG, JPEG or WebP.
+    files are ignored, and so are files without the suffix of an image.
 
     Args:
         path: Folder of the class folders.
@@ -74,20 +80,12 @@ def read_folder(path: Path, images: Images) -> ClassDataset:
 
 
 def _read_splits(path: Path, places: list[list[Path]], images: Images) -> Splits:
-    folder_of: dict[str, Path] = {}
     for names, folders in zip(_SPLITS, places, strict=True):
         if len(folders) != 1:
             raise DataError(
                 f"{str(path)!r} has {len(folders) or 'no'} folders for {names[0]}, but has other splits; "
                 f"give it one, named {' or '.join(names)}"
             )
-        for name in find_classes(folders[0]):
-            if name in folder_of:
-                raise DataError(
-                    f"class {name!r} is in {folder_of[name].name} and in {folders[0].name} of {str(path)!r}, but "
-                    f"splits must have different classes; keep it in one"
-                )
-            folder_of[name] = folders[0]
     return Splits(*(read_folder(folder, images) for (folder,) in places))
 
 
@@ -111,4 +109,14 @@ class Folders(ClassSource):
             raise DataError("data = 'folders' needs the folder of your images; give it as data_root")
         own = Images(self.channels, self.image_size, self.ink)
         images = self.inputs if isinstance(self.inputs, Images) else own
-        return Loaded(folders(self.data_root, images, seed=self.seed), images)
+        splits = folders(self.data_root, images, seed=self.seed)
+        if self.inputs is None and images.loses_colour([item for data in splits for item in data.items]):
+            warnings.warn(
+                f"most images of {str(self.data_root)!r} are in colour, but are read as {images.size} x {images.size} "
+                f"grey drawings; to keep colour, set channels = 3, image_size = 84 and ink = false; `quickstudy tasks "
+                f"folders --data-root DIR --draw tasks.png` draws them"
+                if images.ink
+                else f"most images of {str(self.data_root)!r} are in colour, but are read as grey; set channels = 3",
+                stacklevel=2,
+            )
+        return Loaded(splits, images)

@@ -31,6 +31,7 @@ def survey(
     n_shot: int = 1,
     n_query: int = 2,
     seed: int = 0,
+    **settings: Any,
 ) -> list[dict[str, Any]]:
     """Count the classes and examples of each split of a source, and draw some of its training tasks.
 
@@ -43,6 +44,7 @@ def survey(
         n_shot: Support examples per class.
         n_query: Query examples per class.
         seed: Seed of the tasks.
+        settings: Other settings of the source, such as ``channels``; those that it does not take are ignored.
 
     Raises:
         SettingError: The source is unknown.
@@ -52,7 +54,7 @@ def survey(
     {'split': 'test', 'classes': 10, 'examples': 1797, 'shape': [1, 28, 28]}
     """
     root = None if data_root is None else Path(data_root)
-    origin = source_of(source, data_root=root, download=download, seed=seed)
+    origin = source_of(source, data_root=root, download=download, seed=seed, **settings)
     if isinstance(origin, FunctionSource):
         if draw is not None:
             draw_tasks(origin.tasks(n_shot, 50, seed, "train").sample(0, 4), Path(draw))

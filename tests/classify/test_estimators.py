@@ -111,6 +111,67 @@ def test_files_pictures_and_arrays_are_one(tmp_path, glyphs):
     assert few.predict(large).shape == (len(X),)
 
 
+def pages(n_classes, n, side):
+    """Dark drawings on light paper of some invented characters, as Pillow images, and their labels."""
+    data = draw_glyphs(range(n_classes), n)
+    pictures = [Image.fromarray(255 - x[0].numpy()).resize((side, side)) for x in data.x]
+    return pictures, np.array(data.names)[data.y.numpy()]
+
+
+FORMS = {
+    "files": lambda arrays, files: files,
+    "array of names": lambda arrays, files: np.array([str(file) for file in files]),
+    "array of paths": lambda arrays, files: np.array(files),
+    "array of names as objects": lambda arrays, files: np.array([str(file) for file in files], dtype=object),
+    "Pillow": lambda arrays, files: [Image.fromarray(x) for x in arrays],
+    "list": lambda arrays, files: list(arrays),
+    "nested list": lambda arrays, files: arrays.tolist(),
+    "stack": lambda arrays, files: arrays,
+    "int64": lambda arrays, files: arrays.astype(np.int64),
+    "int16": lambda arrays, files: list(arrays.astype(np.int16)),
+    "0..255": lambda arrays, files: arrays.astype(np.float32),
+    "0..1": lambda arrays, files: list(arrays / 255),
+    "stack 0..1": lambda arrays, files: arrays / 255,
+    "NHW1": lambda arrays, files: arrays[..., None],
+    "N1HW": lambda arrays, files: arrays[:, None],
+    "N1HW 0..1": lambda arrays, files: arrays[:, None] / 255,
+    "N1HW int": lambda arrays, files: arrays[:, None].astype(int),
+    "RGB": lambda arrays, files: np.repeat(arrays[..., None], 3, -1),
+    "torch": lambda arrays, files: torch.from_numpy(arrays)[:, None],
+    "torch list": lambda arrays, files: list(torch.from_numpy(arrays)[:, None] / 255),
+}
+
+
+@pytest.mark.parametrize("side", [28, 40])
+def test_a_picture_gives_the_same_answer_in_every_form(tmp_path, side):
+    """Learned from files, asked in every form, and learned from every form, asked as files."""
+    pictures, y = pages(3, 4, side)
+    arrays = np.stack([np.asarray(picture) for picture in pictures])
+    files = [tmp_path / f"{i}.png" for i in range(len(y))]
+    for picture, file in zip(pictures, files, strict=True):
+        picture.save(file)
+    known = np.arange(len(y)) % 4 < 2
+    by_files = FewShotClassifier().fit([file for file, own in zip(files, known, strict=True) if own], y[known])
+    expected = by_files.predict_proba(files)
+    assert by_files.score(files, y) == 1
+    for name, form in FORMS.items():
+        X = form(arrays, files)
+        np.testing.assert_array_equal(by_files.predict_proba(X), expected, name)
+        own = [x for x, one in zip(X, known, strict=True) if one] if isinstance(X, list) else X[known]
+        by_form = FewShotClassifier().fit(own, y[known])
+        np.testing.assert_array_equal(by_form.predict_proba(files), expected, name)
+        np.testing.assert_array_equal(by_form.kneighbors(X)[1], by_files.kneighbors(files)[1], name)
+
+
+def test_a_blank_picture_is_named(tmp_path):
+    pictures, y = pages(2, 2, 30)
+    blank = Image.new("L", (30, 30), 255)
+    with pytest.warns(UserWarning, match="^image 2: blank or of one colour, which shows no class; replace or remove$"):
+        few = FewShotClassifier().fit([pictures[0], blank, *pictures[2:]], y)
+    with pytest.warns(UserWarning, match="^image 1, image 3: blank or of one colour"):
+        few.predict([blank, pictures[0], blank])
+
+
 @pytest.mark.parametrize(
     ("X", "says"),
     [
@@ -118,7 +179,7 @@ def test_files_pictures_and_arrays_are_one(tmp_path, glyphs):
         ([], "the list holds no images; give at least one"),
         (["nowhere.png"], "'nowhere.png' cannot be read"),
         (np.zeros((2, 5)), r"'image 1' is an array of shape \(5,\)"),
-        (np.full((2, 1, 30, 30), 7.0), r"'image 1' is an array of shape \(30, 30, 1\) and type float64"),
+        (np.full((2, 1, 30, 30), 700.0), r"'image 1' is an array of shape \(30, 30, 1\) and type float64.* 700 to 700"),
     ],
 )
 def test_what_are_no_images_is_told_in_one_line(glyphs, X, says):

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from quickstudy.errors import DataError
+from quickstudy.inputs import heic as heic_module
 from quickstudy.inputs.base import Item
-from quickstudy.inputs.decode import decoded, png, upright
+from quickstudy.inputs.decode import decoded, levels, png, upright
 from quickstudy.inputs.images import Images
 from tests.inputs.drawings import INK, SEVEN, close, drawing, read
+from tests.limits import used
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def file(tmp_path):
     return save
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.jpeg", "a.webp", "a.PNG"])
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.jpeg", "a.webp", "a.PNG", "a.bmp", "a.gif", "a.tif", "a.TIFF"])
 def test_every_kind_of_file_gives_the_same_drawing(file, name):
     options = {"lossless": True} if name.endswith("webp") else {"quality": 95} if "jp" in name else {}
     assert close(read(file(drawing(), name, **options), INK), SEVEN, 8)
@@ -89,8 +92,9 @@ def test_a_transparent_value_of_16_bits_is_white(file):
 
 def test_the_first_frame_is_read(file):
     later = [drawing(paper=255, ink=255)] * 2
-    for name in ("a.png", "a.webp"):
-        path = file(drawing().convert("RGB"), name, save_all=True, append_images=later, lossless=True)
+    for name in ("a.png", "a.webp", "a.gif", "a.tif"):
+        options = {"lossless": True} if name == "a.webp" else {}
+        path = file(drawing().convert("RGB"), name, save_all=True, append_images=later, **options)
         assert close(read(path, INK), SEVEN)
 
 
@@ -123,8 +127,13 @@ def whole(kind: str) -> bytes:
     return content.getvalue()
 
 
-GIF = io.BytesIO()
-drawing().save(GIF, "GIF")
+def heic(image: Image.Image) -> bytes:
+    content = io.BytesIO()
+    pillow_heif.from_pillow(image).save(content, quality=95)
+    return content.getvalue()
+
+
+HEIC = heic(drawing().convert("RGB"))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +142,10 @@ drawing().save(GIF, "GIF")
         (b"", "is not a PNG"),
         (b"\n", "is not a PNG"),
         (b"this is text, not an image\n" * 100, "is not a PNG"),
-        (GIF.getvalue(), "is not a PNG"),
+        (whole("GIF")[:40], "damaged|is not a PNG"),
+        (whole("TIFF")[:90], "damaged|is not a PNG"),
+        (whole("BMP")[:90], "damaged"),
+        (HEIC[:300], "damaged"),
         (whole("PNG")[:-60], "damaged"),
         (whole("PNG")[:33], "is not a PNG"),
         (whole("JPEG")[:800], "damaged"),
@@ -147,7 +159,10 @@ drawing().save(GIF, "GIF")
         "empty",
         "newline",
         "text",
-        "gif",
+        "cut-gif",
+        "cut-tiff",
+        "cut-bmp",
+        "cut-heic",
         "cut-png",
         "header",
         "cut-jpeg",
@@ -177,12 +192,12 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 @settings(max_examples=150, deadline=None)
 @given(
-    kind=st.sampled_from(["PNG", "JPEG", "WEBP"]),
+    kind=st.sampled_from(["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "HEIC"]),
     places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6),
     end=st.floats(0, 1),
 )
 def test_damage_is_a_data_error_or_an_image(tmp_path_factory, kind, places, end):
-    content = bytearray(whole(kind))
+    content = bytearray(HEIC if kind == "HEIC" else whole(kind))
     for place, value in places:
         content[int(place * len(content))] = value
     path = tmp_path_factory.getbasetemp() / "damaged"
@@ -221,20 +236,26 @@ def test_arrays_of_any_layout_give_the_same_drawing(value):
     [
         np.zeros(5),
         np.zeros((0, 4), np.uint8),
-        np.zeros((4, 4, 5)),
+        np.zeros((5, 4, 5)),
+        np.full((4, 4), -1.0),
+        np.full((4, 4), 256.0),
+        np.full((4, 4), 256),
+        np.full((4, 4), -1),
+        np.zeros((4, 4), complex),
+        [[1, 2], [3]],
+        torch.eye(4).to_sparse(),
         np.full((4, 4), 1.5),
         np.full((4, 4), np.nan),
-        np.zeros((4, 4), np.int64),
         np.array([["a"]]),
         object(),
         None,
         {"a": 1},
     ],
-    ids=["vector", "empty", "five", "above 1", "nan", "int64", "words", "object", "none", "mapping"],
+    ids=str,
 )
 @pytest.mark.filterwarnings("error")
 def test_an_array_that_is_no_image_is_refused_in_one_line(value):
-    with pytest.raises(DataError, match=r"^'mine' is an array of shape .* or a file") as caught:
+    with pytest.raises(DataError, match=r"^'mine' is an? .*array of .* or a file$") as caught:
         INK.encode([Item("mine", value)])
     assert "\n" not in str(caught.value)
 
@@ -249,3 +270,125 @@ def test_transparent_parts_are_white_in_every_mode():
     for mode in ("L", "RGB"):
         assert np.asarray(upright(Image.new("LA", (2, 2), (0, 0)), mode)).min() == 255
         assert np.asarray(upright(Image.new("RGBA", (2, 2), (9, 9, 9, 0)), mode)).min() == 255
+
+
+def test_heic_is_read_whatever_its_name_and_pillow_stays_as_it_was(tmp_path):
+    for name in ("a.heic", "a.jpg"):
+        (tmp_path / name).write_bytes(HEIC)
+        assert close(read(tmp_path / name, INK), SEVEN, 8)
+    assert ".heic" not in Image.registered_extensions()
+
+
+def test_heic_without_its_library_is_a_line_that_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(heic_module, "has_heic", lambda: False)
+    with pytest.raises(DataError, match=r"^'a.heic' is a HEIC image, .*; pip install 'quickstudy\[photos\]'$"):
+        INK.encode([Item("a.heic", HEIC)])
+
+
+def test_a_heic_file_that_is_too_large_is_not_read(tmp_path):
+    with (tmp_path / "a.heic").open("wb") as file:
+        file.write(HEIC)
+        file.truncate(10**10)
+    with pytest.raises(DataError, match="HEIC image of more than 134 MB"):
+        read(tmp_path / "a.heic", INK)
+
+
+def test_real_numbers_of_a_file_are_scaled_as_those_of_an_array(file):
+    page = np.asarray(drawing()) / 255
+    for scale in (1, 255):
+        assert close(read(file(Image.fromarray((scale * page).astype(np.float32)), "a.tif"), INK), SEVEN, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (np.array([False, True]), [0, 255]),
+        (np.array([0, 1, 255]), [0, 1, 255]),  # whole numbers are never scaled by what they hold
+        (np.array([0, 256, 65535], np.uint16), [0, 1, 255]),
+        (np.array([0.0, 1.0]), [0, 255]),
+        (np.array([0.0, 1.0005]), [0, 255]),  # rounding of an interpolation
+        (np.array([-0.0005, 0.5], np.float16), [0, 128]),
+        (np.array([0.0, 1.0, 2.0]), [0, 1, 2]),
+        (np.array([0.4, 254.6]), [0, 255]),
+        (np.array([0.0, 1.2]), None),
+        (np.array([-0.1, 1.0]), None),
+        (np.array([0.0, 256.0]), None),
+        (np.array([0, 256]), None),
+        (np.array([-1, 5]), None),
+        (np.array([np.nan, 1.0]), None),
+        (np.array([np.inf, 1.0]), None),
+    ],
+    ids=str,
+)
+def test_the_number_type_gives_the_scale(x, expected):
+    result = levels(x)
+    assert expected is None if result is None else (result.dtype == np.uint8 and result.tolist() == expected)
+
+
+def on_nothing(ink: int, mode: str) -> Image.Image:
+    """Ink of a level on transparent pixels of the same level."""
+    result = Image.new("LA", (105, 105), (ink, 0))
+    result.putalpha(ImageChops.invert(drawing()))
+    return result.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("ink", [0, 60, 200, 255])
+def test_ink_of_any_level_on_transparent_paper_is_the_same_drawing(file, mode, ink):
+    assert close(read(file(on_nothing(ink, mode)), INK), SEVEN, 3)
+    assert close(INK.pixels(on_nothing(ink, mode)), SEVEN, 3)
+
+
+def test_a_light_page_with_dark_ink_and_transparent_corners_stays_on_white():
+    page = drawing().convert("LA")
+    mask = Image.new("L", page.size, 255)
+    mask.paste(0, (0, 0, 20, 20))
+    page.putalpha(mask)
+    assert close(INK.pixels(page), SEVEN, 3)
+
+
+def test_light_ink_on_a_transparent_value_of_16_bits_is_seen(file):
+    values = np.full((30, 30), 1000, np.uint16)
+    values[10:14, 10:14] = 65535
+    image = read(file(Image.fromarray(values), transparency=1000), INK)
+    assert image.max() == 255
+    assert image[0, 0].max() == 0
+
+
+def large(width: int, height: int, **options: object) -> bytes:
+    content = io.BytesIO()
+    drawing((width, height), width=width // 16).convert("RGB").save(content, "JPEG", quality=80, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "most"),
+    [
+        ((6144, 4096), {}, 60),
+        ((6144, 4096), {"progressive": True, "subsampling": 0}, 250),
+        ((12_288, 9216), {}, 80),
+    ],
+    ids=["25", "25 progressive", "113"],
+)
+def test_a_large_photograph_is_read_at_a_reduced_size_in_bounded_memory(tmp_path, size, options, most):
+    (tmp_path / "a.jpg").write_bytes(large(*size, **options))
+    with used() as effort:
+        image = read(tmp_path / "a.jpg", INK)
+    small = INK.pixels(drawing((size[0] // 8, size[1] // 8), width=size[0] // 8 // 16))
+    assert close(image, small, 12)
+    assert effort.megabytes < most
+
+
+def test_jpeg_files_too_large_for_bounded_memory_are_refused():
+    for content, limit in ((claimed(65_000, 65_000), 200), (claimed(6000, 6000, progressive=True), 32)):
+        with used() as effort, pytest.raises(DataError, match=f"'a' has more than {limit} million pixels"):
+            INK.encode([Item("a", content)])
+        assert effort.megabytes < 50
+
+
+def claimed(width: int, height: int, **options: object) -> bytes:
+    """A small JPEG file whose header says that it is larger."""
+    content = bytearray(large(64, 64, **options))
+    start = content.index(b"\xff\xc2" if options else b"\xff\xc0") + 5
+    content[start : start + 4] = struct.pack(">HH", height, width)
+    return bytes(content)

@@ -77,10 +77,11 @@ REFUSED: dict[str, Make] = {
     "13000 x 13000": lambda path: path.write_bytes(png(13_000, 13_000, depth=8)),
     "a JPEG that claims 65000 x 65000": written(claims("JPEG", 0, ">HH", (65_000, 65_000))),
     "a WebP that claims 16383 x 16383": written(claims("WEBP", 26, "<HH", (16_383, 16_383))),
-    "a GIF of 5,000 frames": written(encoded(frames(1)[0], "GIF", save_all=True, append_images=frames(5000)[1:])),
+    "a BMP that claims 30000 x 30000": written(claims("BMP", 18, "<ii", (30_000, 30_000))),
+    "a GIF that claims 60000 x 60000": written(claims("GIF", 6, "<HH", (60_000, 60_000))),
+    "a HEIC without pixels": written(bytes(4) + b"ftypheic" + bytes(10_000)),
+    "a HEIC of ten gigabytes": lambda path: (path.write_bytes(bytes(4) + b"ftypheic"), os.truncate(path, 10**10)),
     "EPS": written(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/tmp/canary) (w) file closefile\nshowpage\n"),
-    "TIFF": written(encoded(NOISE, "TIFF")),
-    "BMP": written(encoded(NOISE, "BMP")),
     "ICO": written(encoded(NOISE, "ICO")),
     "PDF": written(encoded(NOISE, "PDF")),
     "SVG": written(b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'),
@@ -97,6 +98,8 @@ REFUSED: dict[str, Make] = {
     "a PNG whose text swells to 1 GB": lambda path: path.write_bytes(
         png(28, 28, chunk(b"zTXt", b"note\0\0" + zlib.compress(bytes(2**27), 9)))
     ),
+    "a cut BMP": written(encoded(NOISE, "BMP")[:-2000]),
+    "a cut TIFF": written(encoded(NOISE, "TIFF")[:2000]),
     "a cut PNG": written(encoded(NOISE, "PNG")[:-2000]),
     "a cut JPEG": written(encoded(NOISE, "JPEG")[:-800]),
     "a cut WebP": written(encoded(NOISE, "WEBP")[:-800]),
@@ -118,6 +121,14 @@ READ: dict[str, tuple[Make, Callable[[], Image.Image]]] = {
     ),
     "an animated WebP of 300 frames": (
         written(encoded(frames(1)[0], "WEBP", save_all=True, append_images=frames(300)[1:], lossless=True)),
+        lambda: frames(1)[0],
+    ),
+    "a GIF of 5,000 frames": (
+        written(encoded(frames(1)[0], "GIF", save_all=True, append_images=frames(5000)[1:])),
+        lambda: frames(1)[0],
+    ),
+    "a TIFF of 300 pages": (
+        written(encoded(frames(1)[0], "TIFF", save_all=True, append_images=frames(300)[1:])),
         lambda: frames(1)[0],
     ),
     "an orientation that is none": (written(encoded(HALVES, "PNG", exif=EXIF)), lambda: HALVES),

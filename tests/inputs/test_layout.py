@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.layout import find_classes, image_files, is_image_name
+from quickstudy.inputs import layout
+from quickstudy.inputs.layout import find_classes, image_files, is_image_name, left_out
 
 
 def draw(path: Path) -> None:
@@ -79,7 +80,68 @@ def test_another_layout_is_one_line_that_says_the_expected_one(tmp_path, prepare
 
 @pytest.mark.parametrize(
     ("name", "image"),
-    [("a.png", True), ("A.JPEG", True), ("a.webp", True), ("a.png.txt", False), ("png", False), ("a photo.", False)],
+    [
+        ("a.png", True),
+        ("A.JPEG", True),
+        ("a.webp", True),
+        ("a.TIF", True),
+        ("a.gif", True),
+        ("a.bmp", True),
+        ("a.heic", True),
+        ("a.png.txt", False),
+        ("png", False),
+        ("a photo.", False),
+    ],
 )
 def test_an_image_is_known_by_the_end_of_its_name(name, image):
     assert is_image_name(name) == image
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("Train", "val", "TEST"), ("validation", "valid")])
+def test_splits_of_the_same_classes_are_refused(tmp_path, names):
+    for name in names:
+        draw(tmp_path / name / "cat" / "a.png")
+        draw(tmp_path / name / f"only in {name}" / "a.png")
+    first = next((name for name in names if name.lower() == "train"), sorted(names)[0])
+    with pytest.raises(DataError, match=rf"holds the splits .* \(cat\); give one of them, such as '.*{first}'$"):
+        find_classes(tmp_path)
+    assert counts(tmp_path / names[0]) == {"cat": 1, f"only in {names[0]}": 1}
+
+
+@pytest.mark.parametrize("names", [("train",), ("train", "test", "more"), ("ink", "pencil")])
+def test_groups_of_other_names_may_hold_classes_of_the_same_name(tmp_path, names):
+    for name in names:
+        draw(tmp_path / name / "cat" / "a.png")
+    assert sorted(counts(tmp_path)) == sorted(f"{name}/cat" for name in names)
+
+
+def test_splits_of_different_classes_are_groups(tmp_path):
+    draw(tmp_path / "train" / "cat" / "a.png")
+    draw(tmp_path / "test" / "dog" / "a.png")
+    assert sorted(counts(tmp_path)) == ["test/dog", "train/cat"]
+
+
+def test_what_is_left_out_is_counted_and_named_by_kind(pets, monkeypatch):
+    assert left_out(pets) is None
+    for name in ("dogs/a.HEIC", "dogs/b.heic", "dogs/c.heic", "cats/d.heic", "cats/e.heic", "about", "cats/x.mov"):
+        (pets / name).write_bytes(b"content")
+    (pets / "cats" / ".hidden").write_text("hidden")
+    assert (
+        left_out(pets) == f"'{pets}': left out, not images that can be read: 1 .mov (x.mov); 1 without suffix (about)"
+    )
+    monkeypatch.setattr(layout, "has_heic", lambda: False)
+    assert left_out(pets) == (
+        f"'{pets}': left out, not images that can be read: "
+        "5 .heic (d.heic, e.heic, a.HEIC and 2 more); 1 .mov (x.mov); "
+        "1 without suffix (about); for HEIC, pip install 'quickstudy[photos]'"
+    )
+    assert counts(pets) == {"dogs": 3, "cats": 2}
+    only = pets / "more" / "birds"
+    only.mkdir(parents=True)
+    (only / "a.heic").write_bytes(b"content")
+    with pytest.raises(DataError, match=r"holds no images.*1 \.heic \(a\.heic\); for HEIC, pip install 'quickstudy"):
+        find_classes(pets / "more")
+
+
+def test_folders_inside_a_folder_of_images_are_left_out(pets):
+    assert left_out(pets, deep=False).endswith("can be read: 2 folders (cats, dogs)")

@@ -1,3 +1,5 @@
+import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from PIL import Image
 from quickstudy.errors import DataError, NotEnoughClasses, SettingError
 from quickstudy.inputs.images import Images
 from quickstudy.tasks.episodes import Episodes
-from quickstudy.tasks.folders import folders, read_folder
+from quickstudy.tasks.folders import Folders, folders, read_folder
 
 FORMAT = Images(size=8, ink=False)
 
@@ -94,12 +96,40 @@ def test_one_class_may_be_named_test(ten):
     assert sum(data.n_classes for data in folders(ten, FORMAT)) == 11
 
 
-def test_a_class_in_two_split_folders_is_named(tmp_path):
-    for split in ("train", "val", "test"):
+@pytest.mark.parametrize("splits", [("train", "test"), ("train", "val", "test"), ("train", "valid", "test")])
+def test_splits_of_the_same_classes_are_refused(tmp_path, splits):
+    for split in splits:
         draw(tmp_path / split / f"c{split}" / "a.png")
         draw(tmp_path / split / "cats" / "a.png") if split != "val" else None
-    with pytest.raises(DataError, match="class 'cats' is in train and in test"):
+    with pytest.raises(DataError, match=r"holds the splits .* of the same classes \(cats\); give .* '.*train'"):
         folders(tmp_path, FORMAT)
+
+
+def test_files_that_are_no_images_are_named(pets):
+    (pets / "dogs" / "notes.txt").write_text("not an image")
+    with pytest.warns(UserWarning, match=r"left out, .*1 \.txt \(notes\.txt\)$"):
+        folders(pets, FORMAT, (0, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "in colour, but are read as 28 x 28 grey drawings.*channels = 3, image_size = 84 and ink = false"),
+        ({"ink": False}, "in colour, but are read as grey; set channels = 3$"),
+        ({"channels": 3}, None),
+    ],
+)
+def test_a_warning_says_that_colour_is_lost(tmp_path, settings, words):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (20, 20), (200, 60, 10)).save(tmp_path / name / "a.png")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loaded = Folders(tmp_path, **settings).load()
+        Folders(tmp_path, inputs=loaded.inputs).load()  # an evaluation does not choose
+    said = [str(each.message) for each in caught]
+    assert len(said) == (words is not None)
+    assert words is None or re.search(words, said[0])
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ def train_run(
     last = Run(folder).last_step
     if settings.minutes is not None and last < settings.steps and time.monotonic() - begun >= 60 * settings.minutes:
         note(
-            f"ended after {settings.minutes:g} minutes at step {last:,} of {settings.steps:,}, and saved; continue with "
-            f"`quickstudy train --resume {folder}`"
+            f"ended after {settings.minutes:g} minutes at step {last:,} of {settings.steps:,}, and saved; continue "
+            f"with `quickstudy train --resume {folder}`"
         )
     return folder
 

@@ -112,7 +112,7 @@ def test_a_run_records_how_it_was_trained_longer(longer, tmp_path):
 
 
 def test_fewer_steps_are_refused_and_the_same_number_changes_nothing(run, tmp_path):
-    with pytest.raises(SettingError, match="--steps 4: the run in .* has 30 steps; give more"):
+    with pytest.raises(SettingError, match=r"--steps 4: the run in .* has 30 steps; give more"):
         resumed(run, {"steps": 4})
     shutil.copytree(run, tmp_path / "run")
     train_run(resumed(run, {"steps": 30}), tmp_path / "run", resume=True)

@@ -247,7 +247,7 @@ def test_arrays_of_any_layout_give_the_same_drawing(value):
         np.full((4, 4), 1.5),
         np.full((4, 4), np.nan),
         np.array([["a"]]),
-        object(),
+        pytest.param(object(), id="object"),
         None,
         {"a": 1},
     ],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import torch
+from scipy.spatial import KDTree
+from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
@@ -57,6 +59,7 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     Two examples are copies if they are equal, or if their embeddings are very close. That is a distance below a tenth
     of the median distance between examples of the same class.
 
+    >>> import torch
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import Identity
     >>> from quickstudy.inputs.dataset import ClassDataset
@@ -65,17 +68,17 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     >>> duplicates(Classifier(Prototypical(Identity(1)), Arrays((1,)), data))
     [Pair(first=2, second=3, exact=True)]
     """
-    z = classifier.embedded.double()
-    apart = torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist")
-    y = classifier.data.y
-    first, second = torch.triu_indices(len(z), len(z), offset=1)
-    same = y[first] == y[second]
-    usual = float(apart[first, second][same].median()) if same.any() else 0.0
+    z = classifier.embedded.double().cpu().numpy()
+    y = classifier.data.y.numpy()
+    within = [pdist(z[y == c]) for c in range(len(classifier.labels))]
+    usual = float(np.median(np.concatenate(within))) if any(map(len, within)) else 0.0
     _, same_bytes = np.unique(classifier.data.x.flatten(1).numpy(), axis=0, return_inverse=True)
-    group = torch.from_numpy(same_bytes).flatten()
-    exact = group[first] == group[second]
-    copies = exact | (apart[first, second] < _NEAR * usual)
-    return [Pair(*pair) for pair in zip(*(x[copies].tolist() for x in (first, second, exact)), strict=True)]
+    group = same_bytes.reshape(-1)
+    # A search by tree, since a table of all distances would need the square of the number of examples.
+    near = {tuple(sorted(pair)) for pair in KDTree(z).query_pairs(_NEAR * usual)}
+    members = [np.flatnonzero(group == g) for g in np.flatnonzero(np.bincount(group) > 1)]
+    near |= {pair for rows in members for pair in combinations(rows.tolist(), 2)}
+    return [Pair(i, j, bool(group[i] == group[j])) for i, j in sorted(near)]
 
 
 def suspects(classifier: Classifier) -> list[Suspect]:
@@ -169,6 +172,5 @@ def _most_typical(points: np.ndarray) -> int:
 
 def _judged(classifier: Classifier) -> dict[int, np.ndarray]:
     """Return the leave-one-out probabilities of each example, by row, without examples alone in their class."""
-    counts, support = classifier.data.counts, classifier.support
-    rows = [i for i, c in enumerate(classifier.data.y.tolist()) if counts[c] > 1]
-    return {i: classifier.probabilities(classifier.judged[i], support.without(i)).numpy() for i in rows}
+    rows = classifier.judged_rows
+    return dict(zip(rows.tolist(), classifier.probabilities(classifier.judged[rows], rows).numpy(), strict=True))

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, suspects, unbalanced
-from quickstudy.classify.classifier import BATCH, Classifier
+from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.learn import default_start, kind_of, start_of
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.batches import encoded_batches
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.models.folder import ModelFolder
 
@@ -32,6 +33,8 @@ class Report:
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
         confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.
+        doubt: One line that says how badly the examples are told apart; None if well enough. With a doubt, there are
+            no suspects and no confusable pairs.
         blank: Names of examples that show nothing, such as a blank page.
         left_out: One line about the files that are not examples; None if there are none.
         label_next: Names of the unlabelled examples to label next; None if no unlabelled examples were given.
@@ -44,6 +47,7 @@ class Report:
     suspects: list[tuple[str, str, str, float]]
     confusable: list[Confusion]
     unbalanced: list[str]
+    doubt: str | None
     blank: list[str]
     left_out: str | None
     label_next: list[str] | None = None
@@ -52,7 +56,7 @@ class Report:
     def sound(self) -> bool:
         """Whether nothing is wrong."""
         faults = self.unreadable, self.duplicates, self.suspects, self.confusable, self.unbalanced, self.blank
-        return not (any(faults) or self.left_out)
+        return not (any(faults) or self.doubt or self.left_out)
 
     def summary(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -61,10 +65,11 @@ class Report:
             "unreadable": self.unreadable,
             "duplicates": [dict(zip(("first", "second", "exact"), each, strict=True)) for each in self.duplicates],
             "suspects": [
-                dict(zip((self.noun, "label", "better", "probability"), each, strict=True)) for each in self.suspects
+                dict(zip(("input", "label", "better", "probability"), each, strict=True)) for each in self.suspects
             ],
             "confusable": [pair._asdict() for pair in self.confusable],
             "unbalanced": self.unbalanced,
+            "doubt": self.doubt,
             "blank": self.blank,
             "left_out": self.left_out,
         }
@@ -94,11 +99,11 @@ def check(
     else:
         start = start_of(ModelFolder(model))
         labelled = start.inputs.labelled(source)
-    good, x, unreadable = _encoded(start.inputs, labelled)
-    labels = [label for _, label in good]
+    good, x, unreadable = _encoded(start.inputs, [item for item, _ in labelled])
+    labels = [labelled[i][1] for i in good]
     if len(set(labels)) < 2:
         raise DataError(f"{str(source)!r} has fewer than two classes with readable {start.inputs.noun}s; add some")
-    data = ClassDataset.from_labels(x, labels, [item for item, _ in good])
+    data = ClassDataset.from_labels(x, labels, [labelled[i][0] for i in good])
     classifier = Classifier(start.learner, start.inputs, data, start.confidence)
     label_next = None
     if unlabelled is not None:
@@ -106,45 +111,40 @@ def check(
         unreadable = [*unreadable, *damaged]
     names = [item.name for item in classifier.items]
     counts = Counter(labels)
+    separation = classifier.separation
+    # Where the examples are not told apart, nearly every label would look wrong.
+    judged = separation is None or not separation.doubtful
     return Report(
         classifier.inputs.noun,
         dict(counts),
         unreadable,
         [(names[pair.first], names[pair.second], pair.exact) for pair in duplicates(classifier)],
-        [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier)],
-        confusable(classifier),
+        [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier) if judged],
+        confusable(classifier) if judged else [],
         unbalanced(counts),
+        None if judged else str(separation),
         [name for name, empty in zip(names, classifier.inputs.blank(classifier.data.x).tolist(), strict=True) if empty],
         classifier.inputs.left_out(source),
         label_next,
     )
 
 
-def _encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> tuple[list[tuple[Item, str]], Tensor, list[str]]:
-    """Return the items that can be encoded, what they are encoded to, and an error message for each other item."""
-    good: list[tuple[Item, str]] = []
-    parts: list[Tensor] = [inputs.encode([])]
+def _encoded(inputs: Inputs, items: Sequence[Item]) -> tuple[list[int], Tensor, list[str]]:
+    """Return the numbers of the items that can be encoded, their encoding, and an error message for each other item."""
     reasons: list[str] = []
-    for start in range(0, len(labelled), BATCH):
-        batch = labelled[start : start + BATCH]
-        try:
-            parts.append(inputs.encode([item for item, _ in batch]))
-            good += batch
-        except DataError:  # at least one item is unreadable: try each alone
-            for pair in batch:
-                try:
-                    parts.append(inputs.encode([pair[0]]))
-                    good.append(pair)
-                except DataError as error:
-                    reasons.append(str(error))
+    good: list[int] = []
+    parts = [inputs.encode([])]
+    for rows, x in encoded_batches(inputs, items, lambda error: reasons.append(str(error))):
+        good += rows
+        parts.append(x)
     return good, torch.cat(parts), reasons
 
 
 def _next(classifier: Classifier, unlabelled: Path | str, n: int) -> tuple[list[str], list[str]]:
     """Return the names of the items to label next, and an error message for each unreadable one."""
     items = list(classifier.inputs.open(Path(unlabelled)))
-    good, x, reasons = _encoded(classifier.inputs, [(item, "") for item in items])
+    good, x, reasons = _encoded(classifier.inputs, items)
     if not good:
         raise DataError(f"{str(unlabelled)!r} holds no readable {classifier.inputs.noun}s to label next")
     pool = classifier.embed(classifier.taken(x)).cpu().numpy()
-    return [good[i][0].name for i in next_to_label(classifier, pool, min(n, len(good)))], reasons
+    return [items[good[i]].name for i in next_to_label(classifier, pool, min(n, len(good)))], reasons

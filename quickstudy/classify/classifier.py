@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import copy
-import math
 import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.classify.confidence import Confidence, conformal_quantile, percent_of
+from quickstudy.classify.confidence import Confidence, fit_temperature
+from quickstudy.classify.own_examples import OwnExamples, Separation
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.batches import BATCH, Skip, encoded_batches
 from quickstudy.inputs.dataset import ClassDataset, as_float
 from quickstudy.io.tensors import joined_bytes, joined_texts, split_bytes, split_texts
 from quickstudy.learners import Learner, Predictor
@@ -30,8 +31,12 @@ from quickstudy.nets import apply, has_foreign, input_shape
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
 
-BATCH = 64
-"""Number of inputs that are encoded and classified at once."""
+Basis = Literal["examples", "calibration"]
+"""What guarantees rest on: the classifier's own examples, or the tasks of the learner's calibration."""
+NONE = "none of these"
+"""Answer to an out-of-distribution input."""
+_LEARN_AGAIN = 50
+"""Largest number of examples that a learner without embeddings learns again without, one by one, for a warning."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +47,39 @@ class Answer:
         name: Name of the input.
         label: The most probable label.
         probabilities: Probability of each label.
-        members: Conformal set: the labels that include the right one with the requested coverage, likeliest first.
-            None if no coverage was requested.
+        members: Conformal set: the labels that include the right one with the requested coverage, likeliest first. It
+            always holds the most probable label. None if no coverage was requested.
+        unlike: Whether not even the most probable label is likely enough for the set: the input is unlike all
+            examples. None if no coverage was requested.
         none: Whether the input is out-of-distribution, so that no label fits. None if ``false_alarms`` was not given.
+        rest_on: What coverage and false alarms rest on; None if neither was requested.
     """
 
     name: str
     label: str
     probabilities: dict[str, float]
     members: list[str] | None = None
+    unlike: bool | None = None
     none: bool | None = None
+    rest_on: Basis | None = None
 
-    def summary(self, noun: str) -> dict[str, Any]:
-        """Return the answer as plain data, with None for the label if no label fits."""
-        plain = {noun: self.name, "label": None if self.none else self.label, "probabilities": self.probabilities}
-        return plain if self.members is None else {**plain, "set": self.members}
+    @property
+    def word(self) -> str:
+        """The label, or "none of these" if no label fits."""
+        return NONE if self.none else self.label
+
+    def summary(self) -> dict[str, Any]:
+        """Return the answer as plain data; see docs/output.md."""
+        return {
+            "input": self.name,
+            "label": self.word,
+            "confidence": self.probabilities[self.label],
+            "set": self.members,
+            "unlike": self.unlike,
+            "none": self.none,
+            "rest_on": self.rest_on,
+            "probabilities": self.probabilities,
+        }
 
 
 class Classifier:
@@ -107,7 +130,7 @@ class Classifier:
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("_predictor", "support", "embedded", "judged", "_misfits", "_calibrated")
+        derived = ("_predictor", "support", "embedded", "judged", "separation", "_temperature", "_own")
         return {name: value for name, value in vars(self).items() if name not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -139,111 +162,154 @@ class Classifier:
         return next(self.learner.parameters(), torch.empty(0, dtype=torch.float64))
 
     def answer(
-        self, things: Any, *, coverage: float | None = None, false_alarms: float | None = None
+        self,
+        things: Any,
+        *,
+        coverage: float | None = None,
+        false_alarms: float | None = None,
+        rest_on: Basis = "examples",
+        skip: Skip | None = None,
     ) -> Iterator[Answer]:
         """Yield the answer to each input, with one forward pass per batch.
 
-        Both guarantees use the classifier's own examples if there are enough: at least two per label. In total, a
-        coverage of 0.9 needs nine, and 0.05 of false alarms needs 19. Each example is classified by all others
-        (leave-one-out). The guarantee then holds for inputs like the examples.
+        Both guarantees rest on the classifier's own examples, each classified by all others (leave-one-out). They hold
+        for inputs like the examples. They need at least two examples per label; in total, a coverage of 0.9 needs
+        nine, and 0.05 of false alarms needs 19. Gradient-based learners would have to learn again for each example.
 
-        With too few examples, the guarantees hold for tasks like those of the calibration (see ``Confidence``). The
-        same is true of gradient-based learners, which would have to learn again for each example.
+        With ``rest_on="calibration"``, the guarantees hold for tasks like those of the calibration (see
+        ``Confidence``). For other inputs they may be far off.
 
         Args:
             things: List of whatever the inputs open or encode (file names, sentences, rows, images, arrays), or an
                 array of encoded inputs, (n, *input).
             coverage: Probability that the answer's ``members`` include the right label, 0.01 to 0.99.
             false_alarms: Share of inputs of known labels that are called out-of-distribution, 0.01 to 0.99.
+            rest_on: "examples" or "calibration".
+            skip: Function that is called with the error of each input that cannot be read. The input is then left
+                out. If None, the first such input raises its error, after the answers of the batches before it.
 
         Raises:
             DataError: An input cannot be read; the message names it.
-            ModelError: There are too few examples for a guarantee, and the learner is not calibrated.
-
-        Source: Vovk 2015, arXiv:1208.0806, and Barber et al. 2021, arXiv:1905.02928 (leave-one-out conformal sets).
+            SettingError: There are too few examples for a guarantee.
+            ModelError: The guarantees rest on the calibration, and the learner is not calibrated.
         """
-        for names, logits in self._logits(things):
-            probabilities = self.probabilities(logits, self.support)
-            inside = None if coverage is None else self._inside(probabilities, coverage)
-            outside = None if false_alarms is None else self._outside(logits, false_alarms)
+        evidence = None if coverage is None and false_alarms is None else self._evidence(rest_on)
+        if self.separation and self.separation.doubtful:
+            warnings.warn(str(self.separation), stacklevel=2)
+        for names, logits in self._logits(things, skip):
+            probabilities = self.probabilities(logits)
+            inside = evidence.members(probabilities, coverage) if evidence and coverage is not None else None
+            outside = evidence.strangers(logits, false_alarms) if evidence and false_alarms is not None else None
             for i, (name, row) in enumerate(zip(names, probabilities, strict=True)):
                 ranks = row.argsort(descending=True).tolist()
                 yield Answer(
                     name,
                     self.labels[ranks[0]],
                     dict(zip(self.labels, row.tolist(), strict=True)),
-                    None if inside is None else [self.labels[k] for k in ranks if inside[i, k]],
+                    None if inside is None else [self.labels[k] for k in ranks if inside[i, k] or k == ranks[0]],
+                    None if inside is None else not bool(inside[i].any()),
                     None if outside is None else bool(outside[i]),
+                    rest_on if evidence else None,
                 )
 
     def predict_proba(self, things: Any) -> np.ndarray:
         """Return the probability of each label, in the order of ``labels``, (n, n_labels)."""
-        rows = [self.probabilities(logits, self.support).numpy() for _, logits in self._logits(things)]
+        rows = [self.probabilities(logits).numpy() for _, logits in self._logits(things)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.labels)))
 
     def predict(self, things: Any) -> list[str]:
         """Return the most probable label of each input."""
         return [self.labels[i] for i in self.predict_proba(things).argmax(1)]
 
-    def _logits(self, things: Any) -> Iterator[tuple[list[str], Tensor]]:
+    def _logits(self, things: Any, skip: Skip | None = None) -> Iterator[tuple[list[str], Tensor]]:
         """Yield the names and the logits (m, n_labels) of each batch of inputs."""
-        known = self.inputs.is_encoded(things)
-        every = torch.as_tensor(things) if known else self.inputs.items(things)
-        size = max(1, len(every)) if self.learner.transductive else BATCH
-        for start in range(0, len(every), size):
-            batch = every[start : start + size]
-            if isinstance(batch, Tensor):
-                x, names = batch, [f"{self.inputs.noun} {start + i}" for i in range(1, len(batch) + 1)]
-            else:
-                x, names = self.inputs.encode(batch), [item.name for item in batch]
+        for names, x in self._batches(things, skip):
             self.inputs.warn_of_blank(x, names)
             with torch.no_grad():  # not around the yield, where it would hold for the caller too
                 logits = self._predictor(self.taken(x, names)).double().cpu()
             yield names, logits
 
-    def _inside(self, probabilities: Tensor, coverage: float) -> Tensor:
-        largest = conformal_quantile(self._misfits, percent_of("coverage", coverage))
-        own = 1 - probabilities <= largest
-        return own if largest < math.inf else self._calibrated.members(probabilities, coverage)
+    def _batches(self, things: Any, skip: Skip | None) -> Iterator[tuple[list[str], Tensor]]:
+        if self.inputs.is_encoded(things):
+            every = torch.as_tensor(things)
+            size = max(1, len(every)) if self.learner.transductive else BATCH
+            for start in range(0, len(every), size):
+                x = every[start : start + size]
+                yield [f"{self.inputs.noun} {start + i}" for i in range(1, len(x) + 1)], x
+            return
+        items = self.inputs.items(things, skip)
+        size = max(1, len(items)) if self.learner.transductive else BATCH
+        for rows, x in encoded_batches(self.inputs, items, skip, size):
+            yield [items[i].name for i in rows], x
 
-    def _outside(self, logits: Tensor, false_alarms: float) -> Tensor:
-        own = -self.judged.amax(1) if self._own_suffice else torch.empty(0)
-        most = conformal_quantile(own, 100 - percent_of("false_alarms", false_alarms))
-        return -logits.amax(1) > most if most < math.inf else self._calibrated.strangers(logits, false_alarms)
-
-    def left_out(self, x: Tensor) -> Iterator[Tensor]:
-        """Yield the logits of inputs (m, *input) by the classifier without each example in turn, (m, n_labels).
+    def left_out(self, x: Tensor | None = None) -> Tensor:
+        """Return the logits of inputs by the classifier without each example in turn, (n, m, n_labels).
 
         The result is exact for every learner, as it learns again each time. A metric learner does not embed the other
         examples again.
+
+        Args:
+            x: Inputs, (m, *input). If None, each example is the input of its own turn, and m is 1.
         """
-        support, learner, metric = self.support, self.learner, self._metric
-        if metric:
-            support = Examples(self.embedded, support.y)
-            x = self.embedded if x is self.support.x else self.embed(x)
-        for i in range(len(support.x)):
-            rest = support.without(i)
-            with torch.no_grad():
-                logits = metric.comparison(rest)(x) if metric else learner.adapt(rest)(x)
-            yield logits.double().cpu()
+        support = self.support
+        with torch.no_grad():
+            if metric := self._metric:
+                query = None if x is None else self.embed(x)
+                return metric.left_out(Examples(self.embedded, support.y), query).double().cpu()
+            of_turn = [support.x[i : i + 1] if x is None else x for i in range(len(support.y))]
+            logits = [self.learner.adapt(support.without(i))(each) for i, each in enumerate(of_turn)]
+        return torch.stack(logits).double().cpu()
 
     @cached_property
     def judged(self) -> Tensor:
         """Leave-one-out logits of each example, (n, n_labels)."""
-        # A clone of each row: a view would keep the logits of all examples, n times.
-        return torch.stack([logits[i].clone() for i, logits in enumerate(self.left_out(self.support.x))])
-
-    @cached_property
-    def _misfits(self) -> Tensor:
-        """1 - the leave-one-out probability of each example's own label, (n,); empty if examples are too few."""
-        if not self._own_suffice:
-            return torch.empty(0)
-        rest = [self.probabilities(each, self.support.without(i)) for i, each in enumerate(self.judged)]
-        return 1 - torch.stack(rest).gather(1, self.data.y[:, None])[:, 0]
+        return self.left_out()[:, 0]
 
     @property
-    def _own_suffice(self) -> bool:
-        return self._metric is not None and int(self.data.counts.min()) > 1
+    def judged_rows(self) -> Tensor:
+        """Rows of the examples that leave others of their label when they are left out."""
+        return (torch.from_numpy(self.data.counts)[self.data.y] > 1).nonzero()[:, 0]
+
+    @cached_property
+    def separation(self) -> Separation | None:
+        """How well the examples are told apart (leave-one-out); None if each label has a single example.
+
+        It is also None for a gradient-based learner with more than 50 examples, which would learn again for each.
+        """
+        rows = self.judged_rows
+        if not len(rows) or (self._metric is None and len(self.data.y) > _LEARN_AGAIN):
+            return None
+        right = self.judged[rows].argmax(1) == self.data.y[rows]
+        return Separation(int(right.sum()), len(rows), len(self.labels))
+
+    def _evidence(self, rest_on: Basis) -> OwnExamples | Confidence:
+        if rest_on not in get_args(Basis):
+            raise SettingError(unknown("rest_on", rest_on, get_args(Basis)))
+        if rest_on == "examples":
+            return self._own
+        if self.confidence is None:
+            raise ModelError("this learner is not calibrated; `quickstudy calibrate RUN`, then adapt again")
+        counts = self.data.counts
+        shots = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+        warnings.warn(
+            f"coverage and false alarms rest on the calibration, for {self.confidence.n_way}-way "
+            f"{self.confidence.n_shot}-shot tasks; this classifier has {len(self.labels)} labels with {shots} "
+            f"examples, and the guarantee may be far off for them",
+            stacklevel=3,
+        )
+        return self.confidence
+
+    @cached_property
+    def _own(self) -> OwnExamples:
+        if self._metric is None:
+            raise SettingError(
+                f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} would "
+                f"learn again without each of them; set rest_on to calibration"
+            )
+        if int(self.data.counts.min()) < 2:
+            return OwnExamples(torch.empty(0), torch.empty(0))
+        rest = self.probabilities(self.judged, torch.arange(len(self.data.y)))
+        return OwnExamples(1 - rest.gather(1, self.data.y[:, None])[:, 0], self.judged.amax(1))
 
     @property
     def _metric(self) -> MetricLearner | None:
@@ -251,24 +317,42 @@ class Classifier:
         learner = self.learner
         return learner if isinstance(learner, MetricLearner) and not learner.transductive else None
 
-    @cached_property
-    def _calibrated(self) -> Confidence:
-        """The calibration, to which guarantees fall back. A warning reports that, once per classifier."""
-        if self.confidence is None:
-            raise ModelError("this learner is not calibrated; `quickstudy calibrate RUN`, then adapt again")
-        shots = f"{self.confidence.n_way}-way {self.confidence.n_shot}-shot"
-        warnings.warn(
-            f"coverage and false alarms rest on the calibration, for {shots} tasks, and may be far off for others: "
-            f"{len(self.data.y)} examples are too few to measure them, or this learner does not leave them out",
-            stacklevel=2,
-        )
-        return self.confidence
+    def probabilities(self, logits: Tensor, left_out: Tensor | None = None) -> Tensor:
+        """Convert logits to probabilities, by the temperature for the number of shots.
 
-    def probabilities(self, logits: Tensor, support: Examples) -> Tensor:
-        """Convert logits (n, n_labels) to probabilities, at the calibrated temperature for the support's shots."""
-        counts = support.y.sum(0).double().clamp(min=1)
-        scale = self.confidence.scale(1 / float((1 / counts).mean())) if self.confidence else 1
-        return (logits.double().cpu() / scale).softmax(-1)
+        Args:
+            logits: Logits, (n, n_labels).
+            left_out: Row of the example that was left out for each row of logits, (n,); None if none was.
+        """
+        logits = logits.double().cpu()
+        return (logits if self._temperature is None else logits / self._scale(left_out) / self._temperature).softmax(-1)
+
+    def _scale(self, left_out: Tensor | None) -> Tensor:
+        """Return 1 + 1 / shots, (n, 1), the mean over the labels; see ``Confidence``."""
+        counts = torch.from_numpy(self.data.counts).double()
+        inverse = (1 / counts).mean()
+        if left_out is not None:
+            own = counts[self.data.y[left_out]]
+            inverse = inverse + (1 / (own - 1).clamp(min=1) - 1 / own) / len(counts)
+        return 1 + inverse.reshape(-1, 1)
+
+    @cached_property
+    def _temperature(self) -> float | None:
+        """The calibrated temperature for many shots, or else one that fits the examples; None for plain logits.
+
+        The examples are classified by all others (leave-one-out). If each label has a single example, each is
+        classified by the whole classifier.
+        """
+        if self.confidence is not None:
+            return self.confidence.temperature
+        if self._metric is None:
+            return None
+        rows = self.judged_rows
+        if len(rows):
+            return fit_temperature(self.judged[rows] / self._scale(rows), self.data.y[rows])
+        with torch.no_grad():
+            logits = self._predictor(self.support.x).double().cpu()
+        return fit_temperature(logits / self._scale(None), self.data.y)
 
     @cached_property
     def embedded(self) -> Tensor:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from quickstudy.errors import SettingError
 from quickstudy.io.console import shown
@@ -64,7 +63,7 @@ class Confidence:
         """Return the labels of the conformal set, which includes the right label with probability ``coverage``.
 
         The probability is over tasks like those of the calibration, in classes, shots and kind of images; see
-        ``Confidence``. A set is empty if no label is likely enough.
+        ``Confidence``. A query without any likely label has no members.
 
         Args:
             probabilities: Probabilities, (n, n_labels).
@@ -94,6 +93,7 @@ class Calibration(NamedTuple):
         after: Expected calibration error with the temperature.
         accuracy: Accuracy on the same tasks.
         n_tasks: Number of tasks of the measurement.
+        n_answers: Number of answers to the queries of those tasks.
     """
 
     confidence: Confidence
@@ -101,6 +101,15 @@ class Calibration(NamedTuple):
     after: float
     accuracy: float
     n_tasks: int
+    n_answers: int
+
+    @property
+    def limit(self) -> float | None:
+        """Largest error rate that the tasks do not exclude, at 95 %; None if they show the rate, by wrong answers.
+
+        Source: Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?" (3 / n).
+        """
+        return 3 / self.n_answers if self.accuracy == 1 else None
 
 
 def calibrate(learner: Learner, tasks: TaskSource, n_way: int, n_shot: int, *, n_tasks: int = 1000) -> Calibration:
@@ -132,6 +141,7 @@ def calibrate(learner: Learner, tasks: TaskSource, n_way: int, n_shot: int, *, n
         calibration_error(scaled, right),
         float((logits.argmax(-1) == right).double().mean()),
         len(range(1, n_tasks, 2)),
+        len(right),
     )
 
 
@@ -169,18 +179,28 @@ def conformal_quantile(misfits: Tensor, percent: int) -> float:
 def fit_temperature(logits: Tensor, right: Tensor) -> float:
     """Return the temperature that minimises the log loss of logits (n, n_classes) for the right classes (n,).
 
+    The targets are smoothed: of n queries, a share of 1 / (n + 2) of each target goes to the other classes. So n right
+    answers give a mean confidence below 1. Without smoothing, the temperature would be 0 if all answers are right.
+
     The log loss is convex in the reciprocal of the temperature. Bisection finds the zero of its slope.
 
+    Source: Platt 1999, section 2.2, "Probabilistic outputs for support vector machines" (smoothed targets).
+
     >>> logits = torch.tensor([[4.0, 0.0]]).repeat(10, 1)
-    >>> round(4 / fit_temperature(logits, torch.tensor([0] * 9 + [1])), 4) == round(math.log(9), 4)
+    >>> round(4 / fit_temperature(logits, torch.tensor([0] * 9 + [1])), 4) == round(math.log(5), 4)
     True
     """
+    n, n_classes = logits.shape
+    logits = logits.double() - logits.double().amax(-1, keepdim=True)
+    spread = float(logits.abs().mean()) or 1.0  # the search does not depend on the logits' unit
+    logits, rest = logits / spread, 1 / (n + 2)
+    target = torch.full_like(logits, rest / (n_classes - 1)).scatter_(1, right[:, None], 1 - rest)
     low, high = -12.0, 12.0  # bounds of the logarithm of the reciprocal
     for _ in range(60):
-        middle = torch.tensor((low + high) / 2, dtype=torch.float64, requires_grad=True)
-        (slope,) = torch.autograd.grad(F.cross_entropy(logits.double() * middle.exp(), right), middle)
-        low, high = (middle.item(), high) if slope < 0 else (low, middle.item())
-    return math.exp(-(low + high) / 2)
+        middle = (low + high) / 2
+        slope = (((logits * math.exp(middle)).softmax(-1) - target) * logits).sum()
+        low, high = (middle, high) if slope < 0 else (low, middle)
+    return spread * math.exp(-(low + high) / 2)
 
 
 def calibration_error(probabilities: Tensor, right: Tensor, bins: int = 15) -> float:

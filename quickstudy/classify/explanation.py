@@ -19,6 +19,8 @@ from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
 PixelMethod = Literal["occlusion", "integrated-gradients"]
+_LEARN_AGAIN = 1000
+"""Largest number of examples that a learner without embeddings learns again without, one by one."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
     classified without it.
 
     Args:
-        classifier: Classifier of at most 1,000 examples.
+        classifier: Classifier of at most 1,000 examples, or of any number if its learner compares embeddings.
         thing: Input that the classifier's inputs open or encode (a file name, a sentence, a row, an image), or an
             encoded array, (*input).
 
@@ -107,9 +109,12 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
     >>> why.label, why.contributions.round().tolist(), why.scores.round().tolist()
     ('dog', [-17.0, 0.0, 0.0], [-17.0, 0.0])
     """
-    n = len(classifier.data.x)
-    if n > 1000:
-        raise SettingError(f"{n} examples are too many to leave out one by one; explain a classifier of at most 1000")
+    n = len(classifier.data.y)
+    if n > _LEARN_AGAIN and not isinstance(classifier.learner, MetricLearner):
+        raise SettingError(
+            f"{type(classifier.learner).__name__} would learn again without each of {n} examples; explain a classifier "
+            f"of at most {_LEARN_AGAIN}, or one whose learner compares embeddings"
+        )
     item = one_item(classifier, thing)
     support, query, learner = classifier.support, encoded_query(classifier, item), classifier.learner
     with torch.no_grad():
@@ -119,7 +124,7 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
         shares = None
         if isinstance(learner, MetricLearner) and not learner.transductive:
             shares = learner.contributions(Examples(z, support.y), q)
-    rest = [classifier.probabilities(p, support.without(i))[0] for i, p in enumerate(classifier.left_out(query))]
+    rest = classifier.probabilities(classifier.left_out(query)[:, 0], torch.arange(n))
     both = torch.cat([z, q]).cpu().double().numpy()
     names = classifier.labels
     return Explanation(
@@ -130,8 +135,8 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
         label_of=tuple(names[c] for c in classifier.data.y.tolist()),
         contributions=None if shares is None else shares[0].cpu().numpy(),
         scores=None if shares is None else (shares[0] @ support.y).cpu().numpy(),
-        influence=np.array([probabilities[best] - float(p[best]) for p in rest]),
-        without=tuple(names[int(p.argmax())] for p in rest),
+        influence=probabilities[best] - rest[:, best].numpy(),
+        without=tuple(names[i] for i in rest.argmax(1).tolist()),
         distances=np.linalg.norm(both[:-1] - both[-1], axis=1),
         places=_places(both),
         descent=_descent(classifier, support, query, best),
@@ -218,5 +223,5 @@ def _descent(classifier: Classifier, support: Examples, query: Tensor, best: int
         with torch.no_grad():
             predictor = learner.adapt(support)
             loss = F.cross_entropy(predictor(support.x), support.y)
-            rows.append([float(loss), float(classifier.probabilities(predictor(query), support)[0, best])])
+            rows.append([float(loss), float(classifier.probabilities(predictor(query))[0, best])])
     return np.array(rows)

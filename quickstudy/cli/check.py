@@ -32,11 +32,11 @@ def check(
 ) -> None:
     """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike."""
     from quickstudy.classify.check import check
-    from quickstudy.cli.output import print_json
+    from quickstudy.cli.output import SCHEMA, print_json
 
     report = check(source, model, unlabelled, n)
     if json:
-        print_json(report.summary())
+        print_json({"schema": SCHEMA, **report.summary()})
     else:
         _print_report(report)
 
@@ -55,6 +55,8 @@ def _print_report(report: Report) -> None:
         print(f"easily confused: {pair.first} and {pair.second}; give each more examples that show the difference")
     for label in report.unbalanced:
         print(f"few examples: {label} has {counts[label]}, others up to {max(counts.values())}; add some")
+    if report.doubt:
+        print(report.doubt)
     for name in report.blank:
         print(f"blank or of one colour, so replace or remove it: {name}")
     if report.left_out:

@@ -32,7 +32,7 @@ def explain(
     from quickstudy.classify.explanation import explain, one_item
     from quickstudy.classify.explanation import pixels as pixels_of
     from quickstudy.classify.page import page
-    from quickstudy.cli.output import print_json
+    from quickstudy.cli.output import SCHEMA, print_json
     from quickstudy.io.files import replace
 
     model = Classifier.load(classifier)
@@ -43,7 +43,7 @@ def explain(
         replace(out, page(why, model, item, heat).encode())
     if json:
         facts = why.summary() if heat is None else {**why.summary(), "pixels": heat.tolist()}
-        print_json({**facts, model.inputs.part_plural: why.parts} if why.parts else facts)
+        print_json({"schema": SCHEMA, "input": item.name, **facts, "parts": why.parts})
         return
     print(f"{item.name}\t{why.label}\t{100 * why.probabilities.max():.1f} %")
     _print_reasons(why, model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -133,8 +133,13 @@ class Inputs(ABC):
         """Return an item as text for display."""
         return item.name
 
-    def items(self, things: Any) -> list[Item]:
+    def items(self, things: Any, skip: Callable[[DataError], object] | None = None) -> list[Item]:
         """Convert a list or array to items. Each element is an item, a value, or a source that ``open`` takes.
+
+        Args:
+            things: List or array.
+            skip: Function that is called with the error of each source that cannot be opened. The source is then left
+                out. If None, the first such source raises its error.
 
         Raises:
             DataError: The list is empty, or a single element is given instead of a list.
@@ -150,10 +155,15 @@ class Inputs(ABC):
             if isinstance(thing, Item):
                 items.append(thing)
             elif isinstance(thing, str | Path):
-                items += self.open(thing)
+                try:
+                    items += self.open(thing)
+                except DataError as error:
+                    if skip is None:
+                        raise
+                    skip(error)
             else:
                 items.append(Item(f"{self.noun} {number}", thing))
-        if not items:
+        if not items and not len(things):
             raise DataError(f"the list holds no {self.noun}s; give at least one")
         return items
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -124,11 +124,11 @@ class Images(Inputs):
         """Return one line about the files in a folder of class folders that are not images."""
         return left_out(source)
 
-    def items(self, things: Any) -> list[Item]:
+    def items(self, things: Any, skip: Callable[[DataError], object] | None = None) -> list[Item]:
         """Convert a list or array to items; the images of one array have one scale, whatever the brightness of each."""
         stack = numbers(things) if isinstance(things, np.ndarray | Tensor) else None
         scaled = None if stack is None or stack.ndim < 3 else levels(stack)
-        return super().items(things if scaled is None else scaled)
+        return super().items(things if scaled is None else scaled, skip)
 
     def is_encoded(self, x: Any) -> bool:
         """Return whether an object is an array of images (n, *shape) that encoding would leave as they are."""

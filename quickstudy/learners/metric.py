@@ -55,6 +55,16 @@ class MetricLearner(Learner):
         """
         return None
 
+    def left_out(self, support: Examples, query: Tensor | None = None) -> Tensor:
+        """Return the logits of queries without each example in turn (leave-one-out), (n, m, n_way).
+
+        Args:
+            support: Embedded support, x (n, d) and y (n, n_way).
+            query: Embedded queries, (m, d). If None, each example is the query of its own turn, and m is 1.
+        """
+        of_turn = [support.x[i : i + 1] if query is None else query for i in range(len(support.y))]
+        return torch.stack([self.comparison(support.without(i))(q) for i, q in enumerate(of_turn)])
+
     def adapt(self, support: Examples) -> Predictor:
         """Embed the support, with which queries are then compared."""
         if self.transductive:
@@ -176,6 +186,28 @@ class NearestMean(Adapted):
     def __call__(self, query: Tensor) -> Tensor:
         """Compare embedded queries, (m, d) -> (m, n_way)."""
         return torch.where(self.has_examples, -squared_distances(query, self.means), -torch.inf)
+
+
+def nearest_mean_left_out(support: Examples, query: Tensor | None = None) -> Tensor:
+    """Return the logits of ``nearest_mean`` without each example in turn; see ``MetricLearner.left_out``.
+
+    Only the mean of the example's own class changes, so all other logits are computed once.
+
+    >>> support = Examples(torch.tensor([[0.0], [2.0], [5.0]]), torch.eye(2)[[0, 0, 1]])
+    >>> nearest_mean_left_out(support)[:, 0].tolist()
+    [[-4.0, -25.0], [-4.0, -9.0], [-16.0, -inf]]
+    """
+    x, y = support
+    logits = nearest_mean(support)(x if query is None else query)
+    if query is None:
+        turns, logits = x[:, None], logits[:, None]
+    else:
+        turns, logits = (each.expand(len(x), *each.shape) for each in (query, logits))
+    counts = (y @ y.sum(0))[:, None]
+    rest = (counts * (y @ prototypes(x, y)) - x) / (counts - 1)  # mean of the class without the example
+    own = -((turns - rest[:, None]) ** 2).sum(-1)
+    own = torch.where(counts > 1, own, -torch.inf)
+    return torch.where(y[:, None] > 0, own[..., None], logits)
 
 
 def shares_of_mean(support: Examples, query: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from quickstudy.learners.base import Predictor
-from quickstudy.learners.metric import MetricLearner, nearest_mean, shares_of_mean
+from quickstudy.learners.metric import MetricLearner, nearest_mean, nearest_mean_left_out, shares_of_mean
 from quickstudy.tasks.task import Examples
 
 
@@ -28,3 +28,7 @@ class Prototypical(MetricLearner):
     def comparison(self, support: Examples) -> Predictor:
         """Return a comparison by minus the squared distance to each prototype."""
         return nearest_mean(support)
+
+    def left_out(self, support: Examples, query: Tensor | None = None) -> Tensor:
+        """Return the logits without each example in turn; see ``nearest_mean_left_out``."""
+        return nearest_mean_left_out(support, query)

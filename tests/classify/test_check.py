@@ -23,7 +23,7 @@ def test_the_command_tells_what_to_do(tmp_path, cli):
     found = json.loads(cli("check", str(folder), "--unlabelled", str(later), "--json").out)
     assert "bad.png" in found["unreadable"][0]
     assert found["duplicates"][0]["exact"]
-    assert found["suspects"][0]["image"].endswith("wrong.png") or found["duplicates"]
+    assert found["suspects"][0]["input"].endswith("wrong.png") or found["duplicates"]
     assert found["label_next"] == [str(later / "a.png")]
     said = cli("check", str(folder))
     assert said.code == 0
@@ -38,7 +38,7 @@ def test_rows_are_checked_without_a_run(tmp_path):
     assert (report.noun, report.examples) == ("row", {"a": 4, "b": 3})
     assert (f"{path} row 4", f"{path} row 6", True) in report.duplicates
     assert report.suspects[0][:3] == (f"{path} row 7", "a", "b")
-    assert json.loads(json.dumps(report.summary()))["suspects"][0]["row"] == f"{path} row 7"
+    assert json.loads(json.dumps(report.summary()))["suspects"][0]["input"] == f"{path} row 7"
     assert not report.sound
     (tmp_path / "new.csv").write_text("width,colour\n5,red\n9,blue\n")
     named = qs.check(path, unlabelled=tmp_path / "new.csv", n=1).label_next
@@ -53,7 +53,7 @@ def test_sentences_are_checked_without_a_run(tmp_path):
     report = qs.check(tmp_path / "talk.csv")
     assert ("will it rain", "will it rain", True) in report.duplicates
     assert report.suspects[0][:3] == ("is it sunny outside", "food", "weather")
-    assert report.summary()["suspects"][0]["text"] == "is it sunny outside"
+    assert report.summary()["suspects"][0]["input"] == "is it sunny outside"
 
 
 def test_what_cannot_be_checked_is_one_line(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_wine
 from torch.nn import functional as F
 
 from quickstudy import MAML, ClassDataset, Classifier, Conv4, Episodes, Prototypical, load
@@ -22,8 +23,10 @@ from quickstudy.classify.confidence import (
     fit_temperature,
 )
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.images import Images
 from quickstudy.models.folder import ModelFolder
+from quickstudy.nets import Identity
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
@@ -79,9 +82,11 @@ def test_temperature_never_changes_an_answer(trained, unseen):
 
 def test_logits_are_divided_by_the_temperature_of_the_shots(trained, unseen):
     data = unseen.select(range(5))  # 12 examples of each
-    told = Confidence(2.0, RAMP, RAMP, 5, 1)
-    plain, cool = (Classifier(trained, IMAGES, data, c).predict_proba(unseen.x[:7]) for c in (None, told))
-    by_hand = torch.tensor(np.log(plain)).div(2 * (1 + 1 / 12)).softmax(-1).numpy()
+    few = Classifier(trained, IMAGES, data, Confidence(2.0, RAMP, RAMP, 5, 1))
+    cool = few.predict_proba(unseen.x[:7])
+    with torch.no_grad():
+        logits = trained.adapt(few.support)(few.taken(unseen.x[:7])).double()
+    by_hand = (logits / (2 * (1 + 1 / 12))).softmax(-1).numpy()
     np.testing.assert_allclose(cool, by_hand, atol=1e-9)
 
 
@@ -176,13 +181,81 @@ def test_without_calibration_there_are_no_promises(unseen):
     one = ClassDataset(unseen.x[[0, -1]], torch.arange(2), ("a", "b"))
     few = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, one)
     for asked in ({"coverage": 0.9}, {"false_alarms": 0.05}):
-        with pytest.raises(ModelError, match="not calibrated; `quickstudy calibrate RUN`"):
+        with pytest.raises(SettingError, match="needs at least .* examples, two or more of each label"):
             list(few.answer(unseen.x[:1], **asked))
+        with pytest.raises(ModelError, match="not calibrated; `quickstudy calibrate RUN`"):
+            list(few.answer(unseen.x[:1], **asked, rest_on="calibration"))
+    with pytest.raises(SettingError, match="unknown rest_on 'luck'"):
+        list(few.answer(unseen.x[:1], coverage=0.9, rest_on="luck"))
+
+
+def test_few_examples_are_no_ground_for_a_guarantee_but_the_calibration_is_if_asked(trained, unseen):
+    few = Classifier(trained, IMAGES, unseen.select(range(3)).to("cpu"), calibrated("glyphs-proto"))
+    twelve = ClassDataset(few.data.x[::3], few.data.y[::3], few.labels)  # four of each
+    few = Classifier(trained, IMAGES, twelve, calibrated("glyphs-proto"))
+    with pytest.raises(SettingError, match=r"coverage=0.95 needs at least 19 examples, .* there are 12"):
+        list(few.answer(unseen.x[:1], coverage=0.95))
+    with pytest.raises(SettingError, match=r"false_alarms=0.05 needs at least 19 examples"):
+        list(few.answer(unseen.x[:1], false_alarms=0.05))
+    with pytest.warns(UserWarning, match="5-way 1-shot tasks; this classifier has 3 labels with 4 examples"):
+        (one,) = few.answer(unseen.x[:1], coverage=0.95, rest_on="calibration")
+    assert one.rest_on == "calibration"
+    (one,) = few.answer(unseen.x[:1], coverage=0.9)
+    assert one.rest_on == "examples"
+
+
+def test_a_set_always_holds_the_answer_and_tells_what_is_unlike_all_examples(trained, unseen):
+    few = Classifier(trained, IMAGES, unseen.select(range(3)), calibrated("glyphs-proto"))
+    answers = list(few.answer(unseen.x, coverage=0.5))
+    assert all(one.label == one.members[0] for one in answers)
+    own = [one for one, c in zip(answers, unseen.y.tolist(), strict=True) if c < 3]
+    others = [one for one, c in zip(answers, unseen.y.tolist(), strict=True) if c >= 3]
+    assert fmean(one.unlike for one in others) > 0.9
+    assert fmean(one.unlike for one in own) < 0.6
+
+
+def test_answers_that_are_all_right_do_not_make_a_doubtful_one_sure():
+    """Unit vectors far apart: all right. A temperature of nearly 0 would make 50.2 to 49.4 a certainty."""
+    logits = torch.tensor([[0.9, 0.3, 0.3]]).repeat(500, 1)
+    temperature = fit_temperature(logits, torch.zeros(500, dtype=torch.int64))
+    doubtful = (torch.tensor([0.502, 0.494, 0.004]).log() / temperature).softmax(-1)
+    assert temperature > 0.05
+    assert doubtful[0] < 0.6
+    assert (logits[0] / temperature).softmax(-1)[0] == pytest.approx(1 - 1 / 502, abs=1e-6)
+
+
+@given(scale=st.floats(1e-4, 1e6))
+@settings(max_examples=20, deadline=None)
+def test_confidence_without_a_calibration_does_not_depend_on_the_unit_of_the_features(scale):
+    x = torch.randn(30, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.arange(30) // 10
+    x = x + 2 * y[:, None]
+    data = [ClassDataset(k * x, y, ("a", "b", "c")) for k in (1.0, scale)]
+    one, other = (Classifier(Prototypical(Identity(4)), Arrays((4,)), part) for part in data)
+    np.testing.assert_allclose(one.predict_proba(x), other.predict_proba(scale * x), atol=1e-6)
+
+
+def test_confidence_of_plain_class_means_is_about_the_accuracy():
+    """Raw wine, whose widest column is in the hundreds: two thirds right, and no more sure than that."""
+    x, y = load_wine(return_X_y=True)
+    sure, right = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = np.concatenate([rng.permutation(np.flatnonzero(y == c))[:5] for c in range(3)])
+        rest = np.setdiff1d(np.arange(len(y)), rows)
+        few = Classifier(
+            Prototypical(Identity(13)), Arrays((13,)), ClassDataset.from_labels(torch.from_numpy(x[rows]), y[rows])
+        )
+        p = few.predict_proba(x[rest])
+        sure.append(p.max(1).mean())
+        right.append((p.argmax(1) == y[rest]).mean())
+    assert fmean(right) == pytest.approx(0.7, abs=0.06)
+    assert fmean(sure) == pytest.approx(fmean(right), abs=0.1)
 
 
 def test_learners_by_gradient_are_not_asked_to_learn_again_for_a_promise(unseen):
     few = Classifier(MAML(seen(Conv4(width=4)), 2, inner_lr=0.1), IMAGES, unseen.select(range(2)))
-    with pytest.raises(ModelError, match="not calibrated"):
+    with pytest.raises(SettingError, match="MAML would learn again without each of them; set rest_on to calibration"):
         list(few.answer(unseen.x[:1], coverage=0.9))
 
 
@@ -266,6 +339,8 @@ def test_calibrate_tells_and_keeps(tmp_path, cli, small):
     assert cli("adapt", str(run), folder, "-o", str(tmp_path / "few")).code == 0
     image = min(Path(folder).rglob("*.png"))
     said = cli("predict", str(tmp_path / "few"), str(image), "--coverage", "0.9", "--false-alarms", "0.05", "--json")
-    (row,) = json.loads(said.out)
-    assert set(row) == {"image", "label", "probabilities", "set"}
+    (row,) = json.loads(said.out)["answers"]
+    assert row["rest_on"] == "examples"
+    assert row["none"] in (True, False)
+    assert row["label"] == ("none of these" if row["none"] else row["set"][0])
     assert cli("predict", str(tmp_path / "few"), str(image), "--coverage", "2").code == 2

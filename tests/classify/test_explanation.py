@@ -8,17 +8,21 @@ import torch
 from PIL import Image
 
 from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
+from quickstudy.classify.confidence import Confidence
 from quickstudy.classify.explanation import pixels
 from quickstudy.errors import DataError, SettingError
+from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS, Matching, Siamese
 from quickstudy.models.build import build
+from quickstudy.nets import Identity
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
 EXACT = {"prototypical", "matching", "siamese"}
 IMAGES, GLYPHS = Images(size=16), draw_glyphs(range(3), 4, size=16)
+PLAIN = Confidence(1.0, (0.0,) * 99, (0.0,) * 99, 3, 1)  # the same temperature with and without an example
 
 
 def classifier(name, data=GLYPHS):
@@ -30,7 +34,7 @@ def classifier(name, data=GLYPHS):
     config |= {"n_way": 3} if "n_way" in arguments else {}
     config |= {"n_classes": 5} if "n_classes" in arguments else {}
     config |= {"test_steps": 2} if "test_steps" in arguments else {}
-    return Classifier(seen(build(config)).double(), IMAGES, data)
+    return Classifier(seen(build(config)).double(), IMAGES, data, PLAIN)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -41,7 +45,7 @@ def test_influence_is_learning_again_without_the_example(name):
     np.testing.assert_allclose(why.probabilities, whole)
     for i in (0, 5, 11):
         keep = torch.arange(12) != i
-        again = Classifier(few.learner, few.inputs, ClassDataset(GLYPHS.x[keep], GLYPHS.y[keep], GLYPHS.names))
+        again = Classifier(few.learner, few.inputs, ClassDataset(GLYPHS.x[keep], GLYPHS.y[keep], GLYPHS.names), PLAIN)
         less = again.predict_proba(x[None])[0]
         assert why.influence[i] == pytest.approx(whole.max() - less[whole.argmax()], abs=1e-9)
         assert why.without[i] == GLYPHS.names[less.argmax()]
@@ -130,7 +134,8 @@ def test_integrated_gradients_add_up_to_the_log_odds():
         return np.log(p[best]) - np.log(1 - p[best])
 
     heat = pixels(few, x, "integrated-gradients")
-    assert heat.sum() == pytest.approx(odds(x) - odds(torch.zeros_like(x)), rel=0.1)
+    scale = 1 + 1 / 4  # of the logits, for four examples per label
+    assert heat.sum() == pytest.approx(scale * (odds(x) - odds(torch.zeros_like(x))), rel=0.1)
 
 
 def test_parts_are_what_the_answer_loses_without_them():
@@ -151,8 +156,17 @@ def test_what_cannot_be_explained_is_told():
     with pytest.raises(SettingError, match="unknown method 'occlusions': did you mean 'occlusion'"):
         pixels(few, GLYPHS.x[0], "occlusions")
     two = ClassDataset(torch.zeros(1001, 1, 16, 16), (torch.arange(1001) > 500).long(), ("a", "b"))
-    with pytest.raises(SettingError, match="1001 examples are too many"):
-        explain(Classifier(few.learner, few.inputs, two), GLYPHS.x[0])
+    with pytest.raises(SettingError, match="MAML would learn again without each of 1001 examples"):
+        explain(Classifier(classifier("maml").learner, few.inputs, two), GLYPHS.x[0])
+
+
+def test_a_comparison_with_thousands_of_examples_is_explained():
+    learner = Prototypical(Identity(2))
+    x = torch.arange(2400.0).view(1200, 2)
+    few = Classifier(learner, Arrays((2,)), ClassDataset(x, torch.arange(1200) // 2, tuple(map(str, range(600)))))
+    why = explain(few, x[7])
+    assert why.label == "3"
+    assert why.influence.argmax() in (6, 7)
 
 
 def test_the_command_explains_in_words_as_data_and_as_a_page(tmp_path, cli, pictures):

@@ -78,7 +78,9 @@ def test_python_answers_what_the_command_line_prints(kind, cli):
     few = qs.load(kind.few)
     assert isinstance(few, qs.Classifier)
     said = json.loads(cli("predict", kind.few, *kind.new, "--json").out)
-    assert [one.summary(few.inputs.noun) for one in few.answer(kind.new)] == said
+    assert (said["schema"], said["skipped"]) == (1, [])
+    said = said["answers"]
+    assert [one.summary() for one in few.answer(kind.new)] == said
     assert few.predict(kind.new) == [one["label"] for one in said]
     for things in (kind.python, [Path(p) for p in kind.new] if few.inputs.noun != "text" else kind.new):
         by_python = few.predict_proba(things)

@@ -69,22 +69,22 @@ def test_adapting_counts_the_examples_of_each_class(cli, run, pictures, tmp_path
 
 
 def test_json_csv_and_words_say_the_same(cli, classifier, drawings):
-    rows = json.loads(cli("predict", classifier, *drawings, "--json").out)
+    rows = json.loads(cli("predict", classifier, *drawings, "--json").out)["answers"]
     table = list(csv.DictReader(io.StringIO(cli("predict", classifier, *drawings, "--csv").out)))
     lines = cli("predict", classifier, *drawings).out.splitlines()
     assert len(rows) == len(table) == len(lines) == 3
     for path, row, cells, line in zip(drawings, rows, table, lines, strict=True):
         probabilities = row["probabilities"]
-        assert row["image"] == cells["image"] == str(path)
+        assert row["input"] == cells["input"] == str(path)
         assert row["label"] == cells["label"] == max(probabilities, key=probabilities.get)
         assert sum(probabilities.values()) == pytest.approx(1)
-        assert {name: float(cells[name]) for name in probabilities} == pytest.approx(probabilities, abs=1e-6)
+        assert {name: float(cells[f"p({name})"]) for name in probabilities} == pytest.approx(probabilities, abs=1e-6)
         assert line == f"{path}\t{row['label']}\t{100 * max(probabilities.values()):.1f} %"
 
 
 def test_a_classifier_knows_what_it_was_shown(cli, classifier, tmp_path):
     shown = [sorted(place.iterdir())[0] for place in sorted((tmp_path / "few").iterdir())]
-    rows = json.loads(cli("predict", classifier, *shown, "--json").out)
+    rows = json.loads(cli("predict", classifier, *shown, "--json").out)["answers"]
     assert rows[0]["label"] == shown[0].parent.name, "of one example, the prototype is the example"
 
 
@@ -103,7 +103,7 @@ def test_an_awkward_label_stays_one_cell(cli, run, pictures, tmp_path):
     cli("adapt", run, tmp_path / "few", "-o", tmp_path / "classifier")
     image = next((tmp_path / "few" / name).iterdir())
     (row,) = csv.DictReader(io.StringIO(cli("predict", tmp_path / "classifier", image, "--csv").out))
-    assert set(row) == {"image", "label", *(place.name for place in (tmp_path / "few").iterdir())}
+    assert set(row) >= {"input", "label", *(f"p({place.name})" for place in (tmp_path / "few").iterdir())}
 
 
 def test_paper_and_ink_may_be_either_way_round(cli, classifier, drawings, tmp_path):
@@ -116,7 +116,9 @@ def test_paper_and_ink_may_be_either_way_round(cli, classifier, drawings, tmp_pa
         drawn.save(tmp_path / name, lossless=True)
         assert abs(read(tmp_path / name, Images()).astype(int) - read(drawings[0], Images())).max() <= 1
     names = ["inverted.png", "colour.webp", "larger.png"]
-    rows = json.loads(cli("predict", classifier, drawings[0], *(tmp_path / name for name in names), "--json").out)
+    rows = json.loads(cli("predict", classifier, drawings[0], *(tmp_path / name for name in names), "--json").out)[
+        "answers"
+    ]
     assert len({row["label"] for row in rows}) == 1
 
 
@@ -196,8 +198,8 @@ def test_shared_characters_of_five_classes_with_one_to_four_examples(cli, shared
     assert cli("train", *data, "--steps", 30, "--out", tmp_path / "run").code == 0
     learned = json.loads(cli("adapt", tmp_path / "run", tmp_path / "mine", "-o", tmp_path / "c", "--json").out)
     assert learned["examples"] == shots
-    rows = json.loads(cli("predict", tmp_path / "c", *asked, "--json").out)
-    right = [row["label"] in row["image"] for row in rows]
+    rows = json.loads(cli("predict", tmp_path / "c", *asked, "--json").out)["answers"]
+    right = [row["label"] in row["input"] for row in rows]
     assert sum(right) / len(right) > 0.5
 
 
@@ -238,7 +240,7 @@ def test_a_classifier_learns_more_and_keeps_what_it_knew(cli, run, pictures, dra
     shutil.copytree(tmp_path / "more", tmp_path / "all", dirs_exist_ok=True)
     cli("adapt", run, tmp_path / "all", "-o", tmp_path / "at-once")
     wider, at_once = (
-        json.loads(cli("predict", tmp_path / name, *drawings, "--json").out) for name in ("wider", "at-once")
+        json.loads(cli("predict", tmp_path / name, *drawings, "--json").out)["answers"] for name in ("wider", "at-once")
     )
     for a, b in zip(wider, at_once, strict=True):
         assert a["probabilities"] == pytest.approx(b["probabilities"], abs=1e-5)
@@ -247,7 +249,7 @@ def test_a_classifier_learns_more_and_keeps_what_it_knew(cli, run, pictures, dra
 def test_drawings_are_learned_without_any_training(cli, pictures, drawings, tmp_path):
     few(pictures, tmp_path / "few")
     assert "learned 3 classes" in cli("adapt", tmp_path / "few", "-o", tmp_path / "classifier").out
-    rows = json.loads(cli("predict", tmp_path / "classifier", *drawings, "--json").out)
+    rows = json.loads(cli("predict", tmp_path / "classifier", *drawings, "--json").out)["answers"]
     assert [row["label"] for row in rows] == [path.parent.name for path in drawings]
 
 
@@ -264,11 +266,11 @@ def test_rows_of_a_table_from_training_to_explanation(cli, tmp_path):
     assert cli("train", "--data", "table", "--data-root", table, *flags, "--out", run).err == ""
     assert cli("adapt", run, write("few.csv", (20, 31), 3), "-o", tmp_path / "classifier").err == ""
     asked = write("asked.csv", (20, 31), 2, label=False)
-    rows = json.loads(cli("predict", tmp_path / "classifier", asked, "--json").out)
-    assert [row["row"] for row in rows] == [f"{asked} row {i}" for i in (1, 2, 3, 4)]
+    rows = json.loads(cli("predict", tmp_path / "classifier", asked, "--json").out)["answers"]
+    assert [row["input"] for row in rows] == [f"{asked} row {i}" for i in (1, 2, 3, 4)]
     assert [row["label"] for row in rows] == ["kind20", "kind20", "kind31", "kind31"]
     told = json.loads(cli("explain", tmp_path / "classifier", asked, "-o", tmp_path / "why.html", "--json").out)
-    assert [name for name, _ in told["columns"]] == ["width", "depth", "colour"]
+    assert [name for name, _ in told["parts"]] == ["width", "depth", "colour"]
     assert "depth" in (tmp_path / "why.html").read_text()
     assert cli("doctor", tmp_path / "classifier").code == 0
     empty = tmp_path / "empty.csv"

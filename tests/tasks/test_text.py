@@ -73,7 +73,7 @@ def test_from_sentences_to_answers_by_command(tmp_path, cli):
     assert [row["label"] for row in json.loads(said.out)] == ["weather", "food"]
     assert set(json.loads(said.out)[0]) == {"text", "label", "probabilities"}
     why = cli("explain", str(tmp_path / "few"), "will it rain tomorrow", "-o", str(tmp_path / "why.html"), "--json")
-    lent = dict(json.loads(why.out)["words"])
+    lent = dict(json.loads(why.out)["parts"])
     assert max(lent, key=lent.get) == "rain"
     assert ">tomorrow</span>" in (tmp_path / "why.html").read_text()
     assert cli("doctor", str(tmp_path / "few")).code == 0

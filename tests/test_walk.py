@@ -26,7 +26,7 @@ def test_from_a_folder_of_shared_omniglot_to_reasons(shared, tmp_path):
         return done.stdout
 
     quickstudy("adapt", "mine", "-o", "classifier")
-    rows = json.loads(quickstudy("predict", "classifier", *asked, "--json"))
+    rows = json.loads(quickstudy("predict", "classifier", *asked, "--json"))["answers"]
     right = [row["label"] == path.parent.name for row, path in zip(rows, asked, strict=True)]
     assert sum(right) >= 9
     why = json.loads(quickstudy("explain", "classifier", asked[0], "-o", "why.html", "--json"))

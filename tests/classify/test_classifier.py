@@ -218,10 +218,11 @@ def support(change):
 @pytest.mark.parametrize(
     "damage",
     [
-        config(labels=None),
-        config(labels=["a", "a"]),
-        config(labels=["a", "b", "c"]),
-        config(labels=3),
+        config(n_labels=None),
+        config(n_labels=1),
+        config(n_labels=3),
+        config(n_labels="two"),
+        lambda folder: (folder / "labels.safetensors").unlink(),
         config(inputs={"name": "images", "channels": 7}),
         config(inputs={"name": "arrays", "side": 28}),
         support(lambda own, weights: own[:-3]),

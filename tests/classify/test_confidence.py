@@ -181,7 +181,7 @@ def test_without_calibration_there_are_no_promises(unseen):
     one = ClassDataset(unseen.x[[0, -1]], torch.arange(2), ("a", "b"))
     few = Classifier(Prototypical(seen(Conv4(width=4))), IMAGES, one)
     for asked in ({"coverage": 0.9}, {"false_alarms": 0.05}):
-        with pytest.raises(SettingError, match="needs at least .* examples, two or more of each label"):
+        with pytest.raises(SettingError, match=r"needs at least .* examples, two or more of each label"):
             list(few.answer(unseen.x[:1], **asked))
         with pytest.raises(ModelError, match="not calibrated; `quickstudy calibrate RUN`"):
             list(few.answer(unseen.x[:1], **asked, rest_on="calibration"))

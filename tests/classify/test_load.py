@@ -143,7 +143,7 @@ def test_sentences_are_learned_without_a_run(cli, tmp_path):
     source = rows(tmp_path / "talk.csv", [dict(zip(("text", "label"), pair, strict=True)) for pair in TALK])
     assert "learned 2 classes (food 2, weather 2)" in cli("adapt", source, "-o", tmp_path / "desk").out
     new = ["is a storm coming", "I am hungry for pasta"]
-    said = json.loads(cli("predict", tmp_path / "desk", *new, "--json").out)
+    said = json.loads(cli("predict", tmp_path / "desk", *new, "--json").out)["answers"]
     assert [one["label"] for one in said] == ["weather", "food"]
     few = qs.FewShotClassifier().fit([text for text, _ in TALK], [label for _, label in TALK])
     assert list(few.predict(new)) == ["weather", "food"]

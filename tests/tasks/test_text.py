@@ -70,8 +70,11 @@ def test_from_sentences_to_answers_by_command(tmp_path, cli):
     asked = write(tmp_path / "mine.csv", rows)
     assert cli("adapt", str(tmp_path / "run"), str(asked), "-o", str(tmp_path / "few")).code == 0
     said = cli("predict", str(tmp_path / "few"), "is there a storm coming", "I am hungry for pasta", "--json")
-    assert [row["label"] for row in json.loads(said.out)] == ["weather", "food"]
-    assert set(json.loads(said.out)[0]) == {"text", "label", "probabilities"}
+    answers = json.loads(said.out)["answers"]
+    assert [(row["input"], row["label"]) for row in answers] == [
+        ("is there a storm coming", "weather"),
+        ("I am hungry for pasta", "food"),
+    ]
     why = cli("explain", str(tmp_path / "few"), "will it rain tomorrow", "-o", str(tmp_path / "why.html"), "--json")
     lent = dict(json.loads(why.out)["parts"])
     assert max(lent, key=lent.get) == "rain"

@@ -90,9 +90,9 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         y_: Labels of the examples so far.
 
     Examples are whatever the learner's inputs take. They may be sentences, rows (a list of dictionaries) or arrays (n,
-    n_features). Images may be file names, Pillow images, arrays or tensors of any size, in a list or in one array. Their shape
-    is (height, width), (height, width, 3) or (3, height, width). Whole numbers go from 0 to 255, real numbers from 0 to 1
-    or to 255. The same image gives the same answer in each of these forms.
+    n_features). Images may be file names, Pillow images, arrays or tensors of any size, in a list or in one array.
+    Their shape is (height, width), (height, width, 3) or (3, height, width). Whole numbers go from 0 to 255, real
+    numbers from 0 to 1 or to 255. The same image gives the same answer in each of these forms.
 
     >>> X, y = [[0.0, 1.0], [0.2, 0.9], [5.0, 0.0]], ["cat", "cat", "dog"]
     >>> few = FewShotClassifier().fit(X, y)

@@ -107,7 +107,7 @@ class Classifier:
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("_predictor", "support", "embedded", "judged", "_misfits", "_calibrated")
+        derived = ("_predictor", "support", "embedded", "judged", "_is_raw", "_misfits", "_calibrated")
         return {name: value for name, value in vars(self).items() if name not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -187,7 +187,7 @@ class Classifier:
 
     def _logits(self, things: Any) -> Iterator[tuple[list[str], Tensor]]:
         """Yield the names and the logits (m, n_labels) of each batch of inputs."""
-        known = self.inputs.is_encoded(things)
+        known = self.inputs.is_encoded(things) or (self._is_raw and self.inputs.has_shape(things))
         every = torch.as_tensor(things) if known else self.inputs.items(things)
         size = max(1, len(every)) if self.learner.transductive else BATCH
         for start in range(0, len(every), size):
@@ -200,6 +200,12 @@ class Classifier:
             with torch.no_grad():  # not around the yield, where it would hold for the caller too
                 logits = self._predictor(self.taken(x, names)).double().cpu()
             yield names, logits
+
+    @cached_property
+    def _is_raw(self) -> bool:
+        """Whether most examples are arrays that were never encoded, as of earlier versions; inputs then are so too."""
+        x = self.data.x
+        return self.inputs.has_shape(x) and bool(self.inputs.are_encoded(x).float().mean() < 0.5)
 
     def _inside(self, probabilities: Tensor, coverage: float) -> Tensor:
         largest = conformal_quantile(self._misfits, percent_of("coverage", coverage))
@@ -346,7 +352,7 @@ class Classifier:
 def _encoded(inputs: Inputs, examples: ClassDataset, first: int) -> ClassDataset:
     """Return examples with items; arrays of the encoded shape that are images, but not encoded, are encoded."""
     named = _named(examples, first)
-    if examples.items or tuple(examples.x.shape[1:]) != inputs.shape or inputs.is_encoded(examples.x):
+    if examples.items or not inputs.has_shape(examples.x) or inputs.is_encoded(examples.x):
         return named
     items = tuple(
         item._replace(value=one.value) for item, one in zip(named.items, inputs.items(examples.x), strict=True)

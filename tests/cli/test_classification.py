@@ -167,7 +167,8 @@ def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused
     assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
     (tmp_path / "empty").mkdir()
     assert "'empty' is a folder without images" in refused("predict", classifier, "empty")
-    assert "bad.png' is a damaged image" in refused("predict", classifier, tmp_path)
+    shutil.move(tmp_path / "bad.png", tmp_path / "empty")
+    assert "bad.png' is a damaged image" in refused("predict", classifier, "empty")
 
 
 def test_a_damaged_classifier_is_one_line(refused, classifier, drawings):

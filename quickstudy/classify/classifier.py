@@ -130,7 +130,7 @@ class Classifier:
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("_predictor", "support", "embedded", "judged", "separation", "_temperature", "_own")
+        derived = ("_predictor", "support", "embedded", "judged", "_is_raw", "separation", "_temperature", "_own")
         return {name: value for name, value in vars(self).items() if name not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -230,7 +230,7 @@ class Classifier:
             yield names, logits
 
     def _batches(self, things: Any, skip: Skip | None) -> Iterator[tuple[list[str], Tensor]]:
-        if self.inputs.is_encoded(things):
+        if self.inputs.is_encoded(things) or (self._is_raw and self.inputs.has_shape(things)):
             every = torch.as_tensor(things)
             size = max(1, len(every)) if self.learner.transductive else BATCH
             for start in range(0, len(every), size):
@@ -241,6 +241,12 @@ class Classifier:
         size = max(1, len(items)) if self.learner.transductive else BATCH
         for rows, x in encoded_batches(self.inputs, items, skip, size):
             yield [items[i].name for i in rows], x
+
+    @cached_property
+    def _is_raw(self) -> bool:
+        """Whether most examples are arrays that were never encoded, as of earlier versions; inputs then are so too."""
+        x = self.data.x
+        return self.inputs.has_shape(x) and bool(self.inputs.are_encoded(x).float().mean() < 0.5)
 
     def left_out(self, x: Tensor | None = None) -> Tensor:
         """Return the logits of inputs by the classifier without each example in turn, (n, m, n_labels).
@@ -430,7 +436,7 @@ class Classifier:
 def _encoded(inputs: Inputs, examples: ClassDataset, first: int) -> ClassDataset:
     """Return examples with items; arrays of the encoded shape that are images, but not encoded, are encoded."""
     named = _named(examples, first)
-    if examples.items or tuple(examples.x.shape[1:]) != inputs.shape or inputs.is_encoded(examples.x):
+    if examples.items or not inputs.has_shape(examples.x) or inputs.is_encoded(examples.x):
         return named
     items = tuple(
         item._replace(value=one.value) for item, one in zip(named.items, inputs.items(examples.x), strict=True)

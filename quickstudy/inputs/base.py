@@ -167,6 +167,14 @@ class Inputs(ABC):
             raise DataError(f"the list holds no {self.noun}s; give at least one")
         return items
 
+    def has_shape(self, x: Any) -> bool:
+        """Return whether an object is an array of the shape of encoded inputs, (n, *shape)."""
+        return isinstance(x, np.ndarray | Tensor) and str(x.dtype) != "object" and tuple(x.shape[1:]) == self.shape
+
+    def are_encoded(self, x: Tensor) -> Tensor:
+        """Return which arrays of that shape (n, *shape) are encoded already, (n,) bool; others may be raw images."""
+        return torch.ones(len(x), dtype=torch.bool)
+
     def is_encoded(self, x: Any) -> bool:
         """Return whether an object is already an array of encoded inputs, (n, *shape)."""
-        return isinstance(x, np.ndarray | Tensor) and str(x.dtype) != "object" and tuple(x.shape[1:]) == self.shape
+        return self.has_shape(x) and bool(self.are_encoded(torch.as_tensor(x)).all())

@@ -130,14 +130,13 @@ class Images(Inputs):
         scaled = None if stack is None or stack.ndim < 3 else levels(stack)
         return super().items(things if scaled is None else scaled, skip)
 
-    def is_encoded(self, x: Any) -> bool:
-        """Return whether an object is an array of images (n, *shape) that encoding would leave as they are."""
-        if not super().is_encoded(x) or not len(x):
-            return super().is_encoded(x)
-        x = torch.as_tensor(x)
-        if x.dtype != torch.uint8 and not (x.is_floating_point() and float(x.min()) >= 0 and float(x.max()) <= 1):
-            return False
-        return not self.ink or not bool(_borders(x).median(-1).values.any())
+    def are_encoded(self, x: Tensor) -> Tensor:
+        """Return which images (n, *shape) encoding would leave as they are: levels, and ink on paper of 0."""
+        if x.dtype != torch.uint8 and not x.is_floating_point():
+            return torch.zeros(len(x), dtype=torch.bool)
+        flat = x.flatten(1)
+        known = (flat.amin(1) >= 0) & (flat.amax(1) <= (1 if x.is_floating_point() else 255))
+        return (known if not self.ink else known & (_borders(x).median(-1).values == 0).all(1)).cpu()
 
     def encode(self, items: Sequence[Item]) -> Tensor:
         """Return images as uint8 (n, channels, size, size)."""

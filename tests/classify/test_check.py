@@ -64,3 +64,23 @@ def test_what_cannot_be_checked_is_one_line(tmp_path):
         qs.check(tmp_path / "nowhere")
     with pytest.raises(ModelError, match="no model in 'nowhere'"):
         qs.check(tmp_path / "one.csv", "nowhere")
+
+
+def test_blank_images_and_files_left_out_are_faults(tmp_path, cli):
+    data, folder = clean(2), tmp_path / "mine"
+    for i, c in enumerate(data.y.tolist()):
+        (folder / data.names[c]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - data.x[i, 0].numpy()).save(folder / data.names[c] / f"{i}.png")
+    blank = folder / data.names[0] / "blank.png"
+    Image.new("L", (50, 50), 200).save(blank)
+    (folder / data.names[1] / "notes.txt").write_text("not an image")
+    report = qs.check(folder)
+    assert not report.sound
+    assert report.blank == [str(blank)]
+    assert report.left_out.endswith("left out, not images that can be read: 1 .txt (notes.txt)")
+    result = cli("check", folder)
+    assert f"blank or of one colour, so replace or remove it: {blank}" in result.out
+    assert "1 .txt (notes.txt)" in result.out
+    assert "nothing is wrong" not in result.out
+    plain = json.loads(cli("check", folder, "--json").out)
+    assert (plain["blank"], plain["left_out"]) == ([str(blank)], report.left_out)

@@ -1,6 +1,7 @@
 """A classifier answers from its examples alone, and the same after it was kept as data."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from quickstudy import (
 )
 from quickstudy.errors import DataError, ModelError
 from quickstudy.inputs.arrays import Arrays
+from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
@@ -245,3 +247,31 @@ def test_reading_half_of_the_answers_leaves_gradients_on():
     answers = classifier.answer(np.zeros((3, 2)))
     next(answers)
     assert torch.is_grad_enabled()
+
+
+def test_raw_pictures_in_a_data_set_are_encoded_and_answered_as_files_are(tmp_path):
+    """Dark ink on light paper in arrays of the net's size; once they were taken for encoded drawings."""
+    encoded = draw_glyphs(range(4), 4)
+    raw = replace(encoded, x=255 - encoded.x)
+    torch.manual_seed(0)
+    learner = Prototypical(seen(Conv4(width=4), encoded.x / 255)).eval()
+    by_raw, by_encoded = (Classifier(learner, Images(), data) for data in (raw, encoded))
+    assert torch.equal(by_raw.data.x, by_raw.inputs.encode([Item("a", x) for x in raw.x]))
+    expected = by_encoded.predict_proba(encoded.x)
+    for x in (raw.x, raw.x / 255, raw.x.long(), encoded.x, encoded.x / 255, list(raw.x), encoded.x.numpy()):
+        np.testing.assert_allclose(by_raw.predict_proba(x), by_encoded.predict_proba(x), atol=0.02)
+        np.testing.assert_allclose(by_encoded.predict_proba(x), expected, atol=0.02)
+    by_raw.save(tmp_path / "mine")
+    again = Classifier.load(tmp_path / "mine")
+    np.testing.assert_array_equal(again.predict_proba(raw.x), by_raw.predict_proba(raw.x))
+    assert len(by_raw.extend(raw).items) == 32
+
+
+def test_a_classifier_of_raw_arrays_keeps_to_raw_arrays():
+    """As one of an earlier version: its examples have items, so they are not encoded again."""
+    raw = draw_glyphs(range(3), 4)
+    raw = replace(raw, x=255 - raw.x, items=tuple(Item(str(i), x) for i, x in enumerate(raw.x)))
+    torch.manual_seed(0)
+    few = Classifier(Prototypical(seen(Conv4(width=4), raw.x / 255)).eval(), Images(), raw)
+    own = few.learner.adapt(few.support)(raw.x / 255).softmax(-1)
+    np.testing.assert_allclose(few.predict_proba(raw.x), own.detach().numpy(), atol=1e-5)

@@ -169,7 +169,7 @@ def test_images_that_cannot_be_read_are_named_before_anything_is_printed(refused
     assert "'nowhere.png' cannot be read" in refused("predict", classifier, "nowhere.png")
     (tmp_path / "empty").mkdir()
     assert "'empty' is a folder without images" in refused("predict", classifier, "empty")
-    (tmp_path / "empty" / "bad.png").write_bytes(drawings[0].read_bytes()[:60])
+    shutil.move(tmp_path / "bad.png", tmp_path / "empty")
     assert "bad.png' is a damaged image" in refused("predict", classifier, "empty")
 
 
@@ -277,3 +277,47 @@ def test_rows_of_a_table_from_training_to_explanation(cli, tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text("width,depth,colour\n")
     assert "holds no rows" in cli("predict", tmp_path / "classifier", empty).err
+
+
+def test_what_is_left_out_or_blank_is_named_by_every_command(cli, pictures, tmp_path):
+    few(pictures, tmp_path / "few")
+    place = sorted((tmp_path / "few").iterdir())[0]
+    for name in ("a.mov", "b.mov"):
+        (place / name).write_bytes(b"film")
+    clear = Image.new("LA", (40, 40), (255, 0))
+    clear.save(place / "clear.png")
+    result = cli("adapt", tmp_path / "few", "-o", tmp_path / "mine")
+    assert result.code == 0
+    assert "warning: " in result.err
+    assert "left out, not images that can be read: 2 .mov (a.mov, b.mov)" in result.err
+    assert f"warning: {place / 'clear.png'}: blank or of one colour" in result.err
+    result = cli("predict", tmp_path / "mine", place)
+    assert "2 .mov (a.mov, b.mov)" in result.err
+    assert f"{place / 'clear.png'}: blank or of one colour" in result.err
+    assert cli("predict", tmp_path / "mine", place, "--quiet").err == ""
+
+
+def test_white_ink_on_transparent_paper_is_learned(cli, pictures, tmp_path):
+    """As a program for drawing saves it; on white it would be blank."""
+    left = few(pictures, tmp_path / "few")
+    for file in (tmp_path / "few").glob("*/*.png"):
+        ink = Image.eval(Image.open(file).convert("L"), lambda level: 255 - level)
+        image = Image.new("LA", ink.size, (255, 0))
+        image.putalpha(ink)
+        image.save(file)
+    result = cli("adapt", tmp_path / "few", "-o", tmp_path / "mine")
+    assert (result.code, result.err) == (0, "")
+    answers = json.loads(cli("predict", tmp_path / "mine", *left.values(), "--json").out)
+    assert [answer["label"] for answer in answers] == list(left)
+
+
+@pytest.mark.parametrize("command", ["adapt", "check", "train"])
+def test_splits_of_the_same_classes_are_refused_by_every_command(refused, pictures, tmp_path, command):
+    for split in ("train", "test"):
+        few(pictures, tmp_path / "d" / split)
+    arguments = {
+        "adapt": [tmp_path / "d", "-o", tmp_path / "mine"],
+        "check": [tmp_path / "d"],
+        "train": ["--data", "folders", "--data-root", tmp_path / "d", "--out", tmp_path / "run"],
+    }[command]
+    assert f"give one of them, such as '{tmp_path / 'd' / 'train'}'" in refused(command, *arguments)

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -32,6 +33,16 @@ def test_tasks_are_drawn_as_png_whatever_the_file_is_called(cli, pictures, tmp_p
     assert cli("tasks", source, *arguments).code == 0
     with Image.open(tmp_path / "tasks.xyz") as image:
         assert image.format == "PNG"
+
+
+def test_folders_are_drawn_and_counted_as_they_are_trained(cli, pictures, tmp_path):
+    settings = ["--data-root", pictures, "--channels", 3, "--image-size", 40, "--no-ink"]
+    rows = json.loads(cli("tasks", "folders", *settings, "-o", tmp_path / "tasks.png", "--n-way", 3, "--json").out)
+    assert rows[0]["shape"] == [3, 40, 40]
+    light = np.asarray(Image.open(tmp_path / "tasks.png").convert("L")).mean()
+    cli("tasks", "folders", "--data-root", pictures, "-o", tmp_path / "ink.png", "--n-way", 3)
+    assert (tmp_path / "ink.png").read_bytes() != (tmp_path / "tasks.png").read_bytes()
+    assert light > 100
 
 
 @pytest.mark.parametrize(

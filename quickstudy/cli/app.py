@@ -24,6 +24,7 @@ from quickstudy.cli.options import Command, Commands, manners
 from quickstudy.cli.predict import predict
 from quickstudy.cli.push import push
 from quickstudy.cli.reproduce import reproduce
+from quickstudy.cli.runs import runs
 from quickstudy.cli.tasks import tasks
 from quickstudy.cli.train import train
 from quickstudy.errors import QuickstudyError, one_line
@@ -50,7 +51,7 @@ def quickstudy() -> None:
 
 
 COMMANDS = (
-    train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms, doctor,
+    train, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms, doctor,
     info,
 )  # fmt: skip
 for each in COMMANDS:

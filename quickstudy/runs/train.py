@@ -94,7 +94,7 @@ def train_run(
     last = Run(folder).last_step
     if settings.minutes is not None and last < settings.steps and time.monotonic() - begun >= 60 * settings.minutes:
         note(
-            f"ended after {settings.minutes:g} minutes at step {last:,} of {settings.steps:,}, and saved; continue with "
+            f"ended after {settings.minutes:g} minutes at step {last:,} of {settings.steps:,}, and saved; continue by "
             f"`quickstudy train --resume {folder}`"
         )
     return folder
@@ -149,7 +149,7 @@ def _with_estimate(progress: Iterator[Progress], settings: Settings) -> Iterator
             each = p.seconds - (0.0 if before is None else before.seconds)
             if each * (left := settings.steps - p.step) >= _LONG and settings.minutes is None:
                 note(
-                    f"a step takes about {_length(each)}; {left:,} steps need about {_length(each * left)}; "
+                    f"a step takes about {length(each)}; {left:,} steps need about {length(each * left)}; "
                     f"{_shorter(settings)}"
                 )
         before = p
@@ -166,10 +166,10 @@ def _shorter(settings: Settings) -> str:
     return f"{', '.join(flags[:-1])} and {flags[-1]} shorten it"
 
 
-def _length(seconds: float) -> str:
+def length(seconds: float) -> str:
     """Return a length of time in words, to two digits.
 
-    >>> _length(0.123), _length(49.6), _length(780), _length(50000)
+    >>> length(0.123), length(49.6), length(780), length(50000)
     ('0.12 s', '50 s', '13 min', '14 h')
     """
     for unit, size in (("h", 3600.0), ("min", 60.0)):

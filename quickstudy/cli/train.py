@@ -19,7 +19,7 @@ def train(
     print_settings: Annotated[bool, typer.Option("--print-settings", help="Print all settings and stop.")] = False,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Continue the run in this folder; to more steps with --steps.", show_default=False),
+        typer.Option(help="Continue the run in this folder; with --steps, to more steps.", show_default=False),
     ] = None,
 ) -> None:
     """Meta-train a learner; save settings, metrics and the best weights in a run folder.

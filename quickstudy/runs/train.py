@@ -39,9 +39,11 @@ def train_run(
 ) -> Path | None:
     """Train a run by its settings, with a progress bar on a terminal.
 
-    SIGINT and SIGTERM end the run after the current step; the run is saved. With the setting ``minutes``, a new run
-    gets as many steps as fit (``quickstudy.runs.budget.shorten``), and any run ends after the step at which the minutes
-    are over, with a validation, a checkpoint and its result. It can then be continued.
+    SIGINT and SIGTERM end the run after the current step; the run is saved.
+
+    With the setting ``minutes``, a new run gets as many steps as fit (``quickstudy.runs.budget.shorten``), and its
+    schedule is that of these steps. If the minutes are over before, the run ends at the end of a step, with a
+    validation, a checkpoint and its result. It can be continued later, and ends with the same weights.
 
     Args:
         settings: Settings from ``load_settings``, ``complete`` or ``resumed``.

@@ -51,7 +51,7 @@ def test_a_run_that_cannot_be_read_is_listed_with_the_reason(two):
 
 
 def test_a_folder_without_runs_is_named(tmp_path):
-    with pytest.raises(DataError, match="no run in .*; make one by `quickstudy train`"):
+    with pytest.raises(DataError, match=r"no run in .*; make one by `quickstudy train`"):
         find_runs(tmp_path)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from report import write_report
+from report import MORE_STEPS, write_report
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +33,10 @@ from quickstudy.training.process import keep_memory
 TASKS = {1: 150, 5: 50}
 """Test tasks by examples a class: from one example, accuracy varies more from task to task."""
 BASELINES = ("Pretrained", "No training before")
+VALIDATIONS, VALIDATION_TASKS = 5, 20
+"""Validations of each training, and tasks of each."""
+MORE_TASKS = 20
+"""Tasks of digits on which more inner steps are tried."""
 
 
 class Recipe(NamedTuple):
@@ -52,6 +57,8 @@ class Outcome:
     recipe: Recipe
     learner: qs.Learner
     losses: list[float] = field(default_factory=list)
+    validations: dict[int, qs.Evaluation] = field(default_factory=dict)
+    more_steps: qs.Evaluation | None = None
     seconds: float = 0.0
     results: dict[str, dict[int, qs.Evaluation]] = field(default_factory=dict)
 
@@ -103,6 +110,7 @@ def main() -> int:
     write_report(args.out / "report.html", outcomes, tests, seconds)
     Console().print(table(outcomes))
     print(f"{args.out / 'report.html'}: look at it in a browser ({seconds:.0f} s in all)")
+    print(yours())
     return verdict(outcomes)
 
 
@@ -121,8 +129,14 @@ def run(
             optimizer,
             steps=steps,
             schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps),
+            validation=qs.Episodes(splits.validation, 5, 1, 10, split="validation"),
+            validate_every=math.ceil(steps / VALIDATIONS),
+            validation_tasks=VALIDATION_TASKS,
         )
-        outcome.losses = [p.loss for p in show(loop, steps, f"{recipe.name:12}")]
+        for p in show(loop, steps, f"{recipe.name:12}"):
+            outcome.losses.append(p.loss)
+            if p.validation is not None:
+                outcome.validations[p.step] = p.validation
     outcome.learner.eval()
     outcome.seconds = time.perf_counter() - start
     for name, data in tests.items():
@@ -132,6 +146,11 @@ def run(
             )
             for k, n in TASKS.items()
         }
+    if outcome.losses and hasattr(outcome.learner, "test_steps"):
+        few, outcome.learner.test_steps = outcome.learner.test_steps, MORE_STEPS
+        tasks = qs.Episodes(tests["real digits"], 5, 5, 10, split="test")
+        outcome.more_steps = qs.evaluate(outcome.learner, tasks, n_tasks=max(2, math.ceil(MORE_TASKS * scale)))
+        outcome.learner.test_steps = few
     first = outcome.results["unseen glyphs"][1]
     console.print(
         f"{recipe.name:18} trained {outcome.seconds:5.1f} s; unseen glyphs, 1 example: {first}", highlight=False
@@ -150,12 +169,26 @@ def figures(outcomes: list[Outcome], seconds: float) -> dict[str, object]:
             o.recipe.name: {
                 "training_seconds": o.seconds,
                 "steps": len(o.losses),
+                "validations": {str(step): e.summary() for step, e in o.validations.items()},
+                "digits 5-shot, more inner steps": o.more_steps and {"steps": MORE_STEPS, **o.more_steps.summary()},
                 **{name: {str(k): e.summary() for k, e in by_shot.items()} for name, by_shot in o.results.items()},
             }
             for o in outcomes
         },
         **provenance(),
     }
+
+
+def yours() -> str:
+    """What to do next: two commands to paste."""
+    installed = Path(sys.executable).with_name("quickstudy")
+    name = os.path.relpath(installed) if installed.exists() else "quickstudy"
+    return (
+        "\nnow your own pictures, in a folder for each thing (my-pictures/THING/IMAGE.png):\n"
+        f"    {name} adapt my-pictures -o my-classifier\n"
+        f"    {name} predict my-classifier new.png\n"
+        f"none at hand? `{name} examples` writes some: examples/pictures and examples/new1.png"
+    )
 
 
 def table(outcomes: list[Outcome]) -> Table:

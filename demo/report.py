@@ -19,6 +19,8 @@ from quickstudy.io.files import replace
 if TYPE_CHECKING:
     from demo import Outcome
 
+MORE_STEPS = 20
+"""Inner steps on digits, in place of the few that characters need."""
 COLOURS = ("#3b5bdb", "#e8590c", "#2b8a3e", "#9c36b5", "#0b7285", "#868e96", "#ced4da")
 
 PAGE = """<!doctype html>
@@ -50,11 +52,20 @@ depends on the support and that one query alone (inductive).</p>
 {table}
 <p>“Pretrained” is ordinary training with no tasks in it: the net learns to tell all training classes apart, and a new
 task fits a new last layer. “No training before” is the same net, trained on the few examples alone.</p>
+{digits}
 <h2>One task of each kind, answered by {star}</h2>
 {tasks}
 <h2>More examples, more accuracy</h2><div class="plots"><img alt="Accuracy by number of examples" src="{shots}"></div>
-<h2>The outer loop at work</h2><p>Loss of each learner's training tasks, against its steps. The losses differ in kind,
-so compare shapes, not heights.</p><div class="plots"><img alt="Loss curves" src="{losses}"></div>
+<h2>The outer loop at work</h2><p>Accuracy on validation tasks during the training: 5 classes that are in neither the
+training nor the tests, one example of each. Bars are 95% intervals.</p>
+<div class="plots"><img alt="Validation accuracy" src="{validations}"></div>
+<p>Loss of each learner's training tasks, against its steps. The losses differ in kind, so compare shapes, not
+heights. Reptile's is no error but half of the squared distance by which the inner steps move the weights: it may rise
+while the accuracy rises, because the tasks then move the weights further.</p>
+<div class="plots"><img alt="Loss curves" src="{losses}"></div>
+<h2>Now your own pictures</h2><p>A folder for each thing, with a few pictures in it. No training is needed.</p>
+<pre>quickstudy adapt my-pictures -o my-classifier
+quickstudy predict my-classifier new.png</pre>
 </body></html>
 """
 
@@ -70,6 +81,8 @@ def write_report(path: Path, outcomes: list[Outcome], tests: dict[str, qs.ClassD
         tasks="".join(_task(name, data, star.learner) for name, data in tests.items()),
         shots=_png(_shots(outcomes)),
         losses=_png(_losses(outcomes)),
+        validations=_png(_validations(outcomes)),
+        digits=_digits(outcomes),
     )
     replace(path, page.encode())
 
@@ -87,6 +100,25 @@ def _table(outcomes: list[Outcome]) -> str:
         n_tasks = ", ".join(str(result.n_tasks) for result in o.results["unseen glyphs"].values())
         rows.append(f"<tr><td>{name}<small>{what}</small></td>{cells}<td>{n_tasks}</td><td>{o.seconds:.0f} s</td></tr>")
     return f"<table><tr><th>learner</th>{head}<th>tasks</th><th>trained</th></tr>{''.join(rows)}</table>"
+
+
+def _digits(outcomes: list[Outcome]) -> str:
+    """Why few inner steps are not enough for digits, by what was measured."""
+    parts = []
+    for o in outcomes:
+        if o.more_steps is not None:
+            few = o.results["real digits"][5].values[: o.more_steps.n_tasks]
+            before, after = 100 * sum(few) / len(few), 100 * o.more_steps.mean
+            steps = o.learner.steps
+            many = "step" if steps == 1 else "steps"
+            name = html.escape(o.recipe.name)
+            parts.append(f"{name} {before:.1f} % after {steps} {many} and {after:.1f} % after {MORE_STEPS}")
+    return (
+        "<p>Why do MAML and Reptile do worse on digits than the plain net, and not on glyphs? They were trained to "
+        "learn a character in very few inner steps, and take as few here; the plain net fits its last layer by 50. "
+        "Digits need more steps. From 5 examples of each, on the same tasks: "
+        f"{'; '.join(parts)}.</p>"
+    )
 
 
 def _task(name: str, data: qs.ClassDataset, learner: qs.Learner) -> str:
@@ -128,6 +160,19 @@ def _shots(outcomes: list[Outcome]) -> Figure:
         ax.set(title=name, xlabel="examples of each class", ylim=(15, 101))
     axes[0].set_ylabel("accuracy, %")
     axes[1].legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def _validations(outcomes: list[Outcome]) -> Figure:
+    figure = Figure(figsize=(9.6, 4), layout="constrained")
+    ax = figure.subplots()
+    for o, colour in zip(outcomes, COLOURS, strict=True):
+        if o.validations:
+            means, errors = ([100 * getattr(e, part) for e in o.validations.values()] for part in ("mean", "ci95"))
+            ax.errorbar(list(o.validations), means, errors, color=colour, marker="o", capsize=3, label=o.recipe.name)
+    ax.axhline(20, color="#adb5bd", linestyle=":", label="chance")
+    ax.set(xlabel="outer steps", ylabel="validation accuracy, %", ylim=(15, 101))
+    ax.legend(fontsize=8, loc="lower right")
     return figure
 
 

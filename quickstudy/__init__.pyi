@@ -72,6 +72,7 @@ from .tasks.clinc150 import clinc150 as clinc150
 from .tasks.digits import digits as digits
 from .tasks.episodes import Batches as Batches
 from .tasks.episodes import Episodes as Episodes
+from .tasks.examples import examples as examples
 from .tasks.folders import folders as folders
 from .tasks.folders import read_folder as read_folder
 from .tasks.glyphs import glyphs as glyphs

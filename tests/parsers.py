@@ -105,6 +105,7 @@ def checkpoint(folder: Path) -> None:
     write(folder / "step", {"learner": {"w": torch.zeros(3)}}, {"step": 1})
 
 
+RESULT = b'{"evaluations": [{"mean": 0.5}]}'
 METRICS = (
     b'{"step": 1, "loss": 2.5, "lr": 0.001, "seconds": 0.25}\n'
     b'{"step": 2, "loss": 2.0, "lr": 0.0, "seconds": 0.5, "validation": {"metric": "accuracy", "mean": 0.5}}\n'
@@ -144,9 +145,7 @@ PARSERS = {
     "classifier": Parser("config.json", classifier, load),
     "run": Parser("run.json", run, lambda f: Run(f).settings),
     "metrics": Parser("metrics.jsonl", one("metrics.jsonl", METRICS), lambda f: (Run(f).seconds, Run(f).validation)),
-    "result": Parser(
-        "result.json", one("result.json", b'{"evaluations": [{"mean": 0.5}]}'), lambda f: Run(f).evaluations
-    ),
+    "result": Parser("result.json", one("result.json", RESULT), lambda f: Run(f).evaluations),
     "manifest": Parser("step/manifest.json", checkpoint, lambda f: read(f / "step")),
     "state": Parser("step/state.json", checkpoint, lambda f: read(f / "step")),
 }

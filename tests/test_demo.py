@@ -29,3 +29,11 @@ def test_demo_writes_a_self_contained_report_of_its_figures(tmp_path: Path) -> N
                 assert not result["transductive"]
                 assert f"<td>{100 * result['mean']:.1f} ± {100 * result['ci95']:.1f}</td>" in page
         assert f"<td>{name}<small>" in page
+        assert len(learner["validations"]) == (0 if name == "No training before" else min(5, learner["steps"]))
+    more = {name: learner["digits 5-shot, more inner steps"] for name, learner in figures["learners"].items()}
+    assert {name for name, result in more.items() if result is not None} == {"MAML", "Reptile"}
+    for name in ("MAML", "Reptile"):
+        assert more[name]["steps"] == 20
+        assert re.search(rf"{name} [\d.]+ % after \d steps? and {100 * more[name]['mean']:.1f} % after 20", page)
+    assert "adapt my-pictures -o my-classifier\n" in done.stdout
+    assert "predict my-classifier new.png\n" in done.stdout

@@ -1,99 +1,106 @@
-"""What the pages say runs as it stands, commands and Python."""
+"""What the pages say runs as it stands: each block alone, pasted into an empty folder."""
 
 import re
 import shlex
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from quickstudy.tasks.glyphs import draw_glyphs
-
-DOCS = Path(__file__).parents[1] / "docs"
-MORE = ("please", "now", "today", "at once", "my friend", "if you can", "again", "tomorrow")
-PAGES = ["photos", "text", "tables", "new-learner", "new-input", "own-net"]
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARK = "# takes "
+"""How a block begins that takes long."""
 
 
-def blocks(page: str, kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", (DOCS / f"{page}.md").read_text("utf-8"), re.DOTALL)
+class Block(NamedTuple):
+    """A fenced block: where it is, its language (none for a bare fence), and its text."""
+
+    name: str
+    language: str
+    text: str
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder with what the pages speak of."""
-    monkeypatch.chdir(tmp_path)
-    data = draw_glyphs(range(4), 5)
-    for folder, classes, drawings in (("my-pictures", (0, 1, 2), 3), ("more-pictures", (3,), 3)):
-        for c in classes:
-            Path(folder, data.names[c]).mkdir(parents=True)
-            for i in range(drawings):
-                Image.fromarray(255 - data.x[5 * c + i, 0].numpy()).save(Path(folder, data.names[c], f"{i}.png"))
-    Path("unsorted").mkdir()
-    for name, i in (("new1.png", 3), ("new2.png", 8), ("unsorted/a.png", 4), ("unsorted/b.png", 19)):
-        Image.fromarray(255 - data.x[i, 0].numpy()).save(name)
-    intents = {"parcel": "where is my package", "refund": "give me the money again", "card": "my card is lost"}
-    intents |= {f"kind{c}": f"tell me of number {c}" for c in range(7)}
-    rows = [f"{text} {more},{label}" for label, text in intents.items() for more in MORE]
-    Path("intents.csv").write_text("\n".join(["text,label", *rows]))
-    for name in ("few", "tickets"):
-        Path(f"{name}.csv").write_text("\n".join(["text,label", *rows[: 2 * len(MORE)]]))
-    Path("new.csv").write_text("text\nwhere is my package\n")
-    return data
+def blocks(page: Path) -> list[Block]:
+    content = page.read_text("utf-8")
+    return [
+        Block(f"{page.stem}:{content[: match.start()].count(chr(10)) + 1}", match[1], match[2])
+        for match in re.finditer(r"^```(\w*)\n(.*?)^```", content, re.DOTALL | re.MULTILINE)
+    ]
 
 
-def write_stones():
-    def rows(kinds, n, label=True):
-        draw = np.random.default_rng(0)
-        lines = [
-            f"{c + draw.normal(0, 0.1):.2f},{'red' if c % 2 else 'grey'}" + f",kind{c}" * label
-            for c in kinds
-            for _ in range(n)
-        ]
-        return "\n".join(["width,colour" + ",label" * label, *lines])
-
-    Path("stones.csv").write_text(rows(range(20), 6))
-    Path("few.csv").write_text(rows((30, 41), 3))
-    Path("unknown.csv").write_text(rows((30, 41), 2, label=False))
+def commands(text: str) -> list[list[str]]:
+    """The arguments of each line, without comments; a backslash continues a line."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")])
-def test_every_command_of_a_page_runs(page, place, cli):
-    if page == "tables":
-        write_stones()
-    for command in "".join(blocks(page, "console")).splitlines():
-        program, *arguments = shlex.split(command)
-        assert program == "quickstudy"
+ALL = [block for page in PAGES for block in blocks(page)]
+PYTHON = [block for block in ALL if block.language == "python"]
+SHELL = [block for block in ALL if re.search(r"^quickstudy ", block.text, re.MULTILINE) and block not in PYTHON]
+LONG = [block for block in SHELL if block.text.startswith(MARK)]
+
+
+def run(block: Block, cli) -> None:
+    for program, *arguments in commands(block.text):
+        assert program == "quickstudy", block.name
         code, out, err = cli(*arguments)
-        assert (code, err) == (0, ""), command
-        assert out, command
-    if page != "tables":
-        assert "<html" in Path("why.html").read_text()
+        assert (code, err) == (0, ""), (block.name, arguments)
+        assert out, (block.name, arguments)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
-def test_all_python_of_a_page_runs(page, place, capsys):
-    shown = [i for i in range(20) if i % 5 < 3]
-    names = {
-        "images": place.x[shown],
-        "pictures": [Image.fromarray(255 - place.x[i, 0].numpy()) for i in shown],
-        "labels": [place.names[int(place.y[i])] for i in shown],
-        "new_pictures": ["new1.png", "new2.png"],
-        "more_pictures": ["new1.png"],
-        "more_labels": ["another"],
-    }
-    if page == "tables":
-        write_stones()
-    if page == "text":
-        names |= {"texts": ["where is my package", "my money back"], "labels": ["parcel", "refund"]}
-    for block in blocks(page, "python"):
-        exec(compile(block, page, "exec"), names)
-    if page == "new-learner":
-        assert capsys.readouterr().out.count("over 50 tasks, inductive") == 2
+@pytest.fixture(autouse=True)
+def empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+@pytest.mark.parametrize("block", [b for b in SHELL if b not in LONG], ids=lambda block: block.name)
+def test_a_block_of_commands_runs_in_an_empty_folder(block, cli):
+    run(block, cli)
+    page = Path("why.html")
+    assert "why.html" not in block.text or "<html" in page.read_text()
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.name)
+def test_a_block_of_python_runs_in_an_empty_folder(block, capsys):
+    exec(compile(block.text, block.name, "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out or "print(" not in block.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [b for b in LONG if "two minutes" in b.text], ids=lambda block: block.name)
+def test_a_block_of_minutes_runs_in_an_empty_folder(block, cli):
+    run(block, cli)
+
+
+def test_few_blocks_are_not_run():
+    """Those that train for hours on Omniglot: README's results, README's figures of papers, several machines."""
+    assert [block.name.partition(":")[0] for block in LONG if "two minutes" not in block.text] == [
+        "README",
+        "README",
+        "scaling",
+    ]
+    assert sum("two minutes" in block.text for block in LONG) == 1
+    assert (len(PYTHON), len(SHELL)) >= (8, 11)
+
+
+def test_commands_are_those_of_the_command_line():
+    from quickstudy.cli.app import COMMANDS
+
+    known = {command.__name__ for command in COMMANDS}
+    for block in LONG:
+        for program, name, *_ in commands(block.text):
+            assert program != "quickstudy" or name in known, block.name
+
+
+def test_own_learner_is_under_40_lines():
+    [block] = [block for block in PYTHON if "class Ridge" in block.text]
+    assert len(block.text.splitlines()) < 40
 
 
 def test_every_link_of_the_pages_leads_somewhere():
-    for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md"):
+    for page in PAGES:
         content = page.read_text("utf-8")
         for link in re.findall(r"\]\(([^)]+)\)", content):
             path, _, anchor = link.partition("#")

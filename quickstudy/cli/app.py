@@ -17,6 +17,7 @@ from quickstudy.cli.calibrate import calibrate
 from quickstudy.cli.check import check
 from quickstudy.cli.doctor import doctor
 from quickstudy.cli.evaluate import evaluate
+from quickstudy.cli.examples import examples
 from quickstudy.cli.explain import explain
 from quickstudy.cli.export import export
 from quickstudy.cli.info import info
@@ -24,6 +25,7 @@ from quickstudy.cli.options import Command, Commands, manners
 from quickstudy.cli.predict import predict
 from quickstudy.cli.push import push
 from quickstudy.cli.reproduce import reproduce
+from quickstudy.cli.runs import runs
 from quickstudy.cli.tasks import tasks
 from quickstudy.cli.train import train
 from quickstudy.errors import QuickstudyError, one_line
@@ -50,8 +52,8 @@ def quickstudy() -> None:
 
 
 COMMANDS = (
-    train, evaluate, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms, doctor,
-    info,
+    train, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms,
+    doctor, examples, info,
 )  # fmt: skip
 for each in COMMANDS:
     command(each)

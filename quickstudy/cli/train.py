@@ -17,7 +17,10 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/ALGORITHM-DATA-... if not given.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings.")] = None,
     print_settings: Annotated[bool, typer.Option("--print-settings", help="Print all settings and stop.")] = False,
-    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.", show_default=False)] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Continue the run in this folder; with --steps, to more steps.", show_default=False),
+    ] = None,
 ) -> None:
     """Meta-train a learner; save settings, metrics and the best weights in a run folder.
 

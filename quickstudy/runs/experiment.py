@@ -168,7 +168,7 @@ class Experiment:
             Run(folder).save_result()
 
     def _continue(self, run: Run, optimizer: torch.optim.Optimizer, schedule: LRScheduler, state: State) -> LRScheduler:
-        """Return the schedule with which a run goes on, which is that of as many steps as the settings say.
+        """Return the schedule with which a run continues: that of as many steps as the settings say.
 
         Raises:
             SettingError: The run has more steps than before, but ended for lack of improvement.

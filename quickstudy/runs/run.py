@@ -153,11 +153,9 @@ class Run:
             tasks = {name: value for name, value in evaluation.items() if name not in measured}
             others = [each for each in evaluations if {k: v for k, v in each.items() if k not in measured} != tasks]
             evaluations = [*others, evaluation]
+        text = json.dumps({**self.result, "evaluations": evaluations}, indent=2) + "\n"
         try:
-            replace(
-                self.folder / RESULT,
-                (json.dumps({**self.result, "evaluations": evaluations}, indent=2) + "\n").encode(),
-            )
+            replace(self.folder / RESULT, text.encode())
         except OSError as error:
             warnings.warn(f"{self.folder / RESULT} is not written: {error.strerror}", stacklevel=2)
 

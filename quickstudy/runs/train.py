@@ -39,9 +39,11 @@ def train_run(
 ) -> Path | None:
     """Train a run by its settings, with a progress bar on a terminal.
 
-    SIGINT and SIGTERM end the run after the current step; the run is saved. With the setting ``minutes``, a new run
-    gets as many steps as fit (``quickstudy.runs.budget.shorten``), and any run ends after the step at which the minutes
-    are over, with a validation, a checkpoint and its result. It can then be continued.
+    SIGINT and SIGTERM end the run after the current step; the run is saved.
+
+    With the setting ``minutes``, a new run gets as many steps as fit (``quickstudy.runs.budget.shorten``), and its
+    schedule is that of these steps. If the minutes are over before, the run ends at the end of a step, with a
+    validation, a checkpoint and its result. It can be continued later, and ends with the same weights.
 
     Args:
         settings: Settings from ``load_settings``, ``complete`` or ``resumed``.
@@ -94,8 +96,8 @@ def train_run(
     last = Run(folder).last_step
     if settings.minutes is not None and last < settings.steps and time.monotonic() - begun >= 60 * settings.minutes:
         note(
-            f"ended after {settings.minutes:g} minutes at step {last:,} of {settings.steps:,}, and saved; continue "
-            f"with `quickstudy train --resume {folder}`"
+            f"ended after {settings.minutes:g} minutes at step {last:,} of {settings.steps:,}, and saved; continue by "
+            f"`quickstudy train --resume {folder}`"
         )
     return folder
 
@@ -149,7 +151,7 @@ def _with_estimate(progress: Iterator[Progress], settings: Settings) -> Iterator
             each = p.seconds - (0.0 if before is None else before.seconds)
             if each * (left := settings.steps - p.step) >= _LONG and settings.minutes is None:
                 note(
-                    f"a step takes about {_length(each)}; {left:,} steps need about {_length(each * left)}; "
+                    f"a step takes about {length(each)}; {left:,} steps need about {length(each * left)}; "
                     f"{_shorter(settings)}"
                 )
         before = p
@@ -166,10 +168,10 @@ def _shorter(settings: Settings) -> str:
     return f"{', '.join(flags[:-1])} and {flags[-1]} shorten it"
 
 
-def _length(seconds: float) -> str:
+def length(seconds: float) -> str:
     """Return a length of time in words, to two digits.
 
-    >>> _length(0.123), _length(49.6), _length(780), _length(50000)
+    >>> length(0.123), length(49.6), length(780), length(50000)
     ('0.12 s', '50 s', '13 min', '14 h')
     """
     for unit, size in (("h", 3600.0), ("min", 60.0)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickstudy.cli.options import ClassifierFolder, Json
+from quickstudy.cli.options import ClassifierFolder, Encoding, Json, TextColumn
 
 if TYPE_CHECKING:
     from quickstudy.classify.classifier import Answer
@@ -17,10 +17,14 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="PNG, JPEG or WebP files, or folders of them; or sentences; or CSV, JSONL or Parquet files.",
+            help="PNG, JPEG or WebP files, or folders of them; or sentences; or CSV, TSV, JSONL, Parquet or "
+            "Excel files.",
             show_default=False,
         ),
     ],
+    text: Annotated[bool, typer.Option("--text", help="Every input is a sentence, also if it names a file.")] = False,
+    text_column: TextColumn = "text",
+    encoding: Encoding = None,
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     coverage: Annotated[
@@ -34,9 +38,13 @@ def predict(
     """Label images, sentences or rows of tables, with the probability of each label."""
     from quickstudy.classify.classifier import Classifier
     from quickstudy.cli.output import print_json
+    from quickstudy.inputs.rows import Columns, opened
+    from quickstudy.inputs.sentences import sentences_of
 
     model = Classifier.load(classifier)
-    answers = list(model.answer(inputs, coverage=coverage, false_alarms=false_alarms))  # all, before any is printed
+    columns = Columns(text_column, encoding=encoding)
+    things = sentences_of(model.inputs, inputs) if text else opened(model.inputs, inputs, columns)
+    answers = list(model.answer(things, coverage=coverage, false_alarms=false_alarms))  # all, before any is printed
     if json:
         print_json([answer.summary(model.inputs.noun) for answer in answers])
     elif csv:

@@ -27,7 +27,9 @@ from quickstudy.runs.needs import (
     PLAIN,
     POOL,
     QUERIES,
+    ROWS,
     SPLIT,
+    TEXTS,
     TURNED_TASKS,
     WIDTH,
     WORKERS,
@@ -87,6 +89,9 @@ class Settings:
     image_size: int = _setting(28, "Pixels per side that images of folders are resized to.", FOLDERS, ge=16)
     channels: Literal[1, 3] = _setting(1, "1 reads images of folders as grey, 3 as colour.", FOLDERS)
     ink: bool = _setting(True, "Images of folders are drawings: paper becomes 0 and ink 1.", FOLDERS)
+    text_column: str = _setting("text", "Column of sentences.", TEXTS)
+    label_column: str = _setting("label", "Column of labels.", ROWS)
+    encoding: str | None = _setting(None, "Encoding of a CSV file, such as cp1252; UTF-8 if not set.", ROWS)
     n_way: int = _setting(5, "Classes of a validation or test task.", CLASSES, ge=1)
     n_shot: int = _setting(1, "Support examples per class.", ge=1)
     n_query: int = _setting(15, "Query examples per class.", ge=1)

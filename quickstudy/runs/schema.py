@@ -96,13 +96,21 @@ class Settings:
     n_shot: int = _setting(1, "Support examples per class.", ge=1)
     n_query: int = _setting(15, "Query examples per class.", ge=1)
     train_way: int | None = _setting(
-        None, "Classes of a training task, at most all; n_way if not set.", CLASSES, EPISODIC, ge=1
+        None,
+        "Classes of a training task, at most all; the algorithm's own, or n_way, if not set.",
+        CLASSES,
+        EPISODIC,
+        ge=1,
     )
     train_shot: int | None = _setting(
-        None, "Support examples per class in training; n_shot if not set.", EPISODIC, ge=1
+        None, "Support examples per class in training; the algorithm's own, or n_shot, if not set.", EPISODIC, ge=1
     )
     train_query: int | None = _setting(
-        None, "Query examples per class in training; n_query if not set.", EPISODIC, QUERIES, ge=0
+        None,
+        "Query examples per class in training; the algorithm's own, mostly 5, if not set.",
+        EPISODIC,
+        QUERIES,
+        ge=0,
     )
 
     net: str | None = _setting(

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import torch
-
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.rows import COMMON, LABEL, Columns
 from quickstudy.inputs.tables import Table, labelled_rows
 from quickstudy.tasks.source import ClassSource, Loaded
-from quickstudy.tasks.splits import Splits, cut
+from quickstudy.tasks.splits import Splits, cut_labels
 
 
 def table(
@@ -36,7 +34,7 @@ def table(
         raise DataError("data = 'table' needs a file of rows with labels; give it as data_root")
     labelled = labelled_rows(path, columns)
     items = [item for item, _ in labelled]
-    order = cut(ClassDataset.from_labels(torch.arange(len(items)), [label for _, label in labelled]), seed=seed)
+    order = cut_labels([label for _, label in labelled], seed)
     rows = rows or Table.fitted([items[i] for i in order.train.x.tolist()])
     x = rows.encode(items)
     return Splits(*(ClassDataset(x[part.x], part.y, part.names) for part in order)), rows
@@ -58,4 +56,14 @@ class Rows(ClassSource):
     def load(self) -> Loaded:
         """Load the rows, standardised by the training rows or by the inputs of a run that is evaluated."""
         rows = self.inputs if isinstance(self.inputs, Table) else None
-        return Loaded(*table(self.data_root, self.seed, rows, Columns(label=self.label_column, encoding=self.encoding)))
+        return Loaded(*table(self.data_root, self.seed, rows, self._columns))
+
+    def numbered(self) -> Splits | None:
+        """Return the splits with row numbers as inputs."""
+        if self.data_root is None:
+            return None
+        return cut_labels([label for _, label in labelled_rows(self.data_root, self._columns)], self.seed)
+
+    @property
+    def _columns(self) -> Columns:
+        return Columns(label=self.label_column, encoding=self.encoding)

@@ -12,7 +12,7 @@ from quickstudy.inputs.encoder import MINILM
 from quickstudy.inputs.rows import COMMON, LABEL, TEXT, Columns
 from quickstudy.inputs.sentences import Sentences, embedded, read_sentences
 from quickstudy.tasks.source import ClassSource, Loaded
-from quickstudy.tasks.splits import Splits, cut
+from quickstudy.tasks.splits import Splits, cut, cut_labels
 
 
 def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0, columns: Columns = COMMON) -> Splits:
@@ -48,5 +48,14 @@ class Text(ClassSource):
 
     def load(self) -> Loaded:
         """Load and embed the sentences, or load their embeddings from the cache."""
-        columns = Columns(self.text_column, self.label_column, self.encoding)
-        return Loaded(sentences(self.data_root, seed=self.seed, columns=columns), Sentences.fitted(()))
+        return Loaded(sentences(self.data_root, seed=self.seed, columns=self._columns), Sentences.fitted(()))
+
+    def numbered(self) -> Splits | None:
+        """Return the splits with row numbers as inputs."""
+        return (
+            None if self.data_root is None else cut_labels(read_sentences(self.data_root, self._columns)[1], self.seed)
+        )
+
+    @property
+    def _columns(self) -> Columns:
+        return Columns(self.text_column, self.label_column, self.encoding)

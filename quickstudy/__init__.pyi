@@ -16,12 +16,13 @@ from .inputs.base import Inputs as Inputs
 from .inputs.base import Item as Item
 from .inputs.dataset import ClassDataset as ClassDataset
 from .inputs.dataset import rotated_classes as rotated_classes
+from .inputs.encoder import sentence_encoder as sentence_encoder
 from .inputs.features import features as features
 from .inputs.images import Images as Images
+from .inputs.rows import Columns as Columns
 from .inputs.sentences import Sentences as Sentences
 from .inputs.sentences import embedded as embedded
 from .inputs.sentences import read_sentences as read_sentences
-from .inputs.sentences import sentence_encoder as sentence_encoder
 from .inputs.tables import Table as Table
 from .learners import ANIL as ANIL
 from .learners import IMAML as IMAML

@@ -69,6 +69,17 @@ def numpy_file(x: np.ndarray | None = None) -> bytes:
     return content.getvalue()
 
 
+def workbook() -> bytes:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (("text", "label"), ("will it rain", "weather"), ("a table, please", 3)):
+        book.active.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
 def opened(inputs: Inputs, source: Path | bytes) -> list[Item]:
     return list(inputs.open(source))
 
@@ -114,6 +125,7 @@ SENTENCES = b'text,label\nwill it rain,weather\n"a table, please",food\n'
 LINES = b'{"text": "will it rain", "label": "weather"}\n{"text": "a table", "label": 3}\n'
 TABLE = Table({"a": [1.0, 2.0]}, {"b": ["x"]})
 ROWS = b"a,b,label\n1.5,x,one\n-2e3,,two\n,y,three\n"
+EUROPEAN = "\ufeffa;b;label\n1,5;x;one\n-2,0;n/a;two\n3,25;y;three\n".encode("utf-16-le")
 SETTINGS = b'algorithm = "maml"\nsteps = 7\ninner_lr = 0.5\npool = false\ndata_root = "there"\n'
 
 PARSERS = {
@@ -129,6 +141,8 @@ PARSERS = {
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
     "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),
     "lines": Parser("all.jsonl", one("all.jsonl", LINES), lambda f: read_sentences(f / "all.jsonl")),
+    "workbook": Parser("all.xlsx", one("all.xlsx", workbook()), lambda f: read_sentences(f / "all.xlsx")),
+    "semicolons": Parser("all.tsv", one("all.tsv", EUROPEAN), lambda f: table(f / "all.tsv")),
     "rows": Parser("all.csv", one("all.csv", ROWS), lambda f: table(f / "all.csv")),
     "row": Parser("all.csv", one("all.csv", ROWS), lambda f: encode(TABLE, f / "all.csv")),
     "upload of rows": Parser("kept", one("kept", ROWS), lambda f: opened(TABLE, (f / "kept").read_bytes())),

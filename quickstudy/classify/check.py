@@ -13,11 +13,12 @@ from torch import Tensor
 
 from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, suspects, unbalanced
 from quickstudy.classify.classifier import Classifier
-from quickstudy.classify.learn import default_start, kind_of, start_of
+from quickstudy.classify.learn import default_start, kind_of, labelled_items, start_of
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.batches import encoded_batches
 from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.rows import COMMON, Columns, opened
 from quickstudy.models.folder import ModelFolder
 
 
@@ -77,7 +78,11 @@ class Report:
 
 
 def check(
-    source: Path | str, model: Path | str | None = None, unlabelled: Path | str | None = None, n: int = 5
+    source: Path | str,
+    model: Path | str | None = None,
+    unlabelled: Path | str | None = None,
+    n: int = 5,
+    columns: Columns = COMMON,
 ) -> Report:
     """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike.
 
@@ -86,6 +91,7 @@ def check(
         model: Model that compares the examples, as ``quickstudy.adapt`` takes it.
         unlabelled: Examples without labels: a folder of images, or a file of sentences or rows.
         n: Number of them to name as the best to label next.
+        columns: Other names of the columns of files of rows, and their encoding.
 
     Raises:
         DataError: The source has fewer than two classes of readable examples.
@@ -93,12 +99,12 @@ def check(
     """
     source = Path(source)
     if model is None:
-        kind = kind_of(source)
-        labelled = kind.labelled(source)
+        kind = kind_of(source, columns)
+        labelled = labelled_items(kind, source, columns)
         start = default_start(kind, [item for item, _ in labelled])
     else:
         start = start_of(ModelFolder(model))
-        labelled = start.inputs.labelled(source)
+        labelled = labelled_items(type(start.inputs), source, columns)
     good, x, unreadable = _encoded(start.inputs, [item for item, _ in labelled])
     labels = [labelled[i][1] for i in good]
     if len(set(labels)) < 2:
@@ -107,7 +113,7 @@ def check(
     classifier = Classifier(start.learner, start.inputs, data, start.confidence)
     label_next = None
     if unlabelled is not None:
-        label_next, damaged = _next(classifier, unlabelled, n)
+        label_next, damaged = _next(classifier, opened(classifier.inputs, [Path(unlabelled)], columns), n)
         unreadable = [*unreadable, *damaged]
     names = [item.name for item in classifier.items]
     counts = Counter(labels)
@@ -140,11 +146,11 @@ def _encoded(inputs: Inputs, items: Sequence[Item]) -> tuple[list[int], Tensor, 
     return good, torch.cat(parts), reasons
 
 
-def _next(classifier: Classifier, unlabelled: Path | str, n: int) -> tuple[list[str], list[str]]:
+def _next(classifier: Classifier, unlabelled: Sequence[Path | str | Item], n: int) -> tuple[list[str], list[str]]:
     """Return the names of the items to label next, and an error message for each unreadable one."""
-    items = list(classifier.inputs.open(Path(unlabelled)))
+    items = classifier.inputs.items(unlabelled)
     good, x, reasons = _encoded(classifier.inputs, items)
     if not good:
-        raise DataError(f"{str(unlabelled)!r} holds no readable {classifier.inputs.noun}s to label next")
+        raise DataError(f"no readable {classifier.inputs.noun}s to label next; give others")
     pool = classifier.embed(classifier.taken(x)).cpu().numpy()
     return [items[good[i]].name for i in next_to_label(classifier, pool, min(n, len(good)))], reasons

@@ -13,22 +13,26 @@ from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset, encoded
+from quickstudy.inputs.rows import COMMON, Columns, RowInputs, no_columns
 from quickstudy.io.files import check_new
 from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 
 
-def adapt(source: Path | str, model: Path | str | None = None, out: Path | str | None = None) -> Classifier:
+def adapt(
+    source: Path | str, model: Path | str | None = None, out: Path | str | None = None, columns: Columns = COMMON
+) -> Classifier:
     """Learn the classes of labelled examples.
 
     Args:
-        source: Images, one folder per class; or a CSV, JSONL or Parquet file with the columns ``text`` and ``label``,
-            or with ``label`` and any other columns.
+        source: Images, one folder per class; or a CSV, TSV, JSONL, Parquet or Excel file. Its columns are ``text`` and
+            ``label``, or ``label`` and any others.
         model: Run, classifier that learns more, or name of a model that comes with quickstudy. If None, the kind of
             inputs decides. Images and sentences are learned by a model that comes with quickstudy. Rows of a table
             are standardised and compared with the mean of each class.
         out: Folder of the classifier, which must not exist yet; nothing is written if None.
+        columns: Other names of the columns, and the encoding of the file.
 
     Raises:
         DataError: The examples cannot be read, or have fewer than two classes.
@@ -39,13 +43,13 @@ def adapt(source: Path | str, model: Path | str | None = None, out: Path | str |
     if out is not None:
         check_new(Path(out))
     if model is None:
-        kind = kind_of(source)
-        labelled = _labelled(kind, source)
+        kind = kind_of(source, columns)
+        labelled = _labelled(kind, source, columns)
         classifier = default_start(kind, [item for item, _ in labelled]).learned(labelled)
     else:
         folder = ModelFolder(model)
         start = start_of(folder)
-        labelled = _labelled(start.inputs, source)
+        labelled = _labelled(type(start.inputs), source, columns)
         if folder.labels is None:
             classifier = start.learned(labelled)
         else:
@@ -71,10 +75,10 @@ class Start(NamedTuple):
         return Classifier(self.learner, self.inputs, _encoded(self.inputs, labelled), self.confidence)
 
 
-def _labelled(inputs: Inputs | type[Inputs], source: Path) -> list[tuple[Item, str]]:
+def _labelled(kind: type[Inputs], source: Path, columns: Columns) -> list[tuple[Item, str]]:
     """Return the labelled items of a source, with a warning about the files that are left out."""
-    labelled = inputs.labelled(source)
-    if rest := inputs.left_out(source):
+    labelled = labelled_items(kind, source, columns)
+    if rest := kind.left_out(source):
         warnings.warn(rest, stacklevel=3)
     return labelled
 
@@ -118,14 +122,34 @@ def default_start(kind: type[Inputs], items: Sequence[Item]) -> Start:
     return Start(Prototypical(Identity(inputs.shape[0])), inputs)
 
 
-def kind_of(source: Path) -> type[Inputs]:
+def labelled_items(kind: type[Inputs], source: Path, columns: Columns = COMMON) -> list[tuple[Item, str]]:
+    """Return the items of a file or folder with their labels.
+
+    Raises:
+        DataError: The source cannot be read, or an item has no label.
+        SettingError: Columns are given for inputs that are not rows.
+    """
+    if columns == COMMON:
+        return kind.labelled(source)
+    if not issubclass(kind, RowInputs):
+        raise no_columns(kind.noun)
+    return kind.labelled(source, columns)
+
+
+def kind_of(source: Path, columns: Columns = COMMON) -> type[Inputs]:
     """Return the kind of inputs that a file or folder holds.
 
     Raises:
         DataError: No kind recognises the file or folder.
     """
     for kind in INPUTS.values():
-        if kind.recognises(source):
+        if columns != COMMON and issubclass(kind, RowInputs):
+            recognised = kind.recognises(source, columns)
+        else:
+            recognised = kind.recognises(source)
+        if recognised:
             return kind
     fault = "does not exist" if not source.exists() else "is not a source of examples"
-    raise DataError(f"{str(source)!r} {fault}; give a folder of class folders, or a CSV, JSONL or Parquet file")
+    raise DataError(
+        f"{str(source)!r} {fault}; give a folder of class folders, or a CSV, TSV, JSONL, Parquet or Excel file"
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quickstudy.cli.options import Json
+from quickstudy.cli.options import Encoding, Json, LabelColumn, TextColumn
 
 
 def adapt(
@@ -21,20 +21,26 @@ def adapt(
     source: Annotated[
         Path | None,
         typer.Argument(
-            help="Examples: images, one folder per class; or a CSV, JSONL or Parquet file with the columns text and "
-            "label, or label and any others.",
+            help="Examples: images, one folder per class; or a CSV, TSV, JSONL, Parquet or Excel file with the columns "
+            "text and label, or label and any others.",
             show_default=False,
         ),
     ] = None,
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.", show_default=False)],
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    encoding: Encoding = None,
     json: Json = False,
 ) -> None:
     """Learn the classes of a folder of images, or of a file of sentences or rows, from any number of examples."""
     from quickstudy.classify.learn import adapt
     from quickstudy.cli.output import print_json
+    from quickstudy.inputs.rows import Columns
 
-    classifier = adapt(model, out=out) if source is None else adapt(source, model, out)
+    columns = Columns(text_column, label_column, encoding)
+    examples, start = (model, None) if source is None else (source, model)
+    classifier = adapt(examples, start, out, columns)
     counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))
     if json:
         print_json({"classifier": str(out), "examples": counts})

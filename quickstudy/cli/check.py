@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickstudy.cli.options import Json
+from quickstudy.cli.options import Encoding, Json, LabelColumn, TextColumn
 
 if TYPE_CHECKING:
     from quickstudy.classify.check import Report
@@ -28,13 +28,17 @@ def check(
         typer.Option(help="Folder of images, or file of sentences or rows, in which to choose what to label next."),
     ] = None,
     n: Annotated[int, typer.Option(min=1, help="Number of unlabelled examples to name.")] = 5,
+    text_column: TextColumn = "text",
+    label_column: LabelColumn = "label",
+    encoding: Encoding = None,
     json: Json = False,
 ) -> None:
     """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike."""
     from quickstudy.classify.check import check
     from quickstudy.cli.output import SCHEMA, print_json
+    from quickstudy.inputs.rows import Columns
 
-    report = check(source, model, unlabelled, n)
+    report = check(source, model, unlabelled, n, Columns(text_column, label_column, encoding))
     if json:
         print_json({"schema": SCHEMA, **report.summary()})
     else:

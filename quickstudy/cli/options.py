@@ -24,6 +24,11 @@ DataRoot = Annotated[Path | None, typer.Option(help="Folder of the data.", envva
 ClassifierFolder = Annotated[Path, typer.Argument(help="Folder that `quickstudy adapt` wrote.", show_default=False)]
 ModelName = Annotated[Path, typer.Argument(help="A run, a classifier, or a name.", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="Run folder that `quickstudy train` wrote.", show_default=False)]
+TextColumn = Annotated[str, typer.Option(help="Column of sentences in a file.")]
+LabelColumn = Annotated[str, typer.Option(help="Column of labels in a file.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of a CSV file, such as cp1252; if not given, UTF-8 or its byte order mark.")
+]
 Out = Annotated[Path | None, typer.Option(help="Write the result and how it was made as JSON to this file.")]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickstudy.cli.options import ClassifierFolder, Json
+from quickstudy.cli.options import ClassifierFolder, Encoding, Json, TextColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,11 +19,14 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Image files or folders of them; or sentences; or CSV, JSONL or Parquet files. - reads them from "
-            "standard input, one per line.",
+            help="Image files or folders of them; or sentences; or CSV, TSV, JSONL, Parquet or Excel files. - reads "
+            "them from standard input, one per line.",
             show_default=False,
         ),
     ],
+    text: Annotated[bool, typer.Option("--text", help="Every input is a sentence, also if it names a file.")] = False,
+    text_column: TextColumn = "text",
+    encoding: Encoding = None,
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     coverage: Annotated[
@@ -50,12 +53,15 @@ def predict(
 
     from quickstudy.classify.classifier import Classifier
     from quickstudy.cli.output import SCHEMA, print_json
+    from quickstudy.inputs.rows import Columns, opened
+    from quickstudy.inputs.sentences import sentences_of
 
     model = Classifier.load(classifier)
-    things = [line.rstrip("\n") for line in sys.stdin] if inputs == ["-"] else inputs
+    given = [line.rstrip("\n") for line in sys.stdin] if inputs == ["-"] else inputs
+    columns = Columns(text_column, encoding=encoding)
     errors: list[Exception] = []
     answers = model.answer(
-        things,
+        sentences_of(model.inputs, given) if text else opened(model.inputs, given, columns),
         coverage=coverage,
         false_alarms=false_alarms,
         rest_on=rest_on,  # type: ignore[arg-type]  # checked there

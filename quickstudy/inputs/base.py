@@ -154,6 +154,8 @@ class Inputs(ABC):
         for number, thing in enumerate(things, 1):
             if isinstance(thing, Item):
                 items.append(thing)
+            elif isinstance(thing, str) and not thing.strip():
+                items.append(Item(f"{self.noun} {number}", thing))  # ``encode`` refuses it by this name
             elif isinstance(thing, str | Path):
                 try:
                     items += self.open(thing)

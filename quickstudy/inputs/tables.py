@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +16,38 @@ from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.arrays import Arrays
-from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.rows import LABEL, SUFFIXES, labels_of, read_rows
+from quickstudy.inputs.base import Item
+from quickstudy.inputs.cells import has_comma, is_missing, number_of, word
+from quickstudy.inputs.columns import categories_of, holds_numbers
+from quickstudy.inputs.rows import (
+    COMMON,
+    LABEL,
+    SUFFIXES,
+    TEXT,
+    Columns,
+    RowInputs,
+    check_spelling,
+    key_of,
+    read_rows,
+    values_of,
+)
 
-_MAX_COLUMNS, _MAX_VALUES = 1000, 50
+_MAX_COLUMNS = 1000
 _FARTHEST = 10.0
 """Standard deviations at which a number is clipped, so that one mistyped number does not outweigh all others."""
 
 
 @dataclass(frozen=True)
-class Table(Inputs):
+class Table(RowInputs):
     """Rows of a table: numbers are standardised, categories are one-hot encoded.
 
-    A missing number is replaced by the mean. A missing or unknown category is encoded as zeros.
+    A missing number is replaced by the mean. A missing or unknown category is encoded as zeros. Cells such as "", "NA",
+    "n/a", "nan", "null", "-" and "?" are missing.
 
     Attributes:
         numbers: Mean and standard deviation of each column of numbers, over the rows it was fitted on.
         categories: Values of each column of categories.
+        decimal_commas: Columns of numbers in which "1,5" is 1.5.
 
     Raises:
         SettingError: A deviation is not positive, or there are no columns or more than 1,000.
@@ -46,6 +61,7 @@ class Table(Inputs):
 
     numbers: dict[str, list[float]]
     categories: dict[str, list[str]]
+    decimal_commas: tuple[str, ...] = ()
 
     noun: ClassVar[str] = "row"
     part: ClassVar[str] = "column"
@@ -75,61 +91,73 @@ class Table(Inputs):
             f"For each column of numbers, in order: (value - mean) / deviation, cut at -{_FARTHEST:g} and "
             f"{_FARTHEST:g}, 0 where missing. Then for each value of each column of categories, in order: 1 where the "
             f"cell holds it, 0 otherwise."
+            + (f" A comma is a decimal point in {', '.join(self.decimal_commas)}." if self.decimal_commas else "")
         )
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
+    def recognises(cls, source: Path, columns: Columns = COMMON) -> bool:
         """Return whether the source is a file of rows."""
-        return source.suffix.lower() in SUFFIXES
+        return source.suffix.lower() in SUFFIXES and columns.text == TEXT
 
     @classmethod
     def fitted(cls, items: Sequence[Item]) -> Self:
-        """Return the table for some rows. A column holds numbers if every value in it is a number or empty.
+        """Return the table for some rows.
+
+        A column holds numbers if at least nine tenths of its cells that are not missing are numbers. Otherwise it holds
+        categories.
 
         Raises:
-            DataError: A column of words has more than 50 values, too many for categories.
+            DataError: A column of numbers has a cell that is not a number, or numbers whose thousands may be separated.
+                A column of words has sentences, or more than 50 values.
 
         >>> Table.fitted([Item("1", {"a": "1", "b": "x"}), Item("2", {"a": "3", "b": "y"})])
-        Table(numbers={'a': [2.0, 1.0]}, categories={'b': ['x', 'y']})
+        Table(numbers={'a': [2.0, 1.0]}, categories={'b': ['x', 'y']}, decimal_commas=())
         """
-        numbers, categories = {}, {}
+        numbers, categories, commas = {}, {}, {}
         for name in dict.fromkeys(name for item in items for name in _row(item)):
-            if name is None or name == LABEL:
+            cells = [(item.name, text) for item, text in zip(items, _words(name, items), strict=True)]
+            cells = [(place, text) for place, text in cells if not is_missing(text)]
+            if name == LABEL or not cells:
                 continue
-            try:
-                column = _numbers(name, items)
-            except DataError:
-                values = Counter(word for word in _words(name, items) if word)
-                if len(values) > _MAX_VALUES:
-                    raise DataError(
-                        f"column {name!r} has {len(values)} different values, too many for categories; leave it out"
-                    ) from None
-                categories[name] = sorted(values)
+            if not holds_numbers(name, cells):
+                categories[name] = categories_of(name, [text for _, text in cells])
                 continue
-            if not np.isnan(column).all():
-                numbers[name] = [float(np.nanmean(column)), float(np.nanstd(column)) or 1.0]
-        return cls(numbers, categories)
+            comma = next((text for _, text in cells if has_comma(text)), None)
+            if comma is not None:
+                commas[name] = comma
+            column = _numbers(name, items, comma is not None)
+            numbers[name] = [float(np.nanmean(column)), float(np.nanstd(column)) or 1.0]
+        if commas:
+            example = next(iter(commas.values()))
+            warnings.warn(
+                f"{_named(commas)} decimal commas: {example!r} is read as {number_of(example, comma=True)}",
+                stacklevel=2,
+            )
+        return cls(numbers, categories, tuple(commas))
 
-    def open(self, source: str | Path | bytes) -> Iterator[Item]:
+    def open(self, source: str | Path | bytes, columns: Columns = COMMON) -> Iterator[Item]:
         """Yield the rows of a file, or of an uploaded CSV file."""
         name = "upload" if isinstance(source, bytes) else str(source)
+        _refuse_text(columns)
         number = 0
-        for number, row in enumerate(read_rows(source if isinstance(source, bytes) else Path(source)), 1):
+        for number, row in enumerate(read_rows(source if isinstance(source, bytes) else Path(source), columns), 1):
             yield Item(f"{name} row {number}", row)
         if not number:
             raise DataError(f"{name!r} holds no rows; give at least one")
 
     @classmethod
-    def labelled(cls, source: Path) -> list[tuple[Item, str]]:
-        """Return the rows of a file with a column ``label``."""
-        return labelled_rows(source)
+    def labelled(cls, source: Path, columns: Columns = COMMON) -> list[tuple[Item, str]]:
+        """Return the rows of a file with a column of labels."""
+        return labelled_rows(source, columns)
 
     def encode(self, items: Sequence[Item]) -> Tensor:
         """Return rows as vectors, (n, n_features); an array of n_features numbers is unchanged."""
         if items and all(isinstance(item.value, np.ndarray | Tensor) for item in items):
             return Arrays(self.shape).encode(items)
         items = [Item(item.name, _row(item)) for item in items]
-        columns = [_standard(_numbers(name, items), *pair) for name, pair in self.numbers.items()]
+        columns = [
+            _standard(_numbers(name, items, name in self.decimal_commas), *pair) for name, pair in self.numbers.items()
+        ]
         for name, values in self.categories.items():
             words = _words(name, items)
             columns += [np.array([word == value for word in words], dtype=float) for value in values]
@@ -140,7 +168,7 @@ class Table(Inputs):
         if isinstance(item.value, bytes):
             return item.value
         row = {name: _cell(name, item) for name in (*self.numbers, *self.categories)}
-        return json.dumps({name: value if value is None else str(value) for name, value in row.items()}).encode()
+        return json.dumps({name: value if _is_plain(value) else word(value) for name, value in row.items()}).encode()
 
     def caption(self, item: Item) -> str:
         """Return the row's name and its columns."""
@@ -154,15 +182,28 @@ class Table(Inputs):
             yield name, Item(item.name, row | {name: None})
 
 
-def labelled_rows(source: Path) -> list[tuple[Item, str]]:
-    """Return the rows of a file with a column ``label``.
+def labelled_rows(source: Path, columns: Columns = COMMON) -> list[tuple[Item, str]]:
+    """Return the rows of a file, without their labels, and the labels.
 
     Raises:
         DataError: The file cannot be read, holds no rows, or a row has no label.
     """
-    rows = list(read_rows(source))
-    labels = labels_of(source, rows)
-    return [(Item(f"{source} row {i}", row), label) for i, (row, label) in enumerate(zip(rows, labels, strict=True), 1)]
+    _refuse_text(columns)
+    pairs = []
+    for number, row in enumerate(read_rows(source, columns), 1):
+        name = f"{source} row {number}"
+        (label,) = values_of(name, row, [columns.label])
+        key = key_of(row, columns.label)
+        pairs.append((Item(name, {column: cell for column, cell in row.items() if column != key}), label))
+    if not pairs:
+        raise DataError(f"{source} holds no rows; give rows with labels")
+    check_spelling(label for _, label in pairs)
+    return pairs
+
+
+def _refuse_text(columns: Columns) -> None:
+    if columns.text != TEXT:
+        raise SettingError("rows of a table have no column of sentences; leave --text-column out")
 
 
 def _row(item: Item) -> Any:
@@ -181,26 +222,37 @@ def _row(item: Item) -> Any:
 def _cell(name: str, item: Item) -> Any:
     if not isinstance(item.value, Mapping) or name not in item.value:
         raise DataError(f"{item.name} has no column {name!r}, which others have; add it, empty where it is unknown")
-    return item.value[name]
+    value = item.value[name]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _words(name: str, items: Sequence[Item]) -> list[str]:
-    cells = [_cell(name, item) for item in items]
-    return ["" if value is None else str(value).strip() for value in cells]
+    return [word(_cell(name, item)) for item in items]
 
 
-def _numbers(name: str, items: Sequence[Item]) -> np.ndarray:
-    """Return the numbers of a column, NaN where a cell is empty."""
+def _is_plain(value: Any) -> bool:
+    """Return whether a cell is saved as it is: None or a finite number; others are saved as text."""
+    return value is None or (isinstance(value, int | float) and type(value) is not bool and abs(value) < math.inf)
+
+
+def _numbers(name: str, items: Sequence[Item], comma: bool) -> np.ndarray:
+    """Return the numbers of a column, NaN where a cell is missing."""
     column = []
-    for item, value in zip(items, _words(name, items), strict=True):
-        try:
-            number = float(value) if value else math.nan
-        except ValueError:
-            number = math.inf
-        if abs(number) > 1e30:  # its square must be finite too
-            raise DataError(f"{item.name} has {value[:40]!r} in column {name!r}, which holds numbers; correct it")
+    for item, text in zip(items, _words(name, items), strict=True):
+        given = _cell(name, item)
+        is_text = isinstance(given, str)
+        number = math.nan if is_missing(text) else number_of(text, comma and is_text)
+        if number is None or abs(number) > 1e30:  # its square must be finite too
+            written = "numbers with decimal commas" if comma else "numbers"
+            hint = "write it with a decimal point" if has_comma(text) else "correct it"
+            raise DataError(f"{item.name} has {text[:40]!r} in column {name!r}, which holds {written}; {hint}")
         column.append(number)
     return np.array(column)
+
+
+def _named(columns: Mapping[str, str]) -> str:
+    names = ", ".join(map(repr, list(columns)[:5])) + (", ..." if len(columns) > 5 else "")
+    return f"column {names} has" if len(columns) == 1 else f"columns {names} have"
 
 
 def _standard(column: np.ndarray, mean: float, deviation: float) -> np.ndarray:

@@ -26,10 +26,11 @@ from quickstudy.runs.arguments import check_applies, given_arguments
 from quickstudy.runs.needs import takes
 from quickstudy.runs.run import RESULT, Record, Run, recorded
 from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
+from quickstudy.runs.sizes import check_sizes
 from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.omniglot import alphabet
-from quickstudy.tasks.source import ClassSource, FunctionSource
+from quickstudy.tasks.source import ClassSource, FunctionSource, Loaded
 from quickstudy.tasks.sources import source
 from quickstudy.tasks.splits import Split, Splits
 from quickstudy.tasks.task import TaskSource
@@ -60,7 +61,11 @@ class Experiment:
         self.settings, self.workers = settings, workers
         self.device = find_device(settings.device)
         self.source = source(settings.data, **settings.model_dump(), inputs=inputs)
-        self.loaded = self.source.load() if isinstance(self.source, ClassSource) else None
+
+    @cached_property
+    def loaded(self) -> Loaded | None:
+        """The data, and the inputs that encoded it; None for functions."""
+        return self.source.load() if isinstance(self.source, ClassSource) else None
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
         """Raise an error if the run cannot start, before anything is started or written.
@@ -215,6 +220,8 @@ class Experiment:
         check_effects(s, _OF_TASKS)
         if isinstance(self.source, FunctionSource):
             return self.source.tasks(s.train_shot or s.n_shot, s.train_query or 0, s.seed, "train")
+        assert isinstance(self.source, ClassSource)
+        check_sizes(s, self.source.numbered() or self._data())
         data = self._data().train
         if not data.n_classes:
             raise NotEnoughClasses(f"{s.data} has no training classes, only test classes; choose other data")
@@ -231,7 +238,10 @@ class Experiment:
             raise SettingError(f"train_query = 0 gives {s.algorithm} no queries to learn from; give 1 or more")
         within = [alphabet(name) for name in data.names] if s.within_alphabets else None
         turn = s.rotations == "tasks"
-        return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=turn, warp=s.warp, within=within)
+        try:
+            return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=turn, warp=s.warp, within=within)
+        except NotEnoughClasses:
+            raise NotEnoughClasses(f"train_way = {way} is more than any alphabet has; lower --train-way") from None
 
     @cached_property
     def learner(self) -> Learner:

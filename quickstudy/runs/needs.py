@@ -61,6 +61,8 @@ def kind_of(source: str) -> type[Inputs] | None:
 HALVING = only("schedule", "halving")
 FULL_CONTEXT = only("full_context", True)
 FOLDERS = Need("data = folders", ("data",), lambda s: takes(SOURCES, s.data, "image_size"))
+TEXTS = Need("data = text", ("data",), lambda s: takes(SOURCES, s.data, "text_column"))
+ROWS = Need("data = text or table", ("data",), lambda s: takes(SOURCES, s.data, "label_column"))
 SPLIT = Need("data = omniglot", ("data",), lambda s: takes(SOURCES, s.data, "split"))
 OMNIGLOT = only("data", "omniglot")
 CHARACTERS = only("data", "glyphs", "omniglot")

@@ -27,7 +27,9 @@ from quickstudy.runs.needs import (
     PLAIN,
     POOL,
     QUERIES,
+    ROWS,
     SPLIT,
+    TEXTS,
     TURNED_TASKS,
     WIDTH,
     WORKERS,
@@ -87,17 +89,28 @@ class Settings:
     image_size: int = _setting(28, "Pixels per side that images of folders are resized to.", FOLDERS, ge=16)
     channels: Literal[1, 3] = _setting(1, "1 reads images of folders as grey, 3 as colour.", FOLDERS)
     ink: bool = _setting(True, "Images of folders are drawings: paper becomes 0 and ink 1.", FOLDERS)
+    text_column: str = _setting("text", "Column of sentences.", TEXTS)
+    label_column: str = _setting("label", "Column of labels.", ROWS)
+    encoding: str | None = _setting(None, "Encoding of a CSV file, such as cp1252; UTF-8 if not set.", ROWS)
     n_way: int = _setting(5, "Classes of a validation or test task.", CLASSES, ge=1)
     n_shot: int = _setting(1, "Support examples per class.", ge=1)
     n_query: int = _setting(15, "Query examples per class.", ge=1)
     train_way: int | None = _setting(
-        None, "Classes of a training task, at most all; n_way if not set.", CLASSES, EPISODIC, ge=1
+        None,
+        "Classes of a training task, at most all; the algorithm's own, or n_way, if not set.",
+        CLASSES,
+        EPISODIC,
+        ge=1,
     )
     train_shot: int | None = _setting(
-        None, "Support examples per class in training; n_shot if not set.", EPISODIC, ge=1
+        None, "Support examples per class in training; the algorithm's own, or n_shot, if not set.", EPISODIC, ge=1
     )
     train_query: int | None = _setting(
-        None, "Query examples per class in training; n_query if not set.", EPISODIC, QUERIES, ge=0
+        None,
+        "Query examples per class in training; the algorithm's own, mostly 5, if not set.",
+        EPISODIC,
+        QUERIES,
+        ge=0,
     )
 
     net: str | None = _setting(

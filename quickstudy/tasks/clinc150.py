@@ -12,7 +12,8 @@ from torch import Tensor
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.cache import data_folder
-from quickstudy.inputs.sentences import MINILM, Sentences, embedded
+from quickstudy.inputs.encoder import MINILM
+from quickstudy.inputs.sentences import Sentences, embedded
 from quickstudy.io.download import fetch
 from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits

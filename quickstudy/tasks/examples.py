@@ -133,7 +133,7 @@ def _files() -> Iterator[tuple[str, bytes]]:
     yield "new-rows.csv", _csv(("width", "weight", "colour"), [row[:3] for row in _stones((20, 25), 2, seed=1)])
 
 
-def _pairs(sentences: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+def _pairs(sentences: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
     return [(text, label) for label, texts in sentences.items() for text in texts]
 
 

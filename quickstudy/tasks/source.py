@@ -49,6 +49,15 @@ class ClassSource(Source):
             NotEnoughClasses: There are fewer classes than splits.
         """
 
+    def numbered(self) -> Splits | None:
+        """Return the splits with row numbers as inputs, before anything is encoded; None if only ``load`` knows them.
+
+        Raises:
+            DataError: The data is missing.
+            NotEnoughClasses: There are fewer classes than splits.
+        """
+        return None
+
 
 class FunctionSource(Source):
     """Source of functions to learn from a few of their points.

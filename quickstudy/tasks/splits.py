@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from quickstudy.errors import NotEnoughClasses, SettingError
 from quickstudy.inputs.dataset import ClassDataset
@@ -53,6 +54,15 @@ def split_classes(data: ClassDataset, sizes: Sequence[int], seed: int | None = 0
         np.random.default_rng([seed, data.n_classes]).shuffle(order)
     first, second, third = np.split(order[: sum(sizes)], np.cumsum(sizes)[:2])
     return Splits(data.select(first), data.select(second), data.select(third))
+
+
+def cut_labels(labels: Sequence[str], seed: int = 0) -> Splits:
+    """Return the numbers of rows with labels as splits, by the rule of ``cut``.
+
+    >>> cut_labels(["a", "b", "c", "b"]).train.n_classes
+    1
+    """
+    return cut(ClassDataset.from_labels(torch.arange(len(labels)), labels), seed=seed)
 
 
 def cut(data: ClassDataset, sizes: Sequence[float] = FIFTHS, seed: int = 0) -> Splits:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import sentences
 from quickstudy.inputs.base import Item
-from quickstudy.inputs.sentences import MINILM, Sentences, embedded, read_sentences, sentence_encoder
+from quickstudy.inputs.encoder import MINILM, sentence_encoder
+from quickstudy.inputs.sentences import Sentences, embedded, read_sentences
 
 PAIRS = [("where is my card", "card"), ('play, some "music"\nnow', "music"), ("ünï ☃", "snow")]
 
@@ -50,14 +51,14 @@ def test_what_is_written_as_jsonl_is_read(tmp_path_factory, rows):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.txt", b"", "does not end in one of .csv, .jsonl, .parquet"),
+        ("a.txt", b"", "does not end in one of .csv, .tsv, .jsonl, .parquet, .xlsx"),
         ("a.csv", None, "cannot be read: No such file"),
         ("a.csv", b"", "holds no rows"),
         ("a.csv", b"words,label\nhello,a\n", "row 1 has no text"),
         ("a.csv", b"text,label\nhello\n", "row 1 has no label"),
-        ("a.csv", b"text,label\n ,a\n", "row 1 has a text of 0 characters"),
+        ("a.csv", b"text,label\n ,a\n", "row 1 has no text; fill it"),
         ("a.csv", b"text,label\n" + b"x" * 10_001 + b",a\n", "row 1 has a text of 10001 characters"),
-        ("a.csv", b"\xff\xfe\x00", "is damaged"),
+        ("a.csv", b"\xff\xfe\x00", "is not text in UTF-16"),
         ("a.csv", b'text,label\n"never closed', "is damaged|has no label"),
         ("a.jsonl", b"{", "is damaged"),
         ("a.jsonl", b"[1]\n", "row 1 has no text and no label"),
@@ -115,7 +116,7 @@ def test_a_sentence_a_file_and_an_upload_open_as_sentences(tmp_path):
     texts = [text for text, _ in PAIRS]
     for source in (path, str(path)):
         assert [tuple(item) for item in some.open(source)] == list(zip(texts, texts, strict=True))
-    for said in ("where is it.csv now", "will it rain", "a.txt", "/etc/passwd"):  # words, not the file of that name
+    for said in ("where is it.csv now", "will it rain", "a.txt", str(tmp_path), "a" * 5000):
         assert [tuple(item) for item in some.open(said)] == [(said, said)]
     (upload,) = some.open("ünï".encode())
     assert upload.name == "ünï"
@@ -149,3 +150,25 @@ def test_an_encoder_with_other_weights_is_refused():
     with pytest.raises(ModelError, match="differ from those that this model was made with") as caught:
         Sentences(MINILM, "0" * 64).encode([Item("a", "will it rain")])
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_read_or_refused_and_never_taken_for_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my few.csv", PAIRS)
+    assert [item.value for item in Sentences().open("my few.csv")] == [text for text, _ in PAIRS]
+    (tmp_path / "few.txt").write_text("where is my card\n")
+    (tmp_path / "Makefile").write_text("words")
+    for source in ("few.txt", str(tmp_path / "few.txt")):
+        with pytest.raises(DataError, match=r"does not end in one of .csv, .*; convert it"):
+            list(Sentences().open(source))
+    assert list(Sentences().open("Makefile")) == [Item("Makefile", "Makefile")]
+    with pytest.raises(DataError, match=r"'typo.csv' cannot be read: No such file"):
+        list(Sentences().open("typo.csv"))
+
+
+def test_an_empty_sentence_is_refused_by_its_place():
+    pytest.importorskip("sentence_transformers")
+    some = Sentences()
+    for empty in ("", " \n"):
+        with pytest.raises(DataError, match=r"^'text 2' is a text of \d characters; give a sentence of 1 to 10000"):
+            some.encode(some.items(["will it rain", empty]))

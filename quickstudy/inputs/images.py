@@ -17,6 +17,7 @@ from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import as_float
 from quickstudy.inputs.decode import decoded, png, upright
+from quickstudy.inputs.framing import frame
 from quickstudy.inputs.layout import find_classes, image_files, is_image_name
 
 _FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
@@ -145,6 +146,7 @@ class Images(Inputs):
         image = upright(image, self._mode)
         if not self.ink:
             return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS)))
+        image = frame(image).image
         paper = _paper(image)
         light = bool(paper.mean() > 127)
         extremes = np.reshape(image.getextrema(), (-1, 2))

@@ -79,9 +79,10 @@ def frame(image: Image.Image) -> Framed:
     """
     small = reduced(image)
     pixels = np.atleast_3d(np.asarray(small, dtype=np.float32))
-    plain = _as_today(pixels, paper_of(small))
-    if plain.any() and _is_clean(plain.max(2)):
+    plain = _by_the_border(pixels, paper_of(small))
+    if _is_clean(plain):
         return Framed(image)
+    plain = plain.clip(min=0)
     page = _page(np.asarray(small.convert("L"), dtype=np.float32))
     if page is None:
         return Framed(image)
@@ -101,16 +102,20 @@ def frame(image: Image.Image) -> Framed:
     return Framed(_cropped(drawn, paper if placed else _square(box, _pen(kept))), doubt)
 
 
-def _as_today(pixels: np.ndarray, paper: np.ndarray) -> np.ndarray:
-    """Return the difference from the border's colour, from 0 to 1, (height, width, channels)."""
-    ink = np.maximum(paper - pixels if paper.mean() > 127 else pixels - paper, 0)
+def _by_the_border(pixels: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """Return the difference from the border's colour, 1 at most, (height, width, channels)."""
+    ink = paper - pixels if paper.mean() > 127 else pixels - paper
     scaled: np.ndarray = ink / max(float(ink.max()), 1)
     return scaled
 
 
-def _is_clean(ink: np.ndarray) -> bool:
+def _is_clean(plain: np.ndarray) -> bool:
     """Return whether an image is plainly a drawing that is framed well; cheap, since most are."""
+    ink = plain.max(2)
     marks = ink > _WEAK
+    thick = max(3, max(marks.shape) // 8)
+    if plain.min() < -0.1 or ndimage.uniform_filter(marks.astype(np.float32), thick).max() > 0.99:
+        return False
     share = marks.mean()
     border = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
     if not (0.003 < share < 0.3 and border.max() < 0.1 and ((ink > 0.08) & ~marks).mean() < 0.3 * share):
@@ -131,7 +136,7 @@ def _page(grey: np.ndarray) -> _Page | None:
     group = max(np.argsort(-areas)[:20], key=lambda k: areas[np.abs(means - means[k]) < _ALIKE].sum())
     main = int(np.where(np.abs(means - means[group]) < _ALIKE, areas, 0).argmax())
     for k in np.argsort(-areas)[:4]:  # a sheet on a darker table that is larger
-        if areas[k] > 0.06 * grey.size and means[k] > means[main] + 0.2 and _is_sheet(labels == k + 1):
+        if areas[k] > 0.06 * grey.size and means[k] > means[main] + 0.2 and _is_written(labels == k + 1, logs):
             main = int(k)
             break
     free = labels == main + 1
@@ -149,12 +154,6 @@ def _page(grey: np.ndarray) -> _Page | None:
     return _Page(inside, free, float(1.25 * np.abs(grey - field)[free].mean() / max(field[free].mean(), 32)))
 
 
-def _is_sheet(region: np.ndarray) -> bool:
-    """Return whether a region fills its convex hull, but for some ink."""
-    hull = _hull(region)
-    return bool(region.sum() > 0.5 * hull.sum() and ndimage.binary_fill_holes(region).sum() > 0.85 * hull.sum())
-
-
 def _is_written(region: np.ndarray, logs: np.ndarray) -> bool:
     """Return whether a region is compact and has dark marks in it."""
     hull = _hull(region)
@@ -164,14 +163,18 @@ def _is_written(region: np.ndarray, logs: np.ndarray) -> bool:
 
 def _inside(free: np.ndarray, main: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """Return where the paper lies: the convex hull of its free parts, and what touches the border without lining it."""
-    inside = _hull(ndimage.binary_opening(free) | main)
-    labels, n = ndimage.label(~inside)
+    hull = _hull(ndimage.binary_opening(free) | main)
+    labels, n = ndimage.label(~hull)
     edges = (0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1)
     paper = float(np.median(grey[free]))
+    marks = np.abs(grey - paper) > 0.3 * max(paper, 64)
+    inside = hull.copy()
     for k in range(1, n + 1):
-        outer = (labels == k) & (np.abs(grey - paper) > 0.15 * max(paper, 64))
-        if all(outer[edge].mean() < 0.5 for edge in edges) and outer.mean() < 0.1:
-            inside |= labels == k
+        outer = labels == k
+        rim = ndimage.binary_dilation(outer, _OPEN, iterations=2) & hull & ~free
+        lines = max((outer & marks)[edge].mean() for edge in edges)
+        if lines < 0.5 and outer.mean() < 0.1 and (rim & marks).sum() > 2:
+            inside |= outer
     return inside
 
 

@@ -18,6 +18,7 @@ from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import as_float
 from quickstudy.inputs.decode import decoded, levels, numbers, png, upright
+from quickstudy.inputs.framing import frame
 from quickstudy.inputs.layout import find_classes, image_files, is_image_name, left_out
 
 _FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
@@ -175,6 +176,7 @@ class Images(Inputs):
             return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS)))
         if image.size == (self.size, self.size) and not _paper(image).any():  # an encoded drawing
             return _planes(np.asarray(image))
+        image = frame(image).image
         paper = _paper(image)
         light = bool(paper.mean() > 127)
         extremes = np.reshape(image.getextrema(), (-1, 2))

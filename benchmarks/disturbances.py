@@ -1,10 +1,8 @@
 """How disturbed may a drawing be? Omniglot's evaluation characters, five drawings each, by the shipped weights.
 
-Each of ~100 disturbances is done to new drawings of 5-way 5-shot tasks whose examples are clean: frames, borders, light,
-scale, place, rotation, noise, JPEG, pens, paper, photographs by a phone. Accuracy, mean confidence and the share of
-drawings that are warned about; with --before, beside the figures of an earlier version of the package.
-
-python benchmarks/disturbances.py --data-root DIR --json results/disturbances.json
+Each of ~100 disturbances is done to new drawings of 5-way 5-shot tasks whose examples are clean: frames, borders,
+light, scale, place, rotation, noise, JPEG, pens, paper, photographs by a phone. Accuracy, mean confidence and the share
+of drawings that are warned about; with --before, beside the figures of an earlier version of the package.
 """
 
 from __future__ import annotations
@@ -204,7 +202,7 @@ def table(shape: tuple[int, int], rng: Rng, level: int) -> np.ndarray:
 def on_table(
     image: Image.Image, rng: Rng, level: int, share: float = 0.8, degrees: float = 0, bent: float = 0.0
 ) -> Image.Image:
-    """Put the paper on a darker table: a share of the picture's side, turned, seen slightly from the side (``bent``)."""
+    """Put the paper on a darker table: a share of the picture's side, turned, seen from the side (``bent``)."""
     w, h = image.size
     angle = math.radians(degrees) * (1 - 2 * int(rng.integers(2)))
     corners = share * (
@@ -280,7 +278,10 @@ def kinds() -> dict[str, Disturbance]:
         "border: four sides": lambda i, r: bordered(i, r, (12, 9, 10, 11)),
         "border: four sides, wide": lambda i, r: bordered(i, r, (30, 30, 30, 30)),
         "border: four sides, grey": lambda i, r: bordered(i, r, (12, 9, 10, 11), 130),
-        **{f"light: falls to {s:.2f}": lambda i, r, s=s: lit(i, gradient((105, 105), r, s)) for s in (0.8, 0.6, 0.4, 0.25)},
+        **{
+            f"light: falls to {s:.2f}": lambda i, r, s=s: lit(i, gradient((105, 105), r, s))
+            for s in (0.8, 0.6, 0.4, 0.25)
+        },
         **{f"light: corners at {s:.2f}": lambda i, r, s=s: lit(i, vignette((105, 105), r, s)) for s in (0.7, 0.5, 0.3)},
         **{
             f"shadow: {s:.1f}": lambda i, r, s=s: lit(large(i), shadow((420, 420), r, s, 0.15)) for s in (0.8, 0.6, 0.4)
@@ -305,7 +306,10 @@ def kinds() -> dict[str, Disturbance]:
         **{f"pen: thicker by {s - 1} of 315": lambda i, r, s=s: pen(i, s) for s in (5, 9, 13)},
         "pen: hairlines on a large page": lambda i, r: large(pen(i, -7), (1600, 1600)),
         **{f"blur: {s} px of 105": lambda i, r, s=s: i.filter(ImageFilter.GaussianBlur(s)) for s in (1, 2, 3)},
-        **{f"contrast: {p} on {q}": lambda i, r, p=p, q=q: toned(i, q, p) for p, q in ((120, 180), (200, 255), (225, 255), (90, 110))},
+        **{
+            f"contrast: {p} on {q}": lambda i, r, p=p, q=q: toned(i, q, p)
+            for p, q in ((120, 180), (200, 255), (225, 255), (90, 110))
+        },
         "contrast: 225 on 250, noise": lambda i, r: noise(toned(large(i), 250, 225), r, 4),
         "speck: black beside faint ink": lambda i, r: dusty(toned(i, 255, 200), r, 1, 3),
         "speck: ten beside faint ink": lambda i, r: dusty(toned(i, 255, 200), r, 10, 2),
@@ -320,7 +324,10 @@ def kinds() -> dict[str, Disturbance]:
         "paper: dark lines": lambda i, r: lined(i, r, 110, False, 42),
         "paper: dots": lambda i, r: dotted(i, r, 120),
         "paper: kraft": lambda i, r: noise(coloured(large(i), "#202020", "#b58b5a"), r, 8),
-        **{f"colour: {c}": lambda i, r, c=c: coloured(i, c) for c in ("#1a3faa", "#c81e1e", "#178a3a", "#f28c1b", "#f2d21b")},
+        **{
+            f"colour: {c}": lambda i, r, c=c: coloured(i, c)
+            for c in ("#1a3faa", "#c81e1e", "#178a3a", "#f28c1b", "#f2d21b")
+        },
         "colour: pencil on cream": lambda i, r: coloured(i, "#77777a", "#f4ecd8"),
         "inverted": lambda i, r: ImageOps.invert(i),
         "inverted: chalk": lambda i, r: noise(toned(large(i), 50, 190), r, 6),

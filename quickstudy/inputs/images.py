@@ -18,12 +18,11 @@ from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import as_float
 from quickstudy.inputs.decode import decoded, levels, numbers, png, upright
-from quickstudy.inputs.framing import frame
+from quickstudy.inputs.framing import frame, paper_of, reduced
 from quickstudy.inputs.layout import find_classes, image_files, is_image_name, left_out
 
 _FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
 _SHADES = 4  # levels; an image with fewer is of one colour
-_SAVED_SIDE = 224  # pixels of the longer side of a saved image
 _PATCHES = 7  # number of patches per side, for ``parts``
 
 
@@ -87,7 +86,8 @@ class Images(Inputs):
             return f"{start}Resize to {size} by Pillow's LANCZOS filter, proportions changing. Divide by 255."
         return (
             f"{start}Paper is the median of the border's pixels, per channel; it is light where its mean is above 127. "
-            f"A picture of {size} whose paper is 0 is ink already: divide by 255. Any other: "
+            f"A picture of {size} whose paper is 0 is ink already: divide by 255. A drawing that is small, off the "
+            f"centre, in a frame or on uneven paper is cut out first, as in quickstudy/inputs/framing.py. Then: "
             f"Resize by Pillow's BOX filter to {self.size} pixels of the longer side, proportions kept. Ink is paper "
             f"minus pixel where paper is light, pixel minus paper otherwise, at least 0. Let s be the largest such "
             f"difference in the picture before resizing, m the largest after: multiply ink by 255 / max({_FAINT}, "
@@ -144,7 +144,10 @@ class Images(Inputs):
         # Filled in place: stacking a list would need twice the memory, which may be a gigabyte.
         x = torch.empty(len(items), *self.shape, dtype=torch.uint8)
         for row, item in enumerate(items):
-            x[row] = torch.from_numpy(decoded(item, self.pixels))
+            pixels, doubt = decoded(item, self._framed)
+            if doubt:
+                warnings.warn(f"{item.name!r}: {doubt}, so the answer may be wrong", stacklevel=2)
+            x[row] = torch.from_numpy(pixels)
         return x
 
     def blank(self, x: Tensor) -> Tensor:
@@ -155,9 +158,10 @@ class Images(Inputs):
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
 
-        A drawing (``ink``) is reduced by the BOX filter, the mean of the pixels that each new pixel covers. It keeps
-        its proportions and is centred on a square of the same paper. The paper is the median colour of the border. If
-        the paper is light, the drawing is inverted, so that ink is bright.
+        A drawing (``ink``) that is small, off the centre, in a frame or on uneven paper is cut out of its surroundings
+        first (see ``quickstudy.inputs.framing``). It is then reduced by the BOX filter, the mean of the pixels that
+        each new pixel covers. It keeps its proportions and is centred on a square of the same paper. The paper is the
+        median colour of the border. If the paper is light, the drawing is inverted, so that ink is bright.
 
         Paper becomes 0 and the strongest ink of the original 255. Strokes thinner than a new pixel are amplified until
         the strongest reaches half of 255. A blank page stays blank. An image of the net's size on paper of exactly 0 is
@@ -171,13 +175,17 @@ class Images(Inputs):
         >>> Images(size=4).pixels(page)[0, 2].tolist()
         [0, 255, 0, 0]
         """
+        return self._framed(image)[0]
+
+    def _framed(self, image: Image.Image) -> tuple[np.ndarray, str | None]:
+        """Return an image as an array, and the reason why its drawing may not be what people see, if there is one."""
         image = upright(image, self._mode)
         if not self.ink:
-            return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS)))
-        if image.size == (self.size, self.size) and not _paper(image).any():  # an encoded drawing
-            return _planes(np.asarray(image))
-        image = frame(image).image
-        paper = _paper(image)
+            return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS))), None
+        if image.size == (self.size, self.size) and not paper_of(image).any():  # an encoded drawing
+            return _planes(np.asarray(image)), None
+        image, doubt = frame(image)
+        paper = paper_of(image)
         light = bool(paper.mean() > 127)
         extremes = np.reshape(image.getextrema(), (-1, 2))
         strongest = (paper - extremes[:, 0] if light else extremes[:, 1] - paper).max()
@@ -189,7 +197,7 @@ class Images(Inputs):
         square = np.zeros((self.size, self.size, self.channels), np.uint8)
         top, left = (self.size - height) // 2, (self.size - width) // 2
         square[top : top + height, left : left + width] = np.rint(ink).clip(0, 255)
-        return _planes(square)
+        return _planes(square), doubt
 
     def loses_colour(self, items: Sequence[Item]) -> bool:
         """Return whether most of some items, a sample of at most 30, are in colour, but are encoded as grey."""
@@ -214,7 +222,7 @@ class Images(Inputs):
     def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
         """Yield 7 by 7 patches, row by row, each with the image in which the patch is covered by paper colour."""
         image = decoded(item, self._reduced)
-        paper = tuple(int(level) for level in _paper(image))
+        paper = tuple(int(level) for level in paper_of(image))
         for row in range(_PATCHES):
             for column in range(_PATCHES):
                 without = image.copy()
@@ -234,26 +242,12 @@ class Images(Inputs):
         return "L" if self.channels == 1 else "RGB"
 
     def _reduced(self, image: Image.Image) -> Image.Image:
-        image = upright(image, self._mode)
-        scale = _SAVED_SIDE / max(image.size)
-        if scale >= 1:
-            return image.copy()
-        return image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BOX)
+        return reduced(upright(image, self._mode))
 
 
 def _borders(x: Tensor) -> Tensor:
     """Return the pixels of the four sides of images (n, channels, size, size), (n, channels, 4 size)."""
     return torch.cat([x[:, :, 0], x[:, :, -1], x[..., 0], x[..., -1]], -1)
-
-
-def _paper(image: Image.Image) -> np.ndarray:
-    """Return the median colour of the four sides, (channels,)."""
-    w, h = image.size
-    sides = [(0, 0, w, 1), (0, h - 1, w, h), (0, 0, 1, h), (w - 1, 0, w, h)]
-    channels = len(image.getbands())
-    border = np.concatenate([np.asarray(image.crop(side)).reshape(-1, channels) for side in sides])
-    paper: np.ndarray = np.median(border, axis=0)
-    return paper
 
 
 def _is_coloured(image: Image.Image) -> bool:

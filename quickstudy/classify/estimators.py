@@ -10,7 +10,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
@@ -23,12 +27,15 @@ from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
-from quickstudy.learners import R2D2, Learner, Prototypical
+from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity, input_shape
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
+
+_PENALTIES = np.logspace(-6, 3, 19)
+"""Penalties of ridge regression to choose from, for standardised features."""
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]
@@ -238,11 +245,12 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
     """Regressor that learns a function from a few of its points, by a learner meta-trained on similar functions.
 
     Args:
-        learner: Folder of a run, or a learner with ``loss="mse"``; ridge regression (see ``R2D2``) if None.
+        learner: Folder of a run, or a learner with ``loss="mse"``. If None, ridge regression on standardised features
+            and values, whose penalty is chosen by leave-one-out; so units and origins do not matter.
 
-    >>> X, y = [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]
-    >>> FewShotRegressor().fit(X, y).predict([[1.0]]).shape
-    (1,)
+    >>> X, y = [[0.0], [1.0], [2.0]], [20.0, 25.0, 30.0]
+    >>> FewShotRegressor().fit(X, y).predict([[3.0]]).round(2)
+    array([35.])
     """
 
     def __init__(self, learner: Learner | Path | str | None = None) -> None:
@@ -251,7 +259,11 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from points X (n, n_features) with values y (n,) or (n, d)."""
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        learner = copy.deepcopy(self._given() or R2D2(Identity(X.shape[1]), loss="mse").double()).eval()
+        if (given := self._given()) is None:
+            ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
+            self.ridge_ = TransformedTargetRegressor(ridge, transformer=StandardScaler()).fit(X, y)
+            return self
+        learner = copy.deepcopy(given).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} is a classifier; give a learner with loss='mse'")
         weight = next(learner.parameters())
@@ -264,6 +276,8 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
         """Predict the values (n,) or (n, d) at points X (n, n_features)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
+        if hasattr(self, "ridge_"):
+            return np.asarray(self.ridge_.predict(X))
         x = torch.tensor(X).to(self.support_.x)
         with torch.no_grad():
             values: np.ndarray = self.learner_.adapt(self.support_)(x).numpy()

@@ -54,6 +54,8 @@ def adapt(
             classifier = start.learned(labelled)
         else:
             classifier = Classifier.load(folder).extend(_encoded(start.inputs, labelled))
+    if classifier.separation and classifier.separation.doubtful:
+        warnings.warn(str(classifier.separation), stacklevel=2)
     if out is not None:
         classifier.save(out)
     return classifier

@@ -250,3 +250,19 @@ def test_a_meta_learned_regressor_fits_points():
     assert few.predict(X).shape == (10,)
     with pytest.raises(SettingError, match="Prototypical is a classifier; give a learner with loss='mse'"):
         FewShotRegressor(Prototypical(MLP(1))).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (5, 20), (1e-3, 2000), (1e4, -7)])
+def test_units_and_origins_do_not_matter_to_the_default_regressor(scale, shift):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 3))
+    y = X @ [1.0, -2.0, 0.5] + rng.normal(scale=0.1, size=12)
+    plain = FewShotRegressor().fit(X, y).predict(X)
+    other = FewShotRegressor().fit(X * [1, scale, 1] + shift, scale * y + shift).predict(X * [1, scale, 1] + shift)
+    np.testing.assert_allclose(other, scale * plain + shift, rtol=1e-6, atol=1e-6 * scale)
+
+
+def test_a_line_is_learned_as_a_line():
+    X = np.linspace(0, 1, 6)[:, None]
+    predicted = FewShotRegressor().fit(X, 20 + 5 * X[:, 0]).predict([[0.0], [0.5], [1.0]])
+    np.testing.assert_allclose(predicted, [20, 22.5, 25], atol=1e-3)

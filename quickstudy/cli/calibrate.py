@@ -36,4 +36,9 @@ def calibrate(
         return
     tasks = f"{result.n_tasks} other validation tasks, {confidence.n_way}-way {confidence.n_shot}-shot, inductive"
     print(f"expected calibration error {100 * result.before:.2f} % -> {100 * result.after:.2f} % ({tasks})")
+    if result.limit is not None:
+        print(
+            f"all {result.n_answers:,} answers were right, so these tasks show only that fewer than "
+            f"{100 * result.limit:.2g} % are wrong (95 %); harder tasks, such as more classes by --n-way, show more"
+        )
     print(f"accuracy {100 * result.accuracy:.2f} %; saved in {out or run}, where `quickstudy adapt` uses it")

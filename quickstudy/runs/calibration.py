@@ -58,7 +58,9 @@ def calibrate(
     sums = read_seal(trained.folder)
     for fault in changed(trained.folder, sums):
         raise ModelError(f"{fault}; nothing is written")
-    experiment = Experiment(settings, inputs=trained.model.inputs)
+    # Validation characters do not depend on the number of training characters, so few of those are drawn.
+    drawn = settings.model_copy(update={"glyph_classes": 1}) if settings.data == "glyphs" else settings
+    experiment = Experiment(drawn, inputs=trained.model.inputs)
     tasks = experiment.test_tasks("validation")
     learner = trained.learner.to(experiment.device)
     with threads(settings.threads):

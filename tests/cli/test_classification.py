@@ -12,6 +12,7 @@ import zipfile
 import pytest
 from PIL import Image
 
+from quickstudy import load
 from quickstudy.inputs.images import Images
 from tests.inputs.drawings import read
 
@@ -321,3 +322,42 @@ def test_splits_of_the_same_classes_are_refused_by_every_command(refused, pictur
         "train": ["--data", "folders", "--data-root", tmp_path / "d", "--out", tmp_path / "run"],
     }[command]
     assert f"give one of them, such as '{tmp_path / 'd' / 'train'}'" in refused(command, *arguments)
+
+
+def test_bad_inputs_are_skipped_and_listed_if_wished(cli, classifier, drawings, tmp_path):
+    (tmp_path / "bad.png").write_bytes(drawings[0].read_bytes()[:60])
+    images = [drawings[0], tmp_path / "bad.png", "nowhere.png", drawings[1]]
+    code, out, err = cli("predict", classifier, *images, "--skip-bad", "--json")
+    said = json.loads(out)
+    assert code == 1
+    assert [row["input"] for row in said["answers"]] == [str(drawings[0]), str(drawings[1])]
+    assert ["bad.png" in said["skipped"][0], "nowhere.png" in said["skipped"][1]] == [True, True]
+    assert err.count("skipped: ") == 2
+    code, out, _ = cli("predict", classifier, *drawings, "--skip-bad", "--csv")
+    assert (code, len(out.splitlines())) == (0, 4)
+
+
+def test_folders_and_standard_input_give_inputs(cli, classifier, drawings, tmp_path, monkeypatch):
+    (tmp_path / "new").mkdir()
+    for i, path in enumerate(drawings):
+        shutil.copy(path, tmp_path / "new" / f"{i}.png")
+    plain = cli("predict", classifier, *sorted((tmp_path / "new").iterdir())).out
+    assert cli("predict", classifier, tmp_path / "new").out == plain
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{p}\n" for p in sorted((tmp_path / "new").iterdir()))))
+    assert cli("predict", classifier, "-").out == plain
+
+
+def test_inputs_are_encoded_in_batches_not_all_at_once(classifier, drawings, monkeypatch):
+    sizes = []
+    encode = Images.encode
+
+    def counted(self, items):
+        sizes.append(len(items))
+        return encode(self, items)
+
+    monkeypatch.setattr(Images, "encode", counted)
+    answers = load(classifier).answer([str(drawings[0])] * 200)
+    next(answers)
+    assert sizes == [64]
+    assert len(list(answers)) == 199
+    assert max(sizes) == 64

@@ -14,6 +14,7 @@ from quickstudy.errors import ModelError, SettingError
 from quickstudy.models import folder
 from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.run import Run
+from quickstudy.tasks import glyphs
 
 
 @pytest.fixture
@@ -32,6 +33,26 @@ def test_a_run_is_calibrated_in_its_folder(mine):
     assert ModelFolder(mine).config["confidence"] == json.loads(json.dumps(vars(result.confidence)))
     assert (result.confidence.n_way, result.confidence.n_shot, result.n_tasks) == (3, 1, 2)
     assert qs.doctor(mine).sound
+
+
+def test_tasks_without_a_wrong_answer_show_a_limit_only(mine):
+    result = qs.calibrate(mine, n_tasks=4)
+    assert (result.limit is None) == (result.accuracy < 1)
+    assert result._replace(accuracy=1.0, n_answers=300).limit == pytest.approx(0.01)
+
+
+def test_training_characters_are_not_drawn_to_calibrate(monkeypatch, tmp_path):
+    numbers: list[int] = []
+    draw = glyphs.draw_glyphs
+
+    def counted(classes, *arguments, **named):
+        numbers.append(len(classes))
+        return draw(classes, *arguments, **named)
+
+    monkeypatch.setattr(glyphs, "draw_glyphs", counted)
+    qs.calibrate("glyphs-proto", n_tasks=2, out=tmp_path / "copy")
+    assert numbers == [1, 100, 200]
+    assert (tmp_path / "copy" / "config.json").exists()
 
 
 def test_a_copy_is_calibrated_and_the_run_stays_as_it_was(mine, tmp_path):

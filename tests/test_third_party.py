@@ -165,9 +165,9 @@ def test_a_kind_of_input_is_learned_predicted_checked_and_explained_without_a_ru
     )
     learned, answers, why, report = map(json.loads, out.splitlines())
     assert learned["examples"] == {"2500": 3, "300": 3, "900": 3}
-    assert [row["label"] for row in answers] == [path.parent.name for path in new]
-    assert [row["sound"] for row in answers] == list(map(str, new))
-    assert [part for part, _ in why["quarters"]] == [f"quarter {i}" for i in (1, 2, 3, 4)]
+    assert [row["label"] for row in answers["answers"]] == [path.parent.name for path in new]
+    assert [row["input"] for row in answers["answers"]] == list(map(str, new))
+    assert [part for part, _ in why["parts"]] == [f"quarter {i}" for i in (1, 2, 3, 4)]
     assert "few/2500/0.wav" in (sounds / "why.html").read_text()
     assert (report["suspects"], report["duplicates"], report["unreadable"]) == ([], [], [])
 

@@ -34,7 +34,7 @@ class Report:
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
         confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.
-        doubt: One line that says how badly the examples are told apart; None if well enough. With a doubt, there are
+        doubt: One line that says how badly the examples are separated; None if well enough. With a doubt, there are
             no suspects and no confusable pairs.
         blank: Names of examples that show nothing, such as a blank page.
         left_out: One line about the files that are not examples; None if there are none.
@@ -118,7 +118,7 @@ def check(
     names = [item.name for item in classifier.items]
     counts = Counter(labels)
     separation = classifier.separation
-    # Where the examples are not told apart, nearly every label would look wrong.
+    # Where the examples are not separated, nearly every label would look wrong.
     judged = separation is None or not separation.doubtful
     return Report(
         classifier.inputs.noun,

@@ -32,7 +32,7 @@ from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
 
 Basis = Literal["examples", "calibration"]
-"""What guarantees rest on: the classifier's own examples, or the tasks of the learner's calibration."""
+"""Basis of guarantees: the classifier's own examples, or the tasks of the learner's calibration."""
 NONE = "none of these"
 """Answer to an out-of-distribution input."""
 _LEARN_AGAIN = 50
@@ -52,7 +52,7 @@ class Answer:
         unlike: Whether not even the most probable label is likely enough for the set: the input is unlike all
             examples. None if no coverage was requested.
         none: Whether the input is out-of-distribution, so that no label fits. None if ``false_alarms`` was not given.
-        rest_on: What coverage and false alarms rest on; None if neither was requested.
+        rest_on: Basis of coverage and false alarms; None if neither was requested.
     """
 
     name: str
@@ -255,7 +255,7 @@ class Classifier:
         examples again.
 
         Args:
-            x: Inputs, (m, *input). If None, each example is the input of its own turn, and m is 1.
+            x: Inputs, (m, *input). If None, the only input of each turn is its own example, m = 1.
         """
         support = self.support
         with torch.no_grad():
@@ -278,7 +278,7 @@ class Classifier:
 
     @cached_property
     def separation(self) -> Separation | None:
-        """How well the examples are told apart (leave-one-out); None if each label has a single example.
+        """Separation of the examples (leave-one-out); None if each label has a single example.
 
         It is also None for a gradient-based learner with more than 50 examples, which would learn again for each.
         """
@@ -331,7 +331,12 @@ class Classifier:
             left_out: Row of the example that was left out for each row of logits, (n,); None if none was.
         """
         logits = logits.double().cpu()
-        return (logits if self._temperature is None else logits / self._scale(left_out) / self._temperature).softmax(-1)
+        return (logits if self._temperature is None else logits / self._temperature / self._scale(left_out)).softmax(-1)
+
+    @property
+    def scale(self) -> float:
+        """Divisor of the logits of queries: the temperature for the number of shots, 1 for plain logits."""
+        return 1.0 if self._temperature is None else self._temperature * float(self._scale(None))
 
     def _scale(self, left_out: Tensor | None) -> Tensor:
         """Return 1 + 1 / shots, (n, 1), the mean over the labels; see ``Confidence``."""

@@ -76,7 +76,7 @@ class OwnExamples:
 
 
 class Separation(NamedTuple):
-    """How well a classifier tells its own examples apart, each classified by all others.
+    """Result of classifying each example by all others (leave-one-out).
 
     Attributes:
         right: Number of examples that get their own label.

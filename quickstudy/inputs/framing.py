@@ -33,7 +33,7 @@ class Framed(NamedTuple):
 
     Attributes:
         image: The original if it is framed well. Otherwise dark ink on even white paper.
-        doubt: Reason why the result may be wrong; None if there is none.
+        doubt: Reason why the result may be wrong, or None.
     """
 
     image: Image.Image
@@ -69,8 +69,8 @@ def paper_of(image: Image.Image) -> np.ndarray:
 def frame(image: Image.Image) -> Framed:
     """Cut a drawing out of its surroundings, put it on even paper, and crop it where it is small or off the centre.
 
-    A drawing that is framed well is returned as it is: even paper that reaches the border, and ink of the usual size
-    near the centre.
+    A drawing that is framed well is returned as it is. Its paper is even and reaches the border, and its ink has the
+    usual size and is near the centre.
 
     >>> page = Image.new("L", (200, 200), "white")
     >>> ImageDraw.Draw(page).line((20, 20, 60, 60), "black", 5)
@@ -90,16 +90,16 @@ def frame(image: Image.Image) -> Framed:
     drawing = _drawing(ink.max(2), page)
     if drawing is None:
         return Framed(image)
-    kept, strength = drawing
-    doubt = _doubt(kept, strength, page)
-    near = ndimage.binary_dilation(kept, _OPEN, iterations=2) & page.inside
+    marked, strength = drawing
+    doubt = _doubt(marked, strength, page)
+    near = ndimage.binary_dilation(marked, _OPEN, iterations=2) & page.inside
     clean = np.where(near[..., None], ink / strength, 0).clip(0, 1)
-    paper, box = _box(page.inside), _box(kept)
+    paper, box = _box(page.inside), _box(marked)
     placed = _is_placed(box, paper)
     if placed and page.inside.all() and np.abs(plain - clean).max() < 0.4 and np.abs(plain - clean).mean() < 0.02:
         return Framed(image, doubt)
     drawn = Image.fromarray(255 - np.rint(255 * clean).astype(np.uint8).squeeze())
-    return Framed(_cropped(drawn, paper if placed else _square(box, _pen(kept))), doubt)
+    return Framed(_cropped(drawn, paper if placed else _square(box, _pen(marked))), doubt)
 
 
 def _by_the_border(pixels: np.ndarray, paper: np.ndarray) -> np.ndarray:
@@ -231,11 +231,11 @@ def _drawing(ink: np.ndarray, page: _Page) -> tuple[np.ndarray, float] | None:
         close = (x > left - room) & (x < right + room) & (y > top - room) & (y < bottom + room)
         dust = areas < 0.25 * _pen(_chosen(labels, large)) ** 2
         darker = ndimage.maximum(ink, labels, index) > 2 * np.median(ink[marks])
-        kept = _chosen(labels, drawn & (large | (close & ~dust)) & ~(darker & (areas < 0.03 * areas.sum())))
-        if not kept.any():
+        marked = _chosen(labels, drawn & (large | (close & ~dust)) & ~(darker & (areas < 0.03 * areas.sum())))
+        if not marked.any():
             return None
-        strength = _strength(np.where(kept, ink, 0))
-    return kept, strength
+        strength = _strength(np.where(marked, ink, 0))
+    return marked, strength
 
 
 def _unlined(ink: np.ndarray, page: _Page) -> np.ndarray:
@@ -316,13 +316,13 @@ def _cropped(image: Image.Image, box: Box) -> Image.Image:
     return result
 
 
-def _doubt(kept: np.ndarray, strength: float, page: _Page) -> str | None:
+def _doubt(marked: np.ndarray, strength: float, page: _Page) -> str | None:
     """Return why the drawing may not be what people see; None if nothing says so."""
     cut = ~page.inside
-    if (kept & ndimage.binary_dilation(cut, _OPEN, iterations=2)).any():
+    if (marked & ndimage.binary_dilation(cut, _OPEN, iterations=2)).any():
         return "the drawing touches a frame or the edge of its paper, and may be cut"
-    _, areas = _labels(kept)
-    if len(areas) > 15 or kept.sum() > 0.5 * page.inside.sum():
+    _, areas = _labels(marked)
+    if len(areas) > 15 or marked.sum() > 0.5 * page.inside.sum():
         return "the drawing cannot be distinguished from its paper"
     if strength < 6 * page.noise:
         return "the ink is hardly stronger than the noise of the paper"

@@ -86,8 +86,9 @@ class Images(Inputs):
             return f"{start}Resize to {size} by Pillow's LANCZOS filter, proportions changing. Divide by 255."
         return (
             f"{start}Paper is the median of the border's pixels, per channel; it is light where its mean is above 127. "
-            f"A picture of {size} whose paper is 0 is ink already: divide by 255. A drawing that is small, off the "
-            f"centre, in a frame or on uneven paper is cut out first, as in quickstudy/inputs/framing.py. Then: "
+            f"A picture of {size} whose paper is 0 is ink already: divide by 255. In a larger picture, a drawing that "
+            f"is small, off the centre, in a frame or on uneven paper is cut out first, as in "
+            f"quickstudy/inputs/framing.py. Then: "
             f"Resize by Pillow's BOX filter to {self.size} pixels of the longer side, proportions kept. Ink is paper "
             f"minus pixel where paper is light, pixel minus paper otherwise, at least 0. Let s be the largest such "
             f"difference in the picture before resizing, m the largest after: multiply ink by 255 / max({_FAINT}, "
@@ -158,10 +159,11 @@ class Images(Inputs):
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
 
-        A drawing (``ink``) that is small, off the centre, in a frame or on uneven paper is cut out of its surroundings
-        first (see ``quickstudy.inputs.framing``). It is then reduced by the BOX filter, the mean of the pixels that
-        each new pixel covers. It keeps its proportions and is centred on a square of the same paper. The paper is the
-        median colour of the border. If the paper is light, the drawing is inverted, so that ink is bright.
+        In an image larger than the square, a drawing (``ink``) is first cut out of its surroundings, if it is small,
+        off the centre, in a frame or on uneven paper (see ``quickstudy.inputs.framing``). It is then reduced by the
+        BOX filter, the mean of the pixels that each new pixel covers. It keeps its proportions and is centred on a
+        square of the same paper. The paper is the median colour of the border. If the paper is light, the drawing is
+        inverted, so that ink is bright.
 
         Paper becomes 0 and the strongest ink of the original 255. Strokes thinner than a new pixel are amplified until
         the strongest reaches half of 255. A blank page stays blank. An image of the net's size on paper of exactly 0 is
@@ -184,7 +186,8 @@ class Images(Inputs):
             return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS))), None
         if image.size == (self.size, self.size) and not paper_of(image).any():  # an encoded drawing
             return _planes(np.asarray(image)), None
-        image, doubt = frame(image)
+        # A picture that is as small as the net's own was framed by whoever made it.
+        image, doubt = frame(image) if max(image.size) > self.size else (image, None)
         paper = paper_of(image)
         light = bool(paper.mean() > 127)
         extremes = np.reshape(image.getextrema(), (-1, 2))

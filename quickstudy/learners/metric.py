@@ -60,7 +60,7 @@ class MetricLearner(Learner):
 
         Args:
             support: Embedded support, x (n, d) and y (n, n_way).
-            query: Embedded queries, (m, d). If None, each example is the query of its own turn, and m is 1.
+            query: Embedded queries, (m, d). If None, the only query of each turn is its own example, m = 1.
         """
         of_turn = [support.x[i : i + 1] if query is None else query for i in range(len(support.y))]
         return torch.stack([self.comparison(support.without(i))(q) for i, q in enumerate(of_turn)])

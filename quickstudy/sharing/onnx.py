@@ -43,9 +43,7 @@ class _Answers(nn.Module):
         super().__init__()
         self.learner = classifier.learner  # the predictor uses its weights
         self.predict = classifier.learner.adapt(classifier.support)
-        counts = classifier.support.y.sum(0).double()
-        shots = 1 / float((1 / counts).mean())
-        self.scale = classifier.confidence.scale(shots) if classifier.confidence else 1.0
+        self.scale = classifier.scale
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.predict(x) / self.scale).softmax(-1)

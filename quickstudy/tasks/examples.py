@@ -138,7 +138,7 @@ def _pairs(sentences: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
 
 
 def _stones(kinds: Iterable[int], n: int, seed: int = 0) -> list[tuple[Any, ...]]:
-    """Return rows of invented stones: each kind has a width, a weight and a colour of its own."""
+    """Return rows of invented stones: each kind has another width, weight and colour."""
     draw = np.random.default_rng(seed)
     return [
         (

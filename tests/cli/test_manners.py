@@ -172,4 +172,5 @@ def test_the_whole_path_needs_no_home_and_no_network(pictures, tmp_path):
     command = [*NETWORKLESS, sys.executable, "-c", ALL, json.dumps([[*map(str, each)] for each in commands])]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=kept | {"HOME": str(CLOSED)})
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    # Three steps of training distinguish nothing.
+    assert all("examples get their own label" in line for line in done.stderr.splitlines()), done.stderr

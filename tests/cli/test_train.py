@@ -44,9 +44,9 @@ def test_printed_settings_train_nothing(cli, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (["--n-way", 9], "n_way=9 is too many: the validation split has 3 classes"),
-        (["--n-query", 8], "n_shot=1 + n_query=8 needs 9"),
-        (["--train-shot", 8], "n_shot=8 + n_query=2 needs 10"),
+        (["--n-way", 9], "n_way = 9, but of 15 classes the validation split gets 3; give --n-way 3 or more classes"),
+        (["--n-query", 8], "n_shot = 1 and n_query = 8 need 9; lower --n-query or --n-shot"),
+        (["--train-shot", 8], "train_shot = 8 and train_query = 2 need 10; lower --train-query or --train-shot"),
         (["--algorithm", "protypical"], "did you mean 'prototypical'?"),
         (["--data", "omniglott"], "did you mean 'omniglot'?"),
         (["--data", "omniglot", "--data-root", "nowhere"], "`quickstudy tasks omniglot --download`"),

@@ -29,6 +29,9 @@ IDLE = {
     "attention_steps": (3, {"algorithm": "matching"}, {"algorithm": "matching", "full_context": True}),
     "transductive": (True, {"data": "text"}, {}),
     "batch_size": (16, {"algorithm": "maml"}, {"algorithm": "baseline"}),
+    "text_column": ("sentence", {"data": "table"}, {"data": "text"}),
+    "label_column": ("kind", {}, {"data": "text"}),
+    "encoding": ("cp1252", {}, {"data": "table"}),
     "halve_every": (5, {"schedule": "cosine"}, {"schedule": "halving"}),
     "worker_timeout": (5, {}, {"workers": 2}),
 }

@@ -62,7 +62,7 @@ def test_from_sentences_to_answers_by_command(tmp_path, cli):
     done = cli("train", *flags, "--data-root", str(table), "--out", str(tmp_path / "run"))
     # Of five labels one is for validation and one for the test: too few for two ways.
     assert done.code == 2
-    assert "n_way=2 is too many: the validation split has 1 classes" in done.err
+    assert "n_way = 2, but of 5 classes the validation split gets 1; give more classes" in done.err
     more = [(f"{line} please", f"{label} again") for line, label in rows]
     table = write(tmp_path / "more.csv", rows + more)
     done = cli("train", *flags, "--data-root", str(table), "--out", str(tmp_path / "run"))

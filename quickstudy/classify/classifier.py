@@ -35,6 +35,8 @@ Basis = Literal["examples", "calibration"]
 """Basis of guarantees: the classifier's own examples, or the tasks of the learner's calibration."""
 NONE = "none of these"
 """Answer to an out-of-distribution input."""
+_ROWS = 256
+"""Number of examples that are embedded at once."""
 _LEARN_AGAIN = 50
 """Largest number of examples that a learner without embeddings learns again without, one by one, for a warning."""
 
@@ -378,8 +380,8 @@ class Classifier:
                 return x.flatten(1)
             if isinstance(self.learner, GradientLearner):
                 return apply(net, torch.cat([own, x]), statistics=len(own))[len(own) :]
-            if metric := self._metric:
-                return metric.embed(x)
+            if metric := self._metric:  # in parts, since the maps of a net are large, and each row is independent
+                return torch.cat([metric.embed(part) for part in x.split(_ROWS)])
             return apply(net, x, statistics="population")
 
     def taken(self, x: Tensor, names: list[str] | None = None) -> Tensor:

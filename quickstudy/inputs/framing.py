@@ -118,7 +118,8 @@ def _is_clean(plain: np.ndarray) -> bool:
         return False
     share = marks.mean()
     border = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
-    if not (0.003 < share < 0.3 and border.max() < 0.1 and ((ink > 0.08) & ~marks).mean() < 0.3 * share):
+    beside = ~ndimage.binary_dilation(marks, _OPEN, iterations=2)  # further from the ink than its soft edges
+    if not (0.003 < share < 0.3 and border.max() < 0.1 and ((ink > 0.08) & beside).mean() < 0.3 * share):
         return False
     _, areas = _labels(marks)
     return areas.min() >= 0.1 * areas.max() and _is_placed(_box(marks), (0, 0, *ink.shape[::-1]))

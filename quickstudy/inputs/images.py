@@ -159,9 +159,8 @@ class Images(Inputs):
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
 
-        In an image larger than the square, a drawing (``ink``) is first cut out of its surroundings, if it is small,
-        off the centre, in a frame or on uneven paper (see ``quickstudy.inputs.framing``). It is then reduced by the
-        BOX filter, the mean of the pixels that each new pixel covers. It keeps its proportions and is centred on a
+        A drawing (``ink``) in a larger image is cut out first, if it is small, off the centre, in a frame or on uneven
+        paper. See ``quickstudy.inputs.framing``. Every drawing is then reduced by the BOX filter, the mean of the pixels that each new pixel covers. It keeps its proportions and is centred on a
         square of the same paper. The paper is the median colour of the border. If the paper is light, the drawing is
         inverted, so that ink is bright.
 

@@ -160,9 +160,9 @@ class Images(Inputs):
         """Return an image as an array, (channels, size, size) uint8: upright, transparent parts white.
 
         A drawing (``ink``) in a larger image is cut out first, if it is small, off the centre, in a frame or on uneven
-        paper. See ``quickstudy.inputs.framing``. Every drawing is then reduced by the BOX filter, the mean of the pixels that each new pixel covers. It keeps its proportions and is centred on a
-        square of the same paper. The paper is the median colour of the border. If the paper is light, the drawing is
-        inverted, so that ink is bright.
+        paper. See ``quickstudy.inputs.framing``. Every drawing is then reduced by the BOX filter, the mean of the
+        pixels that each new pixel covers. It keeps its proportions and is centred on a square of the same paper. The
+        paper is the median colour of the border. If the paper is light, the drawing is inverted, so that ink is bright.
 
         Paper becomes 0 and the strongest ink of the original 255. Strokes thinner than a new pixel are amplified until
         the strongest reaches half of 255. A blank page stays blank. An image of the net's size on paper of exactly 0 is

@@ -381,7 +381,7 @@ class Classifier:
             if isinstance(self.learner, GradientLearner):
                 return apply(net, torch.cat([own, x]), statistics=len(own))[len(own) :]
             if metric := self._metric:  # in parts, since the maps of a net are large, and each row is independent
-                return torch.cat([metric.embed(part) for part in x.split(_ROWS)])
+                return torch.cat([metric.embed(part) for part in torch.split(x, _ROWS)])
             return apply(net, x, statistics="population")
 
     def taken(self, x: Tensor, names: list[str] | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -62,6 +63,9 @@ for each in COMMANDS:
 def main() -> None:
     """Run the command line; entry point of ``quickstudy``."""
     warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a label may have letters that the console cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="quickstudy", standalone_mode=False)
         sys.stdout.flush()

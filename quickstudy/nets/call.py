@@ -49,8 +49,8 @@ def apply(net: nn.Module, x: Tree, params: dict[str, Tensor] | None = None, *, s
 
     Args:
         net: Any module; one without ``BatchNorm`` ignores ``statistics``.
-        x: Inputs, (n, *input), or a tree of tensors. Real numbers are converted to the type of the net's weights;
-            integers are not.
+        x: Inputs, (n, *input), or a tree of tensors. Real numbers are converted to the type of the net's weights.
+            Whole numbers are too, unless a module is not of this package: it may look them up in a table.
         params: Replacements for the net's parameters, under the names of ``named_parameters``.
         statistics: "batch" for those of all rows of ``x``, an integer n for those of the first n rows, or "population"
             for the recorded ones.
@@ -128,7 +128,8 @@ def _call(net: nn.Module, x: Tree, params: dict[str, Tensor] | None) -> Tensor:
     weights = (given.get(name, p) for name, p in at.parameters.items())
     dtype = next((p.dtype for p in weights if p.is_floating_point()), None)
     if dtype is not None:
-        x = mapped(lambda t: t.to(dtype) if t.dtype != dtype and t.is_floating_point() else t, x)
+        # Nets of this package take real numbers; others may look whole numbers up in a table.
+        x = mapped(lambda t: t.to(dtype) if t.dtype != dtype and (t.is_floating_point() or not at.foreign) else t, x)
     if not at.foreign:
         return cast(Tensor, functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x))
     return _called_with_copies(net, x, replaced, at.foreign)

@@ -174,3 +174,23 @@ def test_the_whole_path_needs_no_home_and_no_network(pictures, tmp_path):
     assert done.returncode == 0, done.stderr
     # Three steps of training distinguish nothing.
     assert all("examples get their own label" in line for line in done.stderr.splitlines()), done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_labels_that_the_console_cannot_show_are_no_error(pictures, tmp_path, encoding):
+    for label, place in zip(("кошка", "犬", "🐄"), sorted(pictures.iterdir()), strict=False):
+        shutil.copytree(place, tmp_path / "few" / label)
+    image = next((tmp_path / "few").rglob("*.png"))
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for command in (
+        ["adapt", "few", "-o", "mine"],
+        ["predict", "mine", image],
+        ["predict", "mine", image, "--csv"],
+        ["predict", "mine", image, "--json"],
+        ["explain", "mine", image, "-o", "why.html"],
+        ["check", "few"],
+        ["tasks", "folders", "--data-root", "few"],
+    ):
+        done = subprocess.run([*QUICKSTUDY, *map(str, command)], cwd=tmp_path, env=environment, capture_output=True)
+        assert (done.returncode, b"internal error" in done.stderr) == (0, False), done.stderr
+        done.stdout.decode(encoding)

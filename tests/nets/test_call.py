@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from quickstudy import MAML, R2D2, ClassDataset, Episodes, Prototypical, evaluate, train
 from quickstudy.errors import SettingError
 from quickstudy.nets import MLP, Conv4, Encoder, apply, has_foreign, usable
 from tests.own_nets import Tied, TwiceNamed
@@ -36,6 +37,22 @@ def test_the_second_derivative_of_weight_norm_is_exact(normalise):
         return apply(net, x, dict(zip(names, values, strict=True)), statistics="batch").tanh().sum()
 
     assert torch.autograd.gradgradcheck(call, values)
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.int16, torch.bool, torch.float16, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("learner", [Prototypical, R2D2, lambda net: MAML(net, 3, inner_lr=0.1)])
+def test_features_of_any_number_type_are_learned(kind, learner):
+    x, y = 3 * torch.randn(24, 4, generator=torch.Generator().manual_seed(0)), torch.arange(24) // 4
+    answers = []
+    for features in (x.to(kind), x.to(kind).float()):
+        data = ClassDataset.from_labels(features, y)
+        torch.manual_seed(0)
+        made = learner(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8)))
+        train(made, Episodes(data, 3, 1, 2), steps=2)
+        evaluate(made, Episodes(data, 3, 1, 2, split="test"), n_tasks=2)
+        task = Episodes(data, 3, 1, 2).sample(0, 1).at(0)
+        answers.append(made.eval().adapt(task.support)(task.query.x).detach())
+    torch.testing.assert_close(*answers, atol=1e-2, rtol=1e-2)
 
 
 def test_whole_numbers_stay_and_real_ones_follow_the_weights():

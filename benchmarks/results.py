@@ -399,6 +399,25 @@ def promises() -> str:
     return said + table(["", "tasks", *coverage, "labels a set", *alarms, "tasks"], rows)
 
 
+def disturbances() -> str:
+    record = records("disturbances")[0]
+    rows = []
+    for name, after in record["disturbances"].items():
+        cells = [
+            [percent(r["accuracy"]), f"{r['confidence']:.2f}", f"{100 * r['warned']:.0f} %"]
+            for r in (after["before"], after)
+        ]
+        rows.append([name, *cells[0][:2], *cells[1]])
+    said = (
+        f"New drawings of {record['n_way']}-way {record['n_shot']}-shot tasks of Omniglot's evaluation characters,\n"
+        f"disturbed; the examples are clean. `glyphs-proto`, {record['n_tasks']} tasks with {record['queries']} drawings,\n"
+        "inductive. Before: encoded as they are. After: cut out of their surroundings, as `predict` does. Warned:\n"
+        "share of drawings that a warning names as doubtful. `benchmarks/disturbances.py`.\n\n"
+    )
+    columns = ["", "before", "confidence", "after", "confidence", "warned"]
+    return said + table(columns, rows)
+
+
 def page() -> str:
     parts = [HEAD]
     for title, folder, make in (
@@ -406,6 +425,7 @@ def page() -> str:
         ("Every learner on equal terms", "leaderboard", leaderboard),
         ("Elsewhere than trained", "generalisation", generalisation),
         ("The weights that come with the package", "shipped", shipped),
+        ("Drawings on any page", "disturbances", disturbances),
         ("Promises by a classifier's own examples", "promises", promises),
         ("Sentences of domains never seen", "text", text),
         ("Omniglot, evaluation alphabets", "omniglot", evaluations),

@@ -114,11 +114,15 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn from examples X with labels y; forget all earlier examples."""
+        return self._fit(X, y)
+
+    def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
         start = self._start(X)
         if start is None or _is_table_of_numbers(X):
             X, y = validate_data(self, X, y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
-        return self._learn(start, *_encoded(start.inputs, X), _labels(X, y))
+        self._begun = start
+        return self._learn(*_encoded(start.inputs, X), _labels(X, y), alone=alone)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Learn from more examples, of known or new classes, in addition to the earlier ones.
@@ -126,15 +130,16 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         Args:
             X: Examples.
             y: Labels of the examples.
-            classes: Not used; part of scikit-learn's signature.
+            classes: Labels that will come, as in scikit-learn. With them, the first examples may be of one class; the
+                estimator answers after it has examples of two. Only labels with examples are ever answers.
         """
         if not hasattr(self, "X_"):
-            return self.fit(X, y)
+            return self._fit(X, y, alone=classes is not None)
         if _is_table_of_numbers(X):
             X, y = validate_data(self, X, y, reset=False, dtype=np.float64)
-        x, items = _encoded(self.classifier_.inputs, X)
+        x, items = _encoded(self._begun.inputs, X)
         both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
-        return self._learn(self._before, *both)
+        return self._learn(*both, alone=not hasattr(self, "classifier_"))
 
     def forget(self, label: Any) -> Self:
         """Forget a class and all of its examples.
@@ -146,7 +151,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         rest = np.flatnonzero(self.y_ != label)
         if len(rest) == len(self.y_):
             raise SettingError(f"no class {label!r} to forget; give one of {', '.join(map(str, self.classes_))}")
-        return self._learn(self._before, self.X_[rest], [self.items_[i] for i in rest], self.y_[rest])
+        return self._learn(self.X_[rest], [self.items_[i] for i in rest], self.y_[rest])
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each example."""
@@ -177,6 +182,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def _validated(self, X: Any) -> Any:
         check_is_fitted(self)
+        if not hasattr(self, "classifier_"):
+            raise SettingError(f"only examples of {str(self.classes_[0])!r} so far; give examples of another class too")
         numbers = isinstance(self.classifier_.inputs, Arrays) or _is_table_of_numbers(X)
         return validate_data(self, X, reset=False, dtype=np.float64) if numbers else X
 
@@ -191,17 +198,15 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         model = ModelFolder(self.learner)
         return None if model.inputs is None else start_of(model)
 
-    @property
-    def _before(self) -> Start:
-        return Start(self.classifier_.learner, self.classifier_.inputs, self.classifier_.confidence)
-
-    def _learn(self, start: Start, x: Tensor, items: Sequence[Item], y: np.ndarray) -> Self:
+    def _learn(self, x: Tensor, items: Sequence[Item], y: np.ndarray, *, alone: bool = False) -> Self:
+        """Learn from encoded examples; ``alone`` accepts those of a single class, which wait for a second one."""
         check_classification_targets(y)
         classes, index = np.unique(y, return_inverse=True)
-        order = np.argsort(index, kind="stable")
-        names = tuple(str(c) for c in classes)
-        data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
-        self.classifier_ = Classifier(start.learner, start.inputs, data, start.confidence)
+        if len(classes) > 1 or not alone:
+            order = np.argsort(index, kind="stable")
+            names = tuple(str(c) for c in classes)
+            data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
+            self.classifier_ = Classifier(self._begun.learner, self._begun.inputs, data, self._begun.confidence)
         self.X_, self.y_, self.classes_, self.items_ = x, y, classes, list(items)
         return self
 

@@ -16,6 +16,9 @@ def calibrate(
     n_shot: Annotated[
         int | None, typer.Option(min=1, help="Support examples per class; the run's if not given.")
     ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Classifier whose numbers of labels and examples the tasks have.")
+    ] = None,
     n_tasks: Annotated[
         int, typer.Option(min=2, help="Validation tasks; one half fits, the other half measures.")
     ] = 1000,
@@ -29,7 +32,7 @@ def calibrate(
     from quickstudy.cli.output import print_json
     from quickstudy.runs.calibration import calibrate
 
-    result = calibrate(run, n_way, n_shot, n_tasks=n_tasks, data_root=data_root, out=out)
+    result = calibrate(run, n_way, n_shot, like=like, n_tasks=n_tasks, data_root=data_root, out=out)
     confidence = result.confidence
     if json:
         print_json({**result._asdict(), "confidence": vars(confidence)})

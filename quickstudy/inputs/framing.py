@@ -12,15 +12,16 @@ from scipy.spatial import ConvexHull, QhullError
 SIDE = 224
 """Pixels of the longer side of the reduced image, on which everything is decided."""
 
-SMALL, TIGHT, OFF, TARGET = 0.4, 0.92, 0.22, 0.65
+SMALL, TIGHT, OFF, TARGET = 0.4, 0.85, 0.16, 0.65
 """A drawing is cropped where its longer side is under or over these shares of the page, or its centre is off by more.
 
 Cropped, its longer side is the last share of a square. That is the mean of the characters that ``glyphs-proto`` knows.
 """
 
 _PEN = 0.07  # share of the square; no drawing is enlarged so much that its pen becomes thicker
-_EDGE = 0.05  # change of the logarithm of brightness per pixel from which on a place is not plain paper
-_ALIKE = 0.15  # difference of that logarithm up to which regions are the same paper
+_EDGE = 0.035  # change of the logarithm of brightness per pixel from which on a place is not plain paper
+_ALIKE = 0.15  # difference of that logarithm up to which regions may be the same paper
+_SAME = 0.08  # the same for a region and the paper that surrounds it
 _WEAK = 0.35  # share of the ink's strength below which marks belong to the paper, such as printed lines
 _OPEN = np.ones((3, 3))  # pixels that meet at a corner are connected
 
@@ -146,7 +147,7 @@ def _page(grey: np.ndarray) -> _Page | None:
             free |= labels == k + 1
     for _ in range(3):
         off = np.abs(ndimage.mean(logs - _filled(logs, free), labels, index))
-        free, before = free | np.concatenate([[False], off < _ALIKE])[labels], free
+        free, before = free | np.concatenate([[False], off < _SAME])[labels], free
         if (free == before).all():
             break
     inside = _inside(free, labels == main + 1, grey)
@@ -217,7 +218,8 @@ def _drawing(ink: np.ndarray, page: _Page) -> tuple[np.ndarray, float] | None:
     if not ink.any():
         return None
     ink = _unlined(ink, page)
-    strength = _strength(ink)
+    labels, areas = _labels(ink > 0)
+    strength = _strength(np.where(_chosen(labels, areas >= 0.1 * areas.max()), ink, 0))  # that of specks is another
     for _ in range(2):  # the second time by the strength of the ink without dark specks
         marks = ink > _WEAK * strength
         labels, areas = _labels(marks)
@@ -322,6 +324,8 @@ def _doubt(marked: np.ndarray, strength: float, page: _Page) -> str | None:
     cut = ~page.inside
     if (marked & ndimage.binary_dilation(cut, _OPEN, iterations=2)).any():
         return "the drawing touches a frame or the edge of its paper, and may be cut"
+    if page.inside.mean() < 0.12:
+        return "most of the picture is not paper"
     _, areas = _labels(marked)
     if len(areas) > 15 or marked.sum() > 0.5 * page.inside.sum():
         return "the drawing cannot be distinguished from its paper"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.confidence import Calibration
 from quickstudy.classify.confidence import calibrate as calibrate_learner
 from quickstudy.errors import ModelError, SettingError
@@ -22,6 +23,7 @@ def calibrate(
     n_way: int | None = None,
     n_shot: int | None = None,
     *,
+    like: Path | str | None = None,
     n_tasks: int = 1000,
     data_root: Path | str | None = None,
     out: Path | str | None = None,
@@ -32,6 +34,7 @@ def calibrate(
         run: Folder of a run, or the name of a model that comes with quickstudy, which needs ``out``.
         n_way: Classes of a task; the run's if None.
         n_shot: Support examples of each class; the run's if None.
+        like: Folder of a classifier, whose number of labels and examples of its smallest class replace both.
         n_tasks: Validation tasks; one half fits, the other half measures.
         data_root: Folder of the data; the run's if None.
         out: New folder for a calibrated copy; the run itself is calibrated if None.
@@ -48,6 +51,11 @@ def calibrate(
         trained.check_writable("--out FOLDER writes a calibrated copy")
     else:
         check_new(out)
+    if like is not None:
+        if (n_way, n_shot) != (None, None):
+            raise SettingError("like and n_way or n_shot say the same twice; give one of them")
+        counts = Classifier.load(like).data.counts
+        n_way, n_shot = len(counts), int(counts.min())
     changes = {"n_way": n_way, "n_shot": n_shot, "data_root": data_root}
     given = {name: value for name, value in changes.items() if value is not None}
     settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))

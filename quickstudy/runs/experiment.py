@@ -58,6 +58,8 @@ class Experiment:
     """
 
     def __init__(self, settings: Settings, workers: Workers = ALONE, inputs: Inputs | None = None) -> None:
+        if settings.data_root is not None:  # absolute, because a run is continued and evaluated from other folders too
+            settings = settings.model_copy({"data_root": settings.data_root.absolute()})
         self.settings, self.workers = settings, workers
         self.device = find_device(settings.device)
         self.source = source(settings.data, **settings.model_dump(), inputs=inputs)

@@ -70,6 +70,20 @@ def test_piece_by_piece_is_all_at_once_in_any_order(glyphs, learner):
     np.testing.assert_allclose(whole.predict_proba(X), pieces.predict_proba(X), atol=1e-4)
 
 
+def test_the_first_examples_may_be_of_one_class_if_the_classes_are_given(glyphs):
+    X, y = glyphs
+    order = np.argsort(y, kind="stable")
+    few = drawn()
+    for label in np.unique(y):
+        few.partial_fit(X[y == label], y[y == label], classes=np.unique(y))
+        if label == y[order[0]]:
+            with pytest.raises(SettingError, match="only examples of .* so far"):
+                few.predict(X)
+    np.testing.assert_array_equal(few.predict_proba(X), drawn().fit(X[order], y[order]).predict_proba(X))
+    with pytest.raises(DataError, match="1 class is not a choice"):
+        drawn().partial_fit(X[:1], y[:1])
+
+
 def test_new_classes_join_and_leave(glyphs):
     X, y = glyphs
     first = np.isin(y, np.unique(y)[:2])

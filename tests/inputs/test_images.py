@@ -134,7 +134,7 @@ def test_shared_omniglot_drawings_are_their_box_means():
             means = np.asarray(image.convert("L").resize((28, 28), Image.Resampling.BOX))
             if frame(image.convert("L")).image.size == image.size:
                 equal += np.array_equal(INK.pixels(image)[0], 255 - means)
-    assert equal > 0.9 * len(names), "others are small or off the centre"
+    assert equal > 0.85 * len(names), "others are small or off the centre"
 
 
 def by_the_recipe(path: Path, channels: int, size: int) -> np.ndarray:

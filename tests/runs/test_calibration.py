@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 import quickstudy as qs
 import quickstudy.runs.run
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.inputs.images import Images
 from quickstudy.models import folder
 from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.run import Run
@@ -53,6 +55,15 @@ def test_training_characters_are_not_drawn_to_calibrate(monkeypatch, tmp_path):
     qs.calibrate("glyphs-proto", n_tasks=2, out=tmp_path / "copy")
     assert numbers == [1, 100, 200]
     assert (tmp_path / "copy" / "config.json").exists()
+
+
+def test_tasks_are_like_those_of_a_classifier(mine, tmp_path):
+    data = qs.ClassDataset.from_labels(torch.rand(5, 1, 28, 28), ["a", "a", "a", "b", "b"])
+    qs.Classifier(qs.load(mine), Images(), data).save(tmp_path / "few")
+    confidence = qs.calibrate(mine, like=tmp_path / "few", n_tasks=4).confidence
+    assert (confidence.n_way, confidence.n_shot) == (2, 2)
+    with pytest.raises(SettingError, match="give one of them"):
+        qs.calibrate(mine, 5, like=tmp_path / "few")
 
 
 def test_a_copy_is_calibrated_and_the_run_stays_as_it_was(mine, tmp_path):

@@ -133,6 +133,14 @@ def test_folders_in_the_layout_of_omniglot(tmp_path, pictures, data):
     assert all(len(name.split("/")) == 2 for name in experiment.test_tasks().data.names)
 
 
+def test_a_run_is_used_from_another_folder(tmp_path, pictures, small, monkeypatch):
+    (tmp_path / "data").symlink_to(pictures)
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path / "run", **small | {"data_root": "data"})
+    monkeypatch.chdir(tmp_path / "run")
+    assert Experiment(Run(tmp_path / "run").settings).test_tasks().data.n_classes
+
+
 def test_colour_images_of_another_size(tmp_path):
     for c in range(5):
         for i in range(3):

@@ -1,7 +1,7 @@
 """Public names of quickstudy, each with the module that defines it."""
 
+from .classify.answer import Answer as Answer
 from .classify.check import check as check
-from .classify.classifier import Answer as Answer
 from .classify.classifier import Classifier as Classifier
 from .classify.estimators import FewShotClassifier as FewShotClassifier
 from .classify.estimators import FewShotRegressor as FewShotRegressor

@@ -6,15 +6,16 @@ import copy
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from quickstudy.classify.answer import Answer, Basis
 from quickstudy.classify.confidence import Confidence, fit_temperature
 from quickstudy.classify.own_examples import OwnExamples, Separation
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
@@ -31,57 +32,10 @@ from quickstudy.nets import apply, has_foreign, input_shape
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
 
-Basis = Literal["examples", "calibration"]
-"""Basis of guarantees: the classifier's own examples, or the tasks of the learner's calibration."""
-NONE = "none of these"
-"""Answer to an out-of-distribution input."""
 _ROWS = 256
 """Number of examples that are embedded at once."""
 _LEARN_AGAIN = 50
 """Largest number of examples that a learner without embeddings learns again without, one by one, for a warning."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Answer of a classifier to one input.
-
-    Attributes:
-        name: Name of the input.
-        label: The most probable label.
-        probabilities: Probability of each label.
-        members: Conformal set: the labels that include the right one with the requested coverage, likeliest first. It
-            always holds the most probable label. None if no coverage was requested.
-        unlike: Whether not even the most probable label is likely enough for the set: the input is unlike all
-            examples. None if no coverage was requested.
-        none: Whether the input is out-of-distribution, so that no label fits. None if ``false_alarms`` was not given.
-        rest_on: Basis of coverage and false alarms; None if neither was requested.
-    """
-
-    name: str
-    label: str
-    probabilities: dict[str, float]
-    members: list[str] | None = None
-    unlike: bool | None = None
-    none: bool | None = None
-    rest_on: Basis | None = None
-
-    @property
-    def word(self) -> str:
-        """The label, or "none of these" if no label fits."""
-        return NONE if self.none else self.label
-
-    def summary(self) -> dict[str, Any]:
-        """Return the answer as plain data; see docs/output.md."""
-        return {
-            "input": self.name,
-            "label": self.word,
-            "confidence": self.probabilities[self.label],
-            "set": self.members,
-            "unlike": self.unlike,
-            "none": self.none,
-            "rest_on": self.rest_on,
-            "probabilities": self.probabilities,
-        }
 
 
 class Classifier:

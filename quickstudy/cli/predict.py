@@ -11,7 +11,7 @@ from quickstudy.cli.options import ClassifierFolder, Encoding, Json, TextColumn
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from quickstudy.classify.classifier import Answer
+    from quickstudy.classify.answer import Answer
 
 
 def predict(

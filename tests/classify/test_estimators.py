@@ -77,7 +77,7 @@ def test_the_first_examples_may_be_of_one_class_if_the_classes_are_given(glyphs)
     for label in np.unique(y):
         few.partial_fit(X[y == label], y[y == label], classes=np.unique(y))
         if label == y[order[0]]:
-            with pytest.raises(SettingError, match="only examples of .* so far"):
+            with pytest.raises(SettingError, match=r"only examples of .* so far"):
                 few.predict(X)
     np.testing.assert_array_equal(few.predict_proba(X), drawn().fit(X[order], y[order]).predict_proba(X))
     with pytest.raises(DataError, match="1 class is not a choice"):

@@ -410,8 +410,8 @@ def disturbances() -> str:
         rows.append([name, *cells[0][:2], *cells[1]])
     said = (
         f"New drawings of {record['n_way']}-way {record['n_shot']}-shot tasks of Omniglot's evaluation characters,\n"
-        f"disturbed; the examples are clean. `glyphs-proto`, {record['n_tasks']} tasks,\n"
-        f"{record['queries']} drawings, inductive. Before: encoded as they are. After: cut out of their surroundings, as `predict` does. Warned:\n"
+        f"disturbed; the examples are clean. `glyphs-proto`, {record['n_tasks']} tasks, {record['queries']} drawings,\n"
+        "inductive. Before: encoded as they are. After: cut out of their surroundings, as `predict` does. Warned:\n"
         "share of drawings that a warning names as doubtful. `benchmarks/disturbances.py`.\n\n"
     )
     columns = ["", "before", "confidence", "after", "confidence", "warned"]

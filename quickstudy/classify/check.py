@@ -13,7 +13,7 @@ from torch import Tensor
 
 from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, suspects, unbalanced
 from quickstudy.classify.classifier import Classifier
-from quickstudy.classify.learn import default_start, kind_of, labelled_items, start_of
+from quickstudy.classify.learn import Look, default_start, kind_of, labelled_items, start_of
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.batches import encoded_batches
@@ -83,6 +83,9 @@ def check(
     unlabelled: Path | str | None = None,
     n: int = 5,
     columns: Columns = COMMON,
+    *,
+    look: Look | None = None,
+    encoder: str | None = None,
 ) -> Report:
     """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike.
 
@@ -92,6 +95,8 @@ def check(
         unlabelled: Examples without labels: a folder of images, or a file of sentences or rows.
         n: Number of them to name as the best to label next.
         columns: Other names of the columns of files of rows, and their encoding.
+        look: "photos" or "drawings", as ``quickstudy.adapt`` takes it.
+        encoder: Frozen encoder, as ``quickstudy.adapt`` takes it.
 
     Raises:
         DataError: The source has fewer than two classes of readable examples.
@@ -99,9 +104,9 @@ def check(
     """
     source = Path(source)
     if model is None:
-        kind = kind_of(source, columns)
+        kind = kind_of(source, columns, look, encoder)
         labelled = labelled_items(kind, source, columns)
-        start = default_start(kind, [item for item, _ in labelled])
+        start = default_start(kind, [item for item, _ in labelled], encoder)
     else:
         start = start_of(ModelFolder(model))
         labelled = labelled_items(type(start.inputs), source, columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +34,8 @@ from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
 
+_SAMPLE = 30
+"""Number of examples that decide what kind they are."""
 _PENALTIES = np.logspace(-6, 3, 19)
 """Penalties of ridge regression to choose from, for standardised features."""
 
@@ -217,8 +219,13 @@ def _default_start(X: Any) -> Start | None:
         X = list(X)
     if not isinstance(X, Sequence) or isinstance(X, str | bytes) or not X:
         return None
-    kind = next((kind for kind in INPUTS.values() if kind.takes(X[0])), None)
+    kind = next((kind for kind in INPUTS.values() if _mostly(kind.takes(one) for one in X[:_SAMPLE])), None)
     return None if kind is None else default_start(kind, [Item(f"{kind.noun} {i}", one) for i, one in enumerate(X, 1)])
+
+
+def _mostly(votes: Iterable[bool]) -> bool:
+    given = list(votes)
+    return 2 * sum(given) > len(given)
 
 
 def _is_table_of_numbers(X: Any) -> bool:

@@ -5,23 +5,34 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.confidence import Confidence
-from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.inputs.rows import COMMON, Columns, RowInputs, no_columns
 from quickstudy.io.files import check_new
-from quickstudy.learners import Learner, Prototypical
+from quickstudy.learners import LEARNERS, Learner
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 
+Look = Literal["photos", "drawings"]
+"""What pictures are: photographs, learned by an encoder that knows things, or drawings, learned by their ink."""
+_KINDS: dict[Look, str] = {"photos": "photos", "drawings": "images"}
+
 
 def adapt(
-    source: Path | str, model: Path | str | None = None, out: Path | str | None = None, columns: Columns = COMMON
+    source: Path | str,
+    model: Path | str | None = None,
+    out: Path | str | None = None,
+    columns: Columns = COMMON,
+    *,
+    look: Look | None = None,
+    encoder: str | None = None,
+    download: bool = False,
 ) -> Classifier:
     """Learn the classes of labelled examples.
 
@@ -29,23 +40,30 @@ def adapt(
         source: Images, one folder per class; or a CSV, TSV, JSONL, Parquet or Excel file. Its columns are ``text`` and
             ``label``, or ``label`` and any others.
         model: Run, classifier that learns more, or name of a model that comes with quickstudy. If None, the kind of
-            inputs decides. Images and sentences are learned by a model that comes with quickstudy. Rows of a table
-            are standardised and compared with the mean of each class.
+            inputs decides. Drawings and sentences are learned by a model that comes with quickstudy. Photographs are
+            embedded by a frozen encoder, and learned by ridge regression. Rows of a table are standardised and
+            compared with the mean of each class.
         out: Folder of the classifier, which must not exist yet; nothing is written if None.
         columns: Other names of the columns, and the encoding of the file.
+        look: "photos" or "drawings"; if None, the pictures decide.
+        encoder: Frozen encoder to use without a model (see ``quickstudy encoders``).
+        download: Whether an encoder that is not on this machine is downloaded.
 
     Raises:
         DataError: The examples cannot be read, or have fewer than two classes.
         ModelError: The model is missing, or does not take the kind of examples in the source.
-        SettingError: The folder exists already.
+        SettingError: The folder exists already, or the encoder is not there.
     """
     source = Path(source)
     if out is not None:
         check_new(Path(out))
     if model is None:
-        kind = kind_of(source, columns)
+        kind = kind_of(source, columns, look, encoder)
         labelled = _labelled(kind, source, columns)
-        classifier = default_start(kind, [item for item, _ in labelled]).learned(labelled)
+        items = [item for item, _ in labelled]
+        classifier = default_start(kind, items, encoder, download=download).learned(labelled)
+    elif look is not None or encoder is not None:
+        raise SettingError(f"{str(model)!r} decides how examples are encoded; leave --as and --encoder out")
     else:
         folder = ModelFolder(model)
         start = start_of(folder)
@@ -105,23 +123,28 @@ def start_of(model: ModelFolder) -> Start:
     return Start(model.learner, model.inputs, model.entry("confidence", Confidence))
 
 
-def default_start(kind: type[Inputs], items: Sequence[Item]) -> Start:
-    """Return the starting point for a kind of inputs without a run: its model, or else the nearest class mean.
+def default_start(
+    kind: type[Inputs], items: Sequence[Item], encoder: str | None = None, *, download: bool = False
+) -> Start:
+    """Return the starting point for a kind of inputs without a run: its model, or else its plain head.
 
     Args:
         kind: Kind of inputs.
         items: Examples, to which inputs without a model are fitted.
+        encoder: Frozen encoder instead of the model's.
+        download: Whether an encoder that is not on this machine is downloaded.
 
     Raises:
         DataError: An item cannot be read.
         SettingError: The kind has no model, and its encoded inputs are not vectors.
     """
-    if kind.model is not None:
+    if kind.model is not None and encoder is None:
         return start_of(ModelFolder(kind.model))
-    inputs = kind.fitted(items)
+    inputs = kind.fitted(items) if encoder is None else kind.encoded_by(encoder, download=download)
     if len(inputs.shape) != 1:
         raise SettingError(f"{inputs.noun}s of shape {inputs.shape} have no default model; give a run")
-    return Start(Prototypical(Identity(inputs.shape[0])), inputs)
+    head: Any = LEARNERS[kind.head]
+    return Start(head(Identity(inputs.shape[0])), inputs)
 
 
 def labelled_items(kind: type[Inputs], source: Path, columns: Columns = COMMON) -> list[tuple[Item, str]]:
@@ -138,12 +161,24 @@ def labelled_items(kind: type[Inputs], source: Path, columns: Columns = COMMON) 
     return kind.labelled(source, columns)
 
 
-def kind_of(source: Path, columns: Columns = COMMON) -> type[Inputs]:
+def kind_of(
+    source: Path, columns: Columns = COMMON, look: Look | None = None, encoder: str | None = None
+) -> type[Inputs]:
     """Return the kind of inputs that a file or folder holds.
+
+    Args:
+        source: File or folder of labelled examples.
+        columns: Other names of the columns, and the encoding of the file.
+        look: What pictures are; if None, they decide.
+        encoder: Encoder, which drawings do not have.
 
     Raises:
         DataError: No kind recognises the file or folder.
     """
+    if look is not None and look not in _KINDS:
+        raise SettingError(unknown("look", look, _KINDS))
+    if INPUTS["images"].recognises(source) and (look or encoder):
+        return INPUTS[_KINDS[look or "photos"]]
     for kind in INPUTS.values():
         if columns != COMMON and issubclass(kind, RowInputs):
             recognised = kind.recognises(source, columns)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quickstudy.cli.options import Encoding, Json, LabelColumn, TextColumn
+from quickstudy.cli.options import As, EncoderName, Encoding, Json, LabelColumn, TextColumn
 
 
 def adapt(
@@ -31,19 +31,24 @@ def adapt(
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     encoding: Encoding = None,
+    look: As = None,
+    encoder: EncoderName = None,
+    download: Annotated[bool, typer.Option("--download", help="Download the encoder if it is not here.")] = False,
     json: Json = False,
 ) -> None:
     """Learn the classes of a folder of images, or of a file of sentences or rows, from any number of examples."""
     from quickstudy.classify.learn import adapt
     from quickstudy.cli.output import print_json
+    from quickstudy.inputs import INPUTS
     from quickstudy.inputs.rows import Columns
 
     columns = Columns(text_column, label_column, encoding)
     examples, start = (model, None) if source is None else (source, model)
-    classifier = adapt(examples, start, out, columns)
+    classifier = adapt(examples, start, out, columns, look=look, encoder=encoder, download=download)
     counts = dict(zip(classifier.labels, classifier.data.counts.tolist(), strict=True))
     if json:
-        print_json({"classifier": str(out), "examples": counts})
+        print_json({"classifier": str(out), "inputs": INPUTS.name_of(type(classifier.inputs)), "examples": counts})
     else:
         total = ", ".join(f"{label} {count}" for label, count in counts.items())
-        print(f"{out}: learned {len(counts)} classes ({total})")
+        words = classifier.inputs.words
+        print(f"{out}: learned {len(counts)} classes of {words} ({total})")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickstudy.cli.options import Encoding, Json, LabelColumn, TextColumn
+from quickstudy.cli.options import As, EncoderName, Encoding, Json, LabelColumn, TextColumn
 
 if TYPE_CHECKING:
     from quickstudy.classify.check import Report
@@ -31,6 +31,8 @@ def check(
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     encoding: Encoding = None,
+    look: As = None,
+    encoder: EncoderName = None,
     json: Json = False,
 ) -> None:
     """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike."""
@@ -38,7 +40,9 @@ def check(
     from quickstudy.cli.output import SCHEMA, print_json
     from quickstudy.inputs.rows import Columns
 
-    report = check(source, model, unlabelled, n, Columns(text_column, label_column, encoding))
+    report = check(
+        source, model, unlabelled, n, Columns(text_column, label_column, encoding), look=look, encoder=encoder
+    )
     if json:
         print_json({"schema": SCHEMA, **report.summary()})
     else:

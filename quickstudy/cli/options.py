@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -28,6 +28,14 @@ TextColumn = Annotated[str, typer.Option(help="Column of sentences in a file.")]
 LabelColumn = Annotated[str, typer.Option(help="Column of labels in a file.")]
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding of a CSV file, such as cp1252; if not given, UTF-8 or its byte order mark.")
+]
+As = Annotated[
+    Literal["photos", "drawings"] | None,
+    typer.Option("--as", help="What the pictures are; if not given, they decide.", show_default=False),
+]
+EncoderName = Annotated[
+    str | None,
+    typer.Option("--encoder", help="Frozen encoder; `quickstudy encoders` explains the choice.", show_default=False),
 ]
 Out = Annotated[Path | None, typer.Option(help="Write the result and how it was made as JSON to this file.")]
 

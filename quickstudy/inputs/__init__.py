@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 INPUTS: Registry[type[Inputs]] = Registry(
     "kind of input",
     {
+        "photos": "quickstudy.inputs.photos:Photos",
         "images": "quickstudy.inputs.images:Images",
         "sentences": "quickstudy.inputs.sentences:Sentences",
         "table": "quickstudy.inputs.tables:Table",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError, listed
+from quickstudy.errors import DataError, SettingError, listed
 
 
 class Item(NamedTuple):
@@ -35,8 +35,8 @@ class Inputs(ABC):
         part, part_plural: Words for a part of an item (see ``parts``).
         nets: Nets that take these inputs, the default first.
         spatial: Whether the inputs are images, which may be turned and distorted.
-        model: Name of the model that learns the inputs if no run is given. If None, the nearest class mean of what
-            ``encode`` returns is used.
+        model: Name of the model that learns the inputs if no run is given; None for a plain ``head``.
+        head: Name of the learner that learns what ``encode`` returns, if there is no model.
         shape: Shape of one encoded input.
     """
 
@@ -46,6 +46,7 @@ class Inputs(ABC):
     nets: ClassVar[tuple[str, ...]] = ("mlp", "identity")
     spatial: ClassVar[bool] = False
     model: ClassVar[str | None] = None
+    head: ClassVar[str] = "prototypical"
 
     @property
     @abstractmethod
@@ -56,6 +57,11 @@ class Inputs(ABC):
     @abstractmethod
     def recipe(self) -> str:
         """Description of how one input is made, for programs that do not use this package."""
+
+    @property
+    def words(self) -> str:
+        """Words for these inputs in messages, such as "photographs"."""
+        return f"{self.noun}s"
 
     @classmethod
     def recognises(cls, source: Path) -> bool:
@@ -75,6 +81,19 @@ class Inputs(ABC):
             DataError: The examples cannot be read.
         """
         return cls()
+
+    @classmethod
+    def encoded_by(cls, encoder: str, *, download: bool = False) -> Self:
+        """Return the inputs for a frozen encoder.
+
+        Args:
+            encoder: Name of the encoder.
+            download: Whether an encoder that is not on this machine is downloaded.
+
+        Raises:
+            SettingError: The encoder is not there, or these inputs have no encoder.
+        """
+        raise SettingError(f"{cls.noun}s have no encoder to choose; leave --encoder out")
 
     @abstractmethod
     def open(self, source: str | Path | bytes) -> Iterator[Item]:

@@ -27,7 +27,7 @@ _STRIP = 2**18  # pixels converted at a time
 _SLACK = 0.001  # share of the scale by which real numbers may leave it, because interpolation rounds
 
 
-def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
+def decoded(item: Item, use: Callable[[Image.Image], T], least: int | None = None) -> T:
     """Return the result of a function of an item's image, called while its file is open.
 
     Of an image with several frames or pages, only the first is read. A JPEG file of more than 16 million pixels is
@@ -38,6 +38,7 @@ def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
             an array. Arrays, tensors and nested lists are (height, width), (height, width, 1, 3 or 4) or (1, 3 or 4,
             height, width), with numbers as ``levels`` takes them.
         use: Function of the Pillow image.
+        least: Pixels of the shorter side that suffice, so that a JPEG file may be decoded at a reduced size.
 
     Raises:
         DataError: The image is missing, damaged or of another format, or has more than 16 million pixels (JPEG: 200
@@ -57,7 +58,7 @@ def decoded(item: Item, use: Callable[[Image.Image], T]) -> T:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sizes, where the limit here is lower, and about metadata
-            with _opened(name, value) as image:
+            with _opened(name, value, least) as image:
                 return use(_eight_bits(name, image))
     except DataError:
         raise
@@ -148,7 +149,7 @@ def numbers(value: Any) -> np.ndarray | None:
 
 
 @contextmanager
-def _opened(name: str, source: str | Path | bytes) -> Iterator[Image.Image]:
+def _opened(name: str, source: str | Path | bytes, least: int | None) -> Iterator[Image.Image]:
     """Open an image, and prepare its decoding within bounded memory."""
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file, _image(name, file) as image:
         limit = _MORE_PIXELS.get(image.format or "", _MAX_PIXELS)
@@ -157,8 +158,9 @@ def _opened(name: str, source: str | Path | bytes) -> Iterator[Image.Image]:
         pixels = image.width * image.height
         if pixels > limit or max(image.size) > _MAX_SIDE:
             raise DataError(_too_large(name, limit))
-        if image.format == "JPEG" and pixels > _MAX_PIXELS:
-            by = next(by for by in (2, 4, 8) if pixels <= _MAX_PIXELS * by**2)
+        if image.format == "JPEG" and (least or pixels > _MAX_PIXELS):
+            enough = [by for by in (8, 4, 2) if least and min(image.size) >= by * least]
+            by = next(by for by in (1, 2, 4, 8) if pixels <= _MAX_PIXELS * by**2 and by >= max([1, *enough]))
             image.draft(None, (max(1, image.width // by), max(1, image.height // by)))
         yield image
 

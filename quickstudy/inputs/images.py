@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
-from quickstudy.errors import DataError, SettingError
-from quickstudy.inputs.base import Inputs, Item
+from quickstudy.errors import SettingError
+from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import as_float
-from quickstudy.inputs.decode import decoded, levels, numbers, png, upright
+from quickstudy.inputs.decode import decoded, png, upright
 from quickstudy.inputs.framing import frame, paper_of, reduced
-from quickstudy.inputs.layout import find_classes, image_files, is_image_name, left_out
+from quickstudy.inputs.pictures import Pictures
 
 _FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
 _SHADES = 4  # levels; an image with fewer is of one colour
-_PATCHES = 7  # number of patches per side, for ``parts``
 
 
 @dataclass(frozen=True)
-class Images(Inputs):
+class Images(Pictures):
     """Images of one size; drawings, unless ``ink`` is off.
 
     The same picture is encoded alike as a file, a Pillow image, an array, a tensor or a nested list. Layout and number
@@ -50,9 +47,6 @@ class Images(Inputs):
     size: int = 28
     ink: bool = True
 
-    noun: ClassVar[str] = "image"
-    part: ClassVar[str] = "patch"
-    part_plural: ClassVar[str] = "patches"
     nets: ClassVar[tuple[str, ...]] = ("conv4", "conv4-maps", "resnet6", "resnet12")
     spatial: ClassVar[bool] = True
     model: ClassVar[str | None] = "glyphs-proto"
@@ -62,16 +56,14 @@ class Images(Inputs):
             raise SettingError(f"channels={self.channels}, size={self.size}: channels are 1 or 3, size is 1 or more")
 
     @property
+    def words(self) -> str:
+        """Words for these inputs in messages."""
+        return "drawings (--as photos if they are photographs)" if self.ink else "images"
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one encoded image, (channels, size, size)."""
         return self.channels, self.size, self.size
-
-    @classmethod
-    def takes(cls, value: Any) -> bool:
-        """Return whether a value is a Pillow image, an array of at least two axes, or the name of an image file."""
-        if isinstance(value, str | Path):
-            return is_image_name(value)
-        return isinstance(value, Image.Image) or ((x := numbers(value)) is not None and x.ndim > 1)
 
     @property
     def recipe(self) -> str:
@@ -94,43 +86,6 @@ class Images(Inputs):
             f"difference in the picture before resizing, m the largest after: multiply ink by 255 / max({_FAINT}, "
             f"min(s, 2 m)), round, cut at 255. Centre on a {size} square of zeros. Divide by 255."
         )
-
-    @classmethod
-    def recognises(cls, source: Path) -> bool:
-        """Return whether the source is a folder that holds image files, at any depth."""
-        return any(is_image_name(name) for _, _, names in os.walk(source) for name in names)
-
-    def open(self, source: str | Path | bytes) -> Iterator[Item]:
-        """Yield an image file, the image files of a folder, or an upload."""
-        if isinstance(source, bytes):
-            yield Item("upload", source)
-        elif Path(source).is_dir():
-            paths = image_files(Path(source))
-            rest = left_out(Path(source), deep=False)
-            if not paths:
-                raise DataError(rest or f"{str(source)!r} is a folder without images; give image files")
-            if rest:
-                warnings.warn(rest, stacklevel=2)
-            yield from (Item(str(path), path) for path in paths)
-        else:
-            yield Item(str(source), Path(source))
-
-    @classmethod
-    def labelled(cls, source: Path) -> list[tuple[Item, str]]:
-        """Return the images of a folder of class folders, in the order of their names."""
-        classes = find_classes(source)
-        return [(Item(str(path), path), label) for label in sorted(classes) for path in classes[label]]
-
-    @classmethod
-    def left_out(cls, source: Path) -> str | None:
-        """Return one line about the files in a folder of class folders that are not images."""
-        return left_out(source)
-
-    def items(self, things: Any, skip: Callable[[DataError], object] | None = None) -> list[Item]:
-        """Convert a list or array to items; the images of one array have one scale, whatever the brightness of each."""
-        stack = numbers(things) if isinstance(things, np.ndarray | Tensor) else None
-        scaled = None if stack is None or stack.ndim < 3 else levels(stack)
-        return super().items(things if scaled is None else scaled, skip)
 
     def are_encoded(self, x: Tensor) -> Tensor:
         """Return which images (n, *shape) encoding would leave as they are: levels, and ink on paper of 0."""
@@ -180,7 +135,7 @@ class Images(Inputs):
 
     def _framed(self, image: Image.Image) -> tuple[np.ndarray, str | None]:
         """Return an image as an array, and the reason why its drawing may not be what people see, if there is one."""
-        image = upright(image, self._mode)
+        image = upright(image, self.mode)
         if not self.ink:
             return _planes(np.asarray(image.resize((self.size, self.size), Image.Resampling.LANCZOS))), None
         if image.size == (self.size, self.size) and not paper_of(image).any():  # an encoded drawing
@@ -211,40 +166,24 @@ class Images(Inputs):
 
     def keep(self, item: Item) -> bytes:
         """Return the image as a PNG file, with at most 224 pixels on its longer side."""
-        return png(decoded(item, self._reduced))
+        return png(decoded(item, self.small))
 
     def picture(self, item: Item) -> bytes:
         """Return the saved copy of the image."""
         return self.keep(item)
 
-    def caption(self, item: Item) -> str:
-        """Return the file's name without its folders."""
-        return Path(item.name).name
-
-    def parts(self, item: Item) -> Iterator[tuple[str, Item]]:
-        """Yield 7 by 7 patches, row by row, each with the image in which the patch is covered by paper colour."""
-        image = decoded(item, self._reduced)
-        paper = tuple(int(level) for level in paper_of(image))
-        for row in range(_PATCHES):
-            for column in range(_PATCHES):
-                without = image.copy()
-                (left, right), (top, bottom) = (
-                    (side * k // _PATCHES, side * (k + 1) // _PATCHES - 1)
-                    for side, k in zip(image.size, (column, row), strict=True)
-                )
-                if (
-                    left <= right and top <= bottom
-                ):  # in an image of fewer than 7 pixels per side, some patches are empty
-                    fill = paper if len(paper) > 1 else paper[0]
-                    ImageDraw.Draw(without).rectangle((left, top, right, bottom), fill=fill)
-                yield f"row {row + 1}, column {column + 1}", Item(item.name, without)
-
     @property
-    def _mode(self) -> str:
+    def mode(self) -> str:
+        """Mode of a picture before it is encoded."""
         return "L" if self.channels == 1 else "RGB"
 
-    def _reduced(self, image: Image.Image) -> Image.Image:
-        return reduced(upright(image, self._mode))
+    def small(self, image: Image.Image) -> Image.Image:
+        """Return an upright image with at most 224 pixels on its longer side."""
+        return reduced(upright(image, self.mode))
+
+    def ground(self, image: Image.Image) -> tuple[int, ...]:
+        """Return the colour of the paper."""
+        return tuple(int(level) for level in paper_of(image))
 
 
 def _borders(x: Tensor) -> Tensor:

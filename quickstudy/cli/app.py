@@ -17,6 +17,7 @@ from quickstudy.cli.algorithms import algorithms
 from quickstudy.cli.calibrate import calibrate
 from quickstudy.cli.check import check
 from quickstudy.cli.doctor import doctor
+from quickstudy.cli.encoders import encoders
 from quickstudy.cli.evaluate import evaluate
 from quickstudy.cli.examples import examples
 from quickstudy.cli.explain import explain
@@ -54,7 +55,7 @@ def quickstudy() -> None:
 
 COMMANDS = (
     train, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms,
-    doctor, examples, info,
+    encoders, doctor, examples, info,
 )  # fmt: skip
 for each in COMMANDS:
     command(each)

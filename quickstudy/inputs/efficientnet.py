@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,13 +47,14 @@ class EfficientNetLite0(PhotoEncoder):
         net.load_state_dict(torch.load(path, weights_only=True))
         super().__init__(net, 224, mean=[127 / 255] * 3, std=[128 / 255] * 3, licence="Apache-2.0")
         _fold(self.net, _FOLDED)
-        for block in self.net._blocks:
+        for block in net._blocks:
             _fold(block, _FOLDED_IN_BLOCKS)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def features(self, x: Tensor) -> Tensor:
         """Return the means over places of the last maps, (n, 1280)."""
-        maps: Tensor = self.net.extract_features(x.contiguous(memory_format=torch.channels_last))
+        net: Any = self.net
+        maps: Tensor = net.extract_features(x.contiguous(memory_format=torch.channels_last))
         return maps.mean((2, 3))
 
 

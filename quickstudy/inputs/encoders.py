@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,14 +13,14 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.errors import SettingError, one_line
+from quickstudy.errors import SettingError
 from quickstudy.io.tensors import sum_of_values
 from quickstudy.registry import Registry
 
 EFFICIENTNET = "efficientnet-lite0"
 """The default encoder: 1,280 features, Tan and Le 2019, arXiv:1905.11946, without squeeze and excitation."""
 INSTALL = "pip install 'quickstudy[photos]'"
-_GREY = (0.5, 0.5, 0.5)
+GREY = (0.5, 0.5, 0.5)
 
 
 class PhotoEncoder:
@@ -53,8 +51,8 @@ class PhotoEncoder:
         size: int = 224,
         *,
         margin: int = 0,
-        mean: Sequence[float] = _GREY,
-        std: Sequence[float] = _GREY,
+        mean: Sequence[float] = GREY,
+        std: Sequence[float] = GREY,
         licence: str = "unknown",
     ) -> None:
         self.net, self.size, self.margin = net.eval().requires_grad_(False), size, margin
@@ -75,11 +73,9 @@ class PhotoEncoder:
         """Return the part of an RGB image that the net sees, (size, size, 3) uint8."""
         scale = (self.size + self.margin) / min(image.size)
         width, height = (max(self.size, round(side * scale)) for side in image.size)
+        x, y = image.width / width, image.height / height  # pixels of the image per pixel of the scaled one
         left, top = (width - self.size) / 2, (height - self.size) / 2
-        box = [at * side / whole for at, side, whole in (
-            (left, image.width, width), (top, image.height, height),
-            (left + self.size, image.width, width), (top + self.size, image.height, height),
-        )]  # fmt: skip
+        box = left * x, top * y, (left + self.size) * x, (top + self.size) * y
         # The cut part alone is resized, so that a panorama costs no more than any other photograph.
         return np.asarray(image.resize((self.size, self.size), Image.Resampling.BICUBIC, box))
 
@@ -129,79 +125,51 @@ def photo_encoder(name: str = EFFICIENTNET, *, download: bool = False) -> PhotoE
     Raises:
         SettingError: A package is missing, or the encoder is not there or is damaged.
     """
-    return ENCODERS[name]() if name in ENCODERS else TransformersEncoder(name, download=download)
+    from quickstudy.inputs.hub_encoders import TransformersEncoder  # which extends the class above
+
+    if name not in ENCODERS:
+        return TransformersEncoder(name, download=download)
+    build: Callable[[], PhotoEncoder] = ENCODERS[name]
+    return build()
 
 
-class TransformersEncoder(PhotoEncoder):
-    """A vision model of Hugging Face's transformers, such as DINOv2, SigLIP, CLIP or ConvNeXt V2.
+class Cost(NamedTuple):
+    """Cost of an encoder on this machine.
 
-    Its features are its pooled output, or the mean over places if it has none. Size, crop, mean and standard deviation
-    are those of its own image processor.
-
-    Args:
-        name: Name on the Hub, or a folder.
-        download: Whether a model that is not on this machine is downloaded.
-
-    Raises:
-        SettingError: transformers is not installed, or there is no such model.
+    Attributes:
+        encoder: Name of the encoder.
+        inputs: What it embeds, "photos" or "sentences".
+        width: Number of features.
+        parameters: Number of weights.
+        megabytes: Memory of the weights, in 10^6 bytes.
+        milliseconds: Time to embed one input on this machine: the median of five.
+        licence: Licence of the weights.
     """
 
-    def __init__(self, name: str, *, download: bool = False) -> None:
-        try:
-            from transformers import AutoConfig, AutoModel
-            from transformers.utils import cached_file, logging
-        except ImportError:
-            raise SettingError(
-                f"no encoder {name!r}: choose one of {', '.join(ENCODERS)}, or install transformers for models of the "
-                f"Hugging Face Hub; pip install 'quickstudy[text]'"
-            ) from None
-        here = {"local_files_only": not download, "trust_remote_code": False}
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                config = AutoConfig.from_pretrained(name, **here)
-                model = AutoModel.from_pretrained(name, use_safetensors=True, **here)
-                processor = json.loads(Path(cached_file(name, "preprocessor_config.json", **here)).read_text())
-        except Exception as error:  # of many kinds: no network, an unknown model, a damaged file
-            also = "" if download or Path(name).is_dir() else "; a model of the Hub is fetched with --download"
-            raise SettingError(f"no encoder {name!r}: {one_line(error)}{also}") from error
-        model = getattr(model, "vision_model", model)  # of a model for images and texts
-        size, resized = _sides(processor)
-        super().__init__(
-            model,
-            size,
-            margin=resized - size,
-            mean=processor.get("image_mean") or _GREY,
-            std=processor.get("image_std") or _GREY,
-            licence="see its page on the Hub",
-        )
-        self.revision: str | None = getattr(config, "_commit_hash", None)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the pooled output, or the mean over places."""
-        out: Any = self.net(pixel_values=x)
-        pooled: Tensor | None = getattr(out, "pooler_output", None)
-        if pooled is not None:
-            return pooled.flatten(1)
-        last: Tensor = out.last_hidden_state
-        return last.mean(1) if last.ndim == 3 else last.mean((2, 3))
+    encoder: str
+    inputs: str
+    width: int
+    parameters: int
+    megabytes: float
+    milliseconds: float
+    licence: str
 
 
-def _sides(processor: dict[str, Any]) -> tuple[int, int]:
-    """Return the size that a processor's net takes, and that of the shorter side before the centre is cut out."""
+def cost(name: str = EFFICIENTNET, *, download: bool = False) -> Cost:
+    """Measure what an encoder of photographs costs.
 
-    def side(entry: Any) -> int | None:
-        if isinstance(entry, dict):
-            entry = entry.get("shortest_edge") or entry.get("height")
-        return int(entry) if entry else None
-
-    resized = side(processor.get("size")) or 224
-    cropped = side(processor.get("crop_size")) if processor.get("do_center_crop", False) else None
-    size = cropped or resized
-    if not cropped and (share := processor.get("crop_pct")):  # ConvNeXt: the size is after the crop
-        resized = int(size / share)
-    return size, max(size, resized)
+    Raises:
+        SettingError: The encoder is not there.
+    """
+    encoder = photo_encoder(name, download=download)
+    image, times = Image.new("RGB", (encoder.size, encoder.size)), []
+    encoder.encode([image])
+    for _ in range(5):
+        start = time.perf_counter()
+        encoder.encode([image])
+        times.append(1e3 * (time.perf_counter() - start))
+    n = encoder.n_parameters
+    return Cost(name, "photos", encoder.width, n, 4 * n / 1e6, sorted(times)[2], encoder.licence)
 
 
 def _column(values: Sequence[float]) -> Tensor:

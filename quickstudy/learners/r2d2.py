@@ -129,7 +129,8 @@ class R2D2(MetricLearner):
             logits = (whole - change.diagonal()[:, None] * dual)[:, None]
         else:
             logits = whole - change.T[..., None] * dual[:, None]
-        return (self.scale * logits + self.bias).to(support.x)
+        answers: Tensor = self.scale * logits + self.bias
+        return answers.to(support.x)
 
     def padded(self, z: Tensor) -> Tensor:
         """Return embeddings with a 1 appended, (n, d) -> (n, d + 1)."""

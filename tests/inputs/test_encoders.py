@@ -87,7 +87,7 @@ def test_nothing_is_downloaded_without_a_wish(monkeypatch):
         raise AssertionError("a connection was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refused)
-    with pytest.raises(SettingError, match="no encoder 'nobody/nothing'.*--download"):
+    with pytest.raises(SettingError, match=r"no encoder 'nobody/nothing'.*--download"):
         photo_encoder("nobody/nothing")
 
 

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from quickstudy.learners import LRD2, R2D2
 from quickstudy.learners.r2d2 import logistic, ridge
-from quickstudy.nets import MLP, Conv4
+from quickstudy.nets import MLP, Conv4, Identity
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import check_learner, noise_tasks
 
@@ -146,3 +146,16 @@ def test_penalty_scale_and_bias_of_real_targets_are_learned():
 )
 def test_they_keep_the_laws(learner):
     check_learner(learner)
+
+
+@pytest.mark.parametrize("n_features", [3, 40])
+@pytest.mark.parametrize("learner", [R2D2, LRD2])
+def test_leaving_an_example_out_is_learning_again_without_it(learner, n_features):
+    torch.manual_seed(0)
+    ridge = learner(Identity(n_features)).double()
+    y = torch.eye(3, dtype=torch.float64)[[0, 0, 1, 1, 1, 2, 2]]
+    support, query = Examples(torch.randn(7, n_features, dtype=torch.float64), y), torch.randn(4, n_features).double()
+    again = [ridge.comparison(support.without(i)) for i in range(7)]
+    own = torch.stack([compare(support.x[i : i + 1]) for i, compare in enumerate(again)])
+    torch.testing.assert_close(ridge.left_out(support), own)
+    torch.testing.assert_close(ridge.left_out(support, query), torch.stack([compare(query) for compare in again]))

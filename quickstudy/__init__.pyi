@@ -69,6 +69,8 @@ from .sharing.hub import from_pretrained as from_pretrained
 from .sharing.hub import push_to_hub as push_to_hub
 from .sharing.hub import save_pretrained as save_pretrained
 from .sharing.onnx import export as export
+from .tasks.cifar100 import cifar_fs as cifar_fs
+from .tasks.cifar100 import fc100 as fc100
 from .tasks.clinc150 import clinc150 as clinc150
 from .tasks.digits import digits as digits
 from .tasks.episodes import Batches as Batches

@@ -18,6 +18,8 @@ SOURCES: Registry[type[Source]] = Registry(
         "digits": "quickstudy.tasks.digits:Digits",
         "folders": "quickstudy.tasks.folders:Folders",
         "mini-imagenet": "quickstudy.tasks.mini_imagenet:MiniImageNet",
+        "cifar-fs": "quickstudy.tasks.cifar100:CifarFS",
+        "fc100": "quickstudy.tasks.cifar100:FC100",
         "clinc150": "quickstudy.tasks.clinc150:Clinc150",
         "text": "quickstudy.tasks.text:Text",
         "table": "quickstudy.tasks.table:Rows",

@@ -36,7 +36,7 @@ def roots(tmp_path, pictures, mini):
     return {"folders": pictures, "omniglot": omniglot, "mini-imagenet": mini, "text": text, "table": table}
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if name != "clinc150"])
+@pytest.mark.parametrize("name", sorted({*CLASSES} - {"clinc150", "cifar-fs", "fc100"}))
 def test_every_source_keeps_the_laws(roots, name):
     if SOURCES[name].kind is Sentences:
         pytest.importorskip("sentence_transformers")
@@ -72,6 +72,8 @@ def test_omniglot_is_cut_as_asked(roots):
     [
         ("omniglot", ["images_background.zip", "`quickstudy tasks omniglot --download`"]),
         ("mini-imagenet", ["train.csv", "images/"]),
+        ("cifar-fs", ["cifar-100-binary.tar.gz", "`quickstudy tasks cifar-fs --download`"]),
+        ("fc100", ["cifar-100-binary.tar.gz", "`quickstudy tasks cifar-fs --download`"]),
         ("folders", ["CLASS/IMAGE"]),
         ("clinc150", ["`quickstudy tasks clinc150 --download`"]),
     ],

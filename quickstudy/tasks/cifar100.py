@@ -161,6 +161,7 @@ class CifarFS(ClassSource):
 
     about: ClassVar[str] = "100 classes of small photographs, 32x32; download it"
     kind: ClassVar[type[Inputs]] = Images
+    colour: ClassVar[bool] = True
 
     data_root: Path | None = None
     download: bool = False
@@ -176,6 +177,7 @@ class FC100(ClassSource):
 
     about: ClassVar[str] = "the same photographs, split by superclass; download it"
     kind: ClassVar[type[Inputs]] = Images
+    colour: ClassVar[bool] = True
 
     data_root: Path | None = None
     download: bool = False

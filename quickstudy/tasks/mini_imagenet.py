@@ -134,6 +134,7 @@ class MiniImageNet(ClassSource):
 
     about: ClassVar[str] = "100 classes of photographs, 84x84 (--data-root)"
     kind: ClassVar[type[Inputs]] = Images
+    colour: ClassVar[bool] = True
 
     data_root: Path | None = None
 

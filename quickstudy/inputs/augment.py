@@ -63,5 +63,5 @@ def _starts(by: Tensor, margin: int) -> list[int]:
 
 def _grey(x: Tensor) -> Tensor:
     """Return the grey levels of images, (n, 1, height, width)."""
-    red, green, blue = x.split(1, 1)
+    red, green, blue = (x[:, c : c + 1] for c in range(3))
     return 0.299 * red + 0.587 * green + 0.114 * blue

@@ -71,7 +71,7 @@ IMAGES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.dat
 COLOUR = Need(
     "data that are images in colour",
     ("data", "channels"),
-    lambda s: IMAGES.holds(s) and (s.channels == 3 if FOLDERS.holds(s) else SOURCES[s.data].colour),
+    lambda s: IMAGES.holds(s) and (s.channels == 3 if FOLDERS.holds(s) else getattr(SOURCES[s.data], "colour", False)),
 )
 EPISODIC = Need("an algorithm that trains on tasks", ("algorithm",), lambda s: LEARNERS[s.algorithm].episodic)
 PLAIN = Need("an algorithm that trains on plain batches", ("algorithm",), lambda s: not LEARNERS[s.algorithm].episodic)

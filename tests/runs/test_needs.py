@@ -55,7 +55,7 @@ def test_a_setting_without_effect_is_refused_where_it_is_given(name):
     assert complete({**without, name: value})  # as of a stored run
 
 
-@pytest.mark.parametrize("data", ["cifar-fs", "fc100", "mini-imagenet"])
+@pytest.mark.parametrize("data", ["cifar-fs", "fc100", "mini-imagenet", "tiered-imagenet", "cub", "meta-album"])
 def test_sources_of_photographs_are_in_colour(data):
     assert load_settings(environment={}, flags={"data": data, "augment": True}).augment
 

@@ -27,6 +27,7 @@ _ARCHIVE = "cifar-100-binary.tar.gz"
 _URL = "https://www.cs.toronto.edu/~kriz"
 _CHECKSUM = "sha256:58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
 _MAX_BYTES = 2**28  # of the archive, and of its content: 161 and 176 MiB as published
+_FETCH = "download it with `quickstudy tasks cifar-fs --download`"
 _VERSION = 1  # version of the prepared images; increase it when their preparation changes
 _IMAGES = Images(channels=3, size=32, ink=False)
 _PER_CLASS = {"train.bin": 500, "test.bin": 100}
@@ -109,7 +110,7 @@ def _cifar100(folder: Path, download: bool) -> ClassDataset:
         if not download:
             raise DataError(
                 f"no {_ARCHIVE} in {str(folder)!r}: put CIFAR-100's binary version there (the Python version is a "
-                f"pickle, which is code and is never read), or download it with `quickstudy tasks cifar-fs --download`"
+                f"pickle, which is code and is never read), or {_FETCH}"
             )
         fetch(f"{_URL}/{_ARCHIVE}", path, checksum=_CHECKSUM, max_bytes=_MAX_BYTES)
     try:
@@ -122,7 +123,7 @@ def _cifar100(folder: Path, download: bool) -> ClassDataset:
             )
         return prepared(f"cifar100-{_VERSION}-{checksum[:32]}", lambda: _read(path))
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, OverflowError) as error:
-        raise DataError(f"cannot read {str(path)!r}: {error}; download CIFAR-100's binary version again") from error
+        raise DataError(f"cannot read {str(path)!r}: {error}; remove it, then {_FETCH}") from error
 
 
 def _read(path: Path) -> ClassDataset:

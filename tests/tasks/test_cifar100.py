@@ -147,7 +147,7 @@ def test_damage_is_one_line(files, tmp_path, change, what):
 )
 def test_an_archive_that_is_cut_or_no_archive_is_one_line(root, tmp_path, spoil):
     (tmp_path / ARCHIVE).write_bytes(spoil((root / ARCHIVE).read_bytes()))
-    with pytest.raises(DataError, match=r"cannot read .*; download CIFAR-100's binary version again") as caught:
+    with pytest.raises(DataError, match=r"cannot read .*; remove it, then download it with") as caught:
         cifar_fs(tmp_path)
     assert "\n" not in str(caught.value)
 

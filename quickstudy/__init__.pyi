@@ -73,7 +73,10 @@ from .sharing.hub import from_pretrained as from_pretrained
 from .sharing.hub import push_to_hub as push_to_hub
 from .sharing.hub import save_pretrained as save_pretrained
 from .sharing.onnx import export as export
+from .tasks.cifar100 import cifar_fs as cifar_fs
+from .tasks.cifar100 import fc100 as fc100
 from .tasks.clinc150 import clinc150 as clinc150
+from .tasks.cub import cub as cub
 from .tasks.digits import digits as digits
 from .tasks.episodes import Batches as Batches
 from .tasks.episodes import Episodes as Episodes
@@ -81,6 +84,7 @@ from .tasks.examples import examples as examples
 from .tasks.folders import folders as folders
 from .tasks.folders import read_folder as read_folder
 from .tasks.glyphs import glyphs as glyphs
+from .tasks.meta_album import meta_album as meta_album
 from .tasks.mini_imagenet import mini_imagenet as mini_imagenet
 from .tasks.omniglot import omniglot as omniglot
 from .tasks.sinusoid import Sinusoid as Sinusoid
@@ -89,6 +93,7 @@ from .tasks.splits import Splits as Splits
 from .tasks.splits import split_classes as split_classes
 from .tasks.task import Examples as Examples
 from .tasks.task import Task as Task
+from .tasks.tiered_imagenet import tiered_imagenet as tiered_imagenet
 from .training import outer_loop as outer_loop
 from .training import train as train
 from .training.engine import map_tasks as map_tasks

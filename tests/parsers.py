@@ -28,6 +28,7 @@ from quickstudy.nets import MLP
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import complete, load_settings
 from quickstudy.tasks.folders import read_folder
+from quickstudy.tasks.meta_album import meta_album
 from quickstudy.tasks.mini_imagenet import mini_imagenet
 from quickstudy.tasks.table import table
 from quickstudy.training.checkpoint import read, write
@@ -108,6 +109,13 @@ def tables(folder: Path) -> None:
         (folder / f"{split}.csv").write_text(f"filename,label\n{i}.jpg,n{i}\n")
 
 
+def album(folder: Path) -> None:
+    (folder / "images").mkdir()
+    for i in range(3):
+        (folder / "images" / f"{i}.jpg").write_bytes(picture("JPEG"))
+    (folder / "labels.csv").write_text("FILE_NAME,CATEGORY,SUPER_CATEGORY\n0.jpg,bee,a\n1.jpg,ant,a\n2.jpg,fly,b\n")
+
+
 def run(folder: Path) -> None:
     (folder / "run.json").write_text(json.dumps({"settings": complete({}).model_dump(mode="json")}))
 
@@ -139,6 +147,7 @@ PARSERS = {
     "HEIC": Parser("image", one("image", heic()), lambda f: encode(Images(), f / "image")),
     "folder": Parser("cat/0.png", pictures, lambda f: read_folder(f, Images())),
     "table": Parser("train.csv", tables, lambda f: mini_imagenet(f, size=20)),
+    "labels of Meta-Album": Parser("labels.csv", album, lambda f: meta_album(f, size=20)),
     "sentences": Parser("all.csv", one("all.csv", SENTENCES), lambda f: read_sentences(f / "all.csv")),
     "lines": Parser("all.jsonl", one("all.jsonl", LINES), lambda f: read_sentences(f / "all.jsonl")),
     "workbook": Parser("all.xlsx", one("all.xlsx", workbook()), lambda f: read_sentences(f / "all.xlsx")),

@@ -39,7 +39,7 @@ from quickstudy.training.checkpoint import Checkpoints
 from quickstudy.training.process import threads
 from quickstudy.training.workers import ALONE, Workers, check_shares
 
-_OF_TASKS = ("batch_size", "rotations", "warp", "within_alphabets", "glyph_classes")
+_OF_TASKS = ("batch_size", "rotations", "warp", "augment", "within_alphabets", "glyph_classes")
 """Settings that are refused where they have no effect on the training tasks, wherever they come from."""
 
 
@@ -233,7 +233,7 @@ class Experiment:
             data = joined(data, draw_glyphs(range(s.glyph_classes), seed=s.seed))
         data = data.to(self.device)
         if not episodic:
-            return Batches(data, s.batch_size or 128, seed=s.seed, warp=s.warp)
+            return Batches(data, s.batch_size or 128, seed=s.seed, warp=s.warp, augment=s.augment)
         way, shot, query = min(s.train_way or s.n_way, data.n_classes), s.train_shot or s.n_shot, s.train_query
         query = s.n_query if query is None else query
         if query == 0 and s.algorithm != "reptile":
@@ -241,7 +241,9 @@ class Experiment:
         within = [alphabet(name) for name in data.names] if s.within_alphabets else None
         turn = s.rotations == "tasks"
         try:
-            return Episodes(data, way, shot, query, seed=s.seed, split="train", rotate=turn, warp=s.warp, within=within)
+            return Episodes(
+                data, way, shot, query, seed=s.seed, rotate=turn, warp=s.warp, augment=s.augment, within=within
+            )
         except NotEnoughClasses:
             raise NotEnoughClasses(f"train_way = {way} is more than any alphabet has; lower --train-way") from None
 

@@ -68,6 +68,11 @@ OMNIGLOT = only("data", "omniglot")
 CHARACTERS = only("data", "glyphs", "omniglot")
 CLASSES = Need("data with classes", ("data",), lambda s: kind_of(s.data) is not None)
 IMAGES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.data), "spatial", False))
+COLOUR = Need(
+    "data that are images in colour",
+    ("data", "channels"),
+    lambda s: IMAGES.holds(s) and (s.channels == 3 if FOLDERS.holds(s) else getattr(SOURCES[s.data], "colour", False)),
+)
 EPISODIC = Need("an algorithm that trains on tasks", ("algorithm",), lambda s: LEARNERS[s.algorithm].episodic)
 PLAIN = Need("an algorithm that trains on plain batches", ("algorithm",), lambda s: not LEARNERS[s.algorithm].episodic)
 TURNED_TASKS = Need(

@@ -16,6 +16,7 @@ from quickstudy.registry import Registry
 from quickstudy.runs.needs import (
     CHARACTERS,
     CLASSES,
+    COLOUR,
     EPISODIC,
     FOLDERS,
     FULL_CONTEXT,
@@ -82,6 +83,7 @@ class Settings:
         False, "Train on tasks whose characters come from one alphabet (omniglot).", OMNIGLOT, EPISODIC
     )
     warp: bool = _setting(False, "Distort each training image a little: turn, shear, scale, move.", IMAGES)
+    augment: bool = _setting(False, "Change each training photograph: padded crop, mirror, colours.", COLOUR)
     glyph_classes: int | None = _setting(
         None, "Invented characters to train on; if not set, 600 for glyphs and 0 for omniglot.", CHARACTERS, ge=1
     )

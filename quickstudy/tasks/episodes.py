@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
+from quickstudy.inputs.augment import augmented
 from quickstudy.inputs.dataset import ClassDataset, as_float
 from quickstudy.inputs.warp import warped
 from quickstudy.tasks.items import Items, Labelled, labels_of, numbered
@@ -54,6 +55,7 @@ class Episodes:
         split: Name of the split; the same seed draws other tasks for another split.
         rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
+        augment: Crop, mirror and recolour each photograph, each in its own way (see ``augmented``).
         within: Group of each class. The classes of a task are then all from one group, chosen among those with at least
             ``n_way`` classes. Classes of one group are more similar than classes in general, as the characters of one
             alphabet are (Triantafillou et al. 2020, section 3.2.1, arXiv:1903.03096).
@@ -81,6 +83,7 @@ class Episodes:
         split: str = "train",
         rotate: bool = False,
         warp: bool = False,
+        augment: bool = False,
         within: Sequence[str] | None = None,
     ) -> None:
         shots = [n_shot] * n_way if isinstance(n_shot, int) else list(n_shot)
@@ -108,7 +111,7 @@ class Episodes:
                 f"n_query={n_query} needs {max(shots) + n_query}; lower n_query or drop the class"
             )
         self.data, self.n_way, self.shots, self.n_query = data, n_way, np.array(shots), n_query
-        self.seed, self.split, self.rotate, self.warp = seed, split, rotate, warp
+        self.seed, self.split, self.rotate, self.warp, self.augment = seed, split, rotate, warp, augment
         self.items: Items | None = None
 
     @classmethod
@@ -127,7 +130,7 @@ class Episodes:
         """Return a source of tasks from any torch dataset of (input, label); inputs are read when a task needs them.
 
         Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. A task is a pure
-        function of its numbers only if an item is; use ``rotate`` and ``warp`` instead of random augmentation.
+        function of its numbers only if an item is; use ``rotate``, ``warp`` and ``augment`` for random augmentation.
 
         Args:
             dataset: Map-style dataset; an input is a tensor or an array, or a tuple or dictionary of them.
@@ -135,7 +138,7 @@ class Episodes:
             classes: Labels to draw from, such as those of one split; all if None.
             cache: Keep every input in memory after it was read.
             threads: Number of threads that read a task's inputs; 0 reads in the calling thread.
-            options: Arguments ``seed``, ``split``, ``rotate``, ``warp`` and ``within`` of the class.
+            options: Arguments ``seed``, ``split``, ``rotate``, ``warp``, ``augment`` and ``within`` of the class.
 
         Raises:
             DataError: A class has no items, or inputs cannot be stacked.
@@ -152,14 +155,14 @@ class Episodes:
     def sample(self, step: int, n_tasks: int) -> Task:
         """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
         draws = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
-        support, support_y, query, query_y, turns, warps = (np.stack(parts) for parts in zip(*draws, strict=True))
+        support, support_y, query, query_y, turns, changes = (np.stack(parts) for parts in zip(*draws, strict=True))
         n = support.shape[1]
         return Task(
-            self._gather(support, support_y, turns, warps[:, :n]), self._gather(query, query_y, turns, warps[:, n:])
+            self._gather(support, support_y, turns, changes[:, :n]), self._gather(query, query_y, turns, changes[:, n:])
         )
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        """Draw rows and class positions of one task's support and query, the rotation of each class, and the warps."""
+        """Draw rows and class positions of one task's support and query, turns of classes, and changes of images."""
         n_way, most = self.n_way, int(self.shots.max())
         group = self.groups[rng.integers(len(self.groups))]
         classes = rng.choice(group, n_way, replace=False)  # in random order: a position has no meaning
@@ -175,10 +178,10 @@ class Episodes:
         query_position = np.tile(np.arange(n_way), (self.n_query, 1))
         turns = rng.integers(4, size=n_way) if self.rotate else np.zeros(n_way, dtype=np.int64)
         n = int(shots.sum()) + n_way * self.n_query
-        warps = _warps(rng, n if self.warp else 0)
-        return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns, warps
+        changes = _changes(rng, n, self.warp, self.augment)
+        return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns, changes
 
-    def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, warps: np.ndarray) -> Examples:
+    def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, changes: np.ndarray) -> Examples:
         x = take(self.data.x, torch.from_numpy(rows))
         device = x.device
         if self.items is not None:
@@ -188,8 +191,8 @@ class Episodes:
             for k in (1, 2, 3):
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))
         x = mapped(as_float, x)
-        if self.warp and x.numel():  # affine_grid refuses zero images, and Reptile's tasks have no query
-            x = _warped(x, warps)
+        if changes.size:  # affine_grid refuses zero images, and Reptile's tasks have no query
+            x = _changed(x, changes, self.warp, self.augment)
         return Examples(x, one_hot(torch.from_numpy(position).to(device), self.n_way))
 
 
@@ -204,6 +207,7 @@ class Batches:
         seed: Seed of the whole sequence.
         split: Name of the split.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
+        augment: Crop, mirror and recolour each photograph, each in its own way (see ``augmented``).
 
     >>> data = ClassDataset.from_labels(torch.zeros(4, 3), list("aabc"))
     >>> Batches(data, batch_size=8).sample(step=0, n_tasks=1).query.y.shape
@@ -211,35 +215,48 @@ class Batches:
     """
 
     def __init__(
-        self, data: ClassDataset, batch_size: int = 64, *, seed: int = 0, split: str = "train", warp: bool = False
+        self,
+        data: ClassDataset,
+        batch_size: int = 64,
+        *,
+        seed: int = 0,
+        split: str = "train",
+        warp: bool = False,
+        augment: bool = False,
     ) -> None:
-        self.data, self.batch_size, self.seed, self.split, self.warp = data, batch_size, seed, split, warp
+        self.data, self.batch_size, self.seed, self.split = data, batch_size, seed, split
+        self.warp, self.augment = warp, augment
 
     def sample(self, step: int, n_tasks: int) -> Task:
         """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
         draws = [self._draw(generator(self.seed, self.split, step, i)) for i in range(n_tasks)]
-        rows, warps = (np.stack(parts) for parts in zip(*draws, strict=True))
+        rows, changes = (np.stack(parts) for parts in zip(*draws, strict=True))
         index = torch.from_numpy(rows)
         x = as_float(take(self.data.x, index))
-        if self.warp:
-            x = _warped(x, warps)
+        if changes.size:
+            x = _changed(x, changes, self.warp, self.augment)
         y = one_hot(self.data.y[index].to(x.device), self.data.n_classes)
         return Task(Examples(x[:, :0], y[:, :0]), Examples(x, y))
 
     def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the rows of one task, and the warp of each image."""
+        """Draw the rows of one task, and the changes of each image."""
         rows = rng.integers(len(self.data.x), size=self.batch_size)
-        return rows, _warps(rng, self.batch_size if self.warp else 0)
+        return rows, _changes(rng, self.batch_size, self.warp, self.augment)
 
 
-def _warps(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draw the warps of n images, (n, 7)."""
-    return rng.uniform(-1, 1, (n, 7))
+def _changes(rng: np.random.Generator, n: int, warp: bool, augment: bool) -> np.ndarray:
+    """Draw how n images are warped and augmented, (n, 7 numbers, 6 numbers, or both)."""
+    return rng.uniform(-1, 1, (n, 7 * warp + 6 * augment))
 
 
-def _warped(x: Tensor, warps: np.ndarray) -> Tensor:
-    """Warp images of several tasks, (tasks, n, channels, height, width), by their warps, (tasks, n, 7)."""
-    return warped(x.flatten(0, 1), torch.from_numpy(warps).to(x).flatten(0, 1)).view_as(x)
+def _changed(x: Tensor, changes: np.ndarray, warp: bool, augment: bool) -> Tensor:
+    """Warp and augment images of several tasks, (tasks, n, channels, height, width), by changes (tasks, n, numbers)."""
+    images, by = x.flatten(0, 1), torch.from_numpy(changes).to(x).flatten(0, 1)
+    if warp:
+        images = warped(images, by[:, :7])
+    if augment:
+        images = augmented(images, by[:, -6:])
+    return images.view_as(x)
 
 
 def take(x: Tensor, rows: Tensor) -> Tensor:

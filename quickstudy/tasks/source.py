@@ -36,9 +36,11 @@ class ClassSource(Source):
 
     Attributes:
         kind: Inputs that encode its examples.
+        colour: Whether its examples are images in colour.
     """
 
     kind: ClassVar[type[Inputs]]
+    colour: ClassVar[bool] = False
 
     @abstractmethod
     def load(self) -> Loaded:

@@ -13,6 +13,7 @@ IDLE = {
     "rotations": ("classes", {"data": "text"}, {"data": "omniglot"}),
     "within_alphabets": (True, {}, {"data": "omniglot"}),
     "warp": (True, {"data": "table"}, {"data": "glyphs"}),
+    "augment": (True, {"data": "folders"}, {"data": "folders", "channels": 3}),
     "glyph_classes": (5, {"data": "digits"}, {"data": "omniglot"}),
     "init": (Path("glyphs-proto"), {"algorithm": "nearest-pixels"}, {}),
     "image_size": (28, {"data": "mini-imagenet"}, {"data": "folders"}),
@@ -52,6 +53,17 @@ def test_a_setting_without_effect_is_refused_where_it_is_given(name):
     assert "\n" not in said
     assert getattr(load_settings(environment={}, flags={**beside, name: value}), name) == value
     assert complete({**without, name: value})  # as of a stored run
+
+
+@pytest.mark.parametrize("data", ["cifar-fs", "fc100", "mini-imagenet", "tiered-imagenet", "cub", "meta-album"])
+def test_sources_of_photographs_are_in_colour(data):
+    assert load_settings(environment={}, flags={"data": data, "augment": True}).augment
+
+
+@pytest.mark.parametrize("data", ["glyphs", "omniglot", "digits", "text", "table"])
+def test_drawings_and_other_data_are_not_in_colour(data):
+    with pytest.raises(SettingError, match=r"augment = True has no effect .*: it needs .* in colour"):
+        load_settings(environment={}, flags={"data": data, "augment": True})
 
 
 def test_the_need_is_named_with_what_to_do(tmp_path):

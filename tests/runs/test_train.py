@@ -155,6 +155,20 @@ def test_minutes_end_a_run_after_a_step_and_the_resumed_run_is_the_uninterrupted
     assert same_weights(run, whole)
 
 
+@pytest.mark.parametrize("algorithm", ["prototypical", "simple-shot"])
+def test_a_resumed_run_on_augmented_photographs_is_the_uninterrupted_one(small, tmp_path, algorithm):
+    shape = {"train_way": 4, "train_query": 2} if algorithm == "prototypical" else {"batch_size": 8}
+    sizes = {name: value for name, value in small.items() if not name.startswith("train_")} | shape
+    given = {**sizes, "algorithm": algorithm, "channels": 3, "ink": False, "augment": True, "warp": True, "steps": 4}
+    whole = train_run(complete(given), tmp_path / "whole")
+    assert len(list(Experiment(complete(given).model_copy({"minutes": 1e-9})).train(tmp_path / "run"))) == 1
+    run = train_run(resumed(tmp_path / "run", {}), tmp_path / "run", resume=True)
+    assert Run(run).last_step == 4
+    assert same_weights(run, whole)
+    plain = train_run(complete({**given, "augment": False}), tmp_path / "plain")
+    assert not same_weights(plain, whole)
+
+
 def test_too_few_minutes_for_one_step_are_refused_and_nothing_is_written(longer, tmp_path):
     with pytest.raises(SettingError, match="1e-09 minutes are too few for one step"):
         train_run(complete({**longer, "minutes": 1e-9}), tmp_path / "run")

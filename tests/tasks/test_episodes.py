@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from quickstudy.errors import NotEnoughClasses, NotEnoughExamples, SettingError
 from quickstudy.inputs.dataset import ClassDataset, as_float
+from quickstudy.inputs.warp import warped
 from quickstudy.learners import Learner, Predictor
-from quickstudy.tasks.episodes import Batches, Episodes
+from quickstudy.tasks.episodes import Batches, Episodes, generator
 from quickstudy.tasks.glyphs import draw_glyphs
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.training.evaluation import evaluate
@@ -218,6 +219,37 @@ def test_each_image_of_a_plain_batch_is_warped_in_a_way_of_its_own():
     assert len(task.query.x.flatten(0, 1).flatten(1).unique(dim=0)) == 12
     assert torch.equal(source.sample(3, 5).query.x[:2], task.query.x)
     assert torch.equal(Batches(data, 6).sample(3, 2).query.y, task.query.y)
+
+
+def photographs(per_class: int) -> ClassDataset:
+    x = torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return ClassDataset.from_labels(x.repeat(2 * per_class, 1, 1, 1), ["a"] * per_class + ["b"] * per_class)
+
+
+@pytest.mark.parametrize("warp", [False, True])
+def test_each_photograph_is_augmented_in_a_way_of_its_own_and_of_its_task(warp):
+    episodes, batches = (
+        Episodes(photographs(4), 2, 2, 2, augment=True, warp=warp),
+        Batches(photographs(2), 6, augment=True, warp=warp),
+    )
+    for source in (episodes, batches):
+        task = source.sample(3, 2)
+        every = torch.cat([task.support.x, task.query.x], 1).flatten(0, 1).flatten(1)
+        assert len(every.unique(dim=0)) == len(every) >= 12
+        assert torch.equal(source.sample(3, 5).query.x[:2], task.query.x)
+        assert not torch.equal(source.sample(4, 2).query.x, task.query.x)
+    plain = Episodes(photographs(4), 2, 2, 2).sample(3, 2)
+    assert torch.equal(plain.support.y, episodes.sample(3, 2).support.y)
+    assert Episodes(photographs(4), 2, 2, 0, augment=True, warp=warp).sample(0, 1).query.x.shape[1] == 0
+
+
+def test_a_warp_alone_draws_seven_numbers_an_image():
+    """Tasks of runs by earlier versions stay as they were."""
+    alone = Batches(photographs(2), 6, warp=True).sample(3, 1).query.x[0, 0]
+    numbers = generator(0, "train", 3, 0)
+    rows = numbers.integers(4, size=6)
+    by = torch.from_numpy(numbers.uniform(-1, 1, (6, 7))).float()
+    assert torch.allclose(warped(photographs(2).x[rows] / 255, by)[0], alone, atol=1e-6)
 
 
 @LAW

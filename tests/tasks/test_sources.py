@@ -13,6 +13,8 @@ from quickstudy.tasks.source import ClassSource
 from quickstudy.tasks.sources import SOURCES, source
 from quickstudy.testing import check_source
 
+LARGE = ("clinc150", "cifar-fs", "fc100", "cub", "meta-album", "tiered-imagenet")
+"""Sources that are held to the laws in tests of their own."""
 CLASSES = [name for name, cls in SOURCES.items() if issubclass(cls, ClassSource)]
 
 
@@ -36,7 +38,7 @@ def roots(tmp_path, pictures, mini):
     return {"folders": pictures, "omniglot": omniglot, "mini-imagenet": mini, "text": text, "table": table}
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if name != "clinc150"])
+@pytest.mark.parametrize("name", [name for name in CLASSES if name not in LARGE])
 def test_every_source_keeps_the_laws(roots, name):
     if SOURCES[name].kind is Sentences:
         pytest.importorskip("sentence_transformers")
@@ -72,6 +74,11 @@ def test_omniglot_is_cut_as_asked(roots):
     [
         ("omniglot", ["images_background.zip", "`quickstudy tasks omniglot --download`"]),
         ("mini-imagenet", ["train.csv", "images/"]),
+        ("cifar-fs", ["cifar-100-binary.tar.gz", "`quickstudy tasks cifar-fs --download`"]),
+        ("fc100", ["cifar-100-binary.tar.gz", "`quickstudy tasks cifar-fs --download`"]),
+        ("cub", ["images/ of CUB_200_2011.tgz"]),
+        ("meta-album", ["labels.csv", "images/"]),
+        ("tiered-imagenet", ["n01440764", "train, val and test"]),
         ("folders", ["CLASS/IMAGE"]),
         ("clinc150", ["`quickstudy tasks clinc150 --download`"]),
     ],

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.classify.answer import Answer, Basis
-from quickstudy.classify.confidence import Confidence, fit_temperature
+from quickstudy.classify.confidence import Confidence, fit_temperature, shot_factor
 from quickstudy.classify.own_examples import OwnExamples, Separation
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.inputs.arrays import Arrays
@@ -295,13 +295,15 @@ class Classifier:
         return 1.0 if self._temperature is None else self._temperature * float(self._scale(None))
 
     def _scale(self, left_out: Tensor | None) -> Tensor:
-        """Return 1 + 1 / shots, (n, 1), the mean over the labels; see ``Confidence``."""
+        """Return the mean of ``shot_factor`` over the labels, (n, 1)."""
+        rise = self.learner.rise if self.confidence is None else self.confidence.rise
         counts = torch.from_numpy(self.data.counts).double()
-        inverse = (1 / counts).mean()
+        factors = shot_factor(counts, rise)
+        mean = factors.mean()
         if left_out is not None:
-            own = counts[self.data.y[left_out]]
-            inverse = inverse + (1 / (own - 1).clamp(min=1) - 1 / own) / len(counts)
-        return 1 + inverse.reshape(-1, 1)
+            own = self.data.y[left_out]
+            mean = mean + (shot_factor((counts[own] - 1).clamp(min=1), rise) - factors[own]) / len(counts)
+        return mean.reshape(-1, 1)
 
     @cached_property
     def _temperature(self) -> float | None:

@@ -24,13 +24,12 @@ class Confidence:
     """Calibration of a learner, measured on tasks of known classes and used for tasks of new ones.
 
     Attributes:
-        temperature: Temperature for many shots: logits are divided by ``temperature * (1 + 1 / shots)``. The mean of K
-            examples deviates from the true class mean with 1/K of the variance of one example. Squared distances to
-            it scale alike.
+        temperature: Temperature, times ``shot_factor(shots, rise)`` the divisor of logits.
         misfits: Quantiles, 1 % to 99 %, of 1 - the probability of the right label.
         fits: Quantiles, 1 % to 99 %, of the largest logit of queries whose class was in the support.
         n_way: Classes of the tasks of the measurement.
         n_shot: Support examples per class of those tasks.
+        rise: The learner's ``rise``, for other numbers of shots.
 
     Raises:
         SettingError: The temperature is not positive, or there are not 99 ascending quantiles.
@@ -47,6 +46,7 @@ class Confidence:
     fits: tuple[float, ...]
     n_way: int
     n_shot: int
+    rise: float | None = None
 
     def __post_init__(self) -> None:
         for name, values in {"misfits": self.misfits, "fits": self.fits}.items():
@@ -57,7 +57,7 @@ class Confidence:
 
     def scale(self, shots: float) -> float:
         """Return the divisor of logits for a number of support examples per class."""
-        return self.temperature * (1 + 1 / shots)
+        return self.temperature * float(shot_factor(torch.tensor(float(shots)), self.rise))
 
     def members(self, probabilities: Tensor, coverage: float) -> Tensor:
         """Return the labels of the conformal set, which includes the right label with probability ``coverage``.
@@ -82,6 +82,19 @@ class Confidence:
             false_alarms: Share of queries of known classes that are called out-of-distribution, 0.01 to 0.99.
         """
         return logits.amax(-1) < self.fits[percent_of("false_alarms", false_alarms) - 1]
+
+
+def shot_factor(shots: Tensor, rise: float | None) -> Tensor:
+    """Return the factor of a temperature for numbers of support examples per class.
+
+    Without a rise, it is 1 + 1 / shots: the mean of K examples deviates from the true class mean with 1/K of the
+    variance of one example, and squared distances to it scale alike. Scores of a regression grow with the number of
+    examples instead: with a rise, it is shots ** rise.
+
+    >>> shot_factor(torch.tensor([1.0, 4.0]), None), shot_factor(torch.tensor([1.0, 4.0]), 0.5)
+    (tensor([2.0000, 1.2500]), tensor([1., 2.]))
+    """
+    return 1 + 1 / shots if rise is None else shots**rise
 
 
 class Calibration(NamedTuple):
@@ -130,11 +143,13 @@ def calibrate(learner: Learner, tasks: TaskSource, n_way: int, n_shot: int, *, n
     if n_tasks < 2:
         raise SettingError(f"n_tasks={n_tasks} cannot be halved into tasks to fit and to measure; give 2 or more")
     fitted, measured = (answers(learner, tasks, range(first, n_tasks, 2)) for first in (0, 1))
-    temperature = fit_temperature(*fitted) / (1 + 1 / n_shot)
+    fit = fit_temperature(*fitted)
+    temperature = fit / float(shot_factor(torch.tensor(float(n_shot)), learner.rise))
     logits, right = measured
-    plain, scaled = logits.softmax(-1), (logits / (temperature * (1 + 1 / n_shot))).softmax(-1)
+    plain, scaled = logits.softmax(-1), (logits / fit).softmax(-1)
     misfits = 1 - scaled.gather(1, right[:, None])[:, 0]
-    confidence = Confidence(temperature, _quantiles(misfits, 1), _quantiles(logits.amax(-1), 0), n_way, n_shot)
+    quantiles = _quantiles(misfits, 1), _quantiles(logits.amax(-1), 0)
+    confidence = Confidence(temperature, *quantiles, n_way, n_shot, learner.rise)
     return Calibration(
         confidence,
         calibration_error(plain, right),

@@ -50,6 +50,7 @@ class Photos(Pictures):
     revision: str | None = field(default=None, compare=False)
 
     nets: ClassVar[tuple[str, ...]] = ("residual", "mlp", "identity")
+    model: ClassVar[str | None] = "efficientnet-r2d2"
     head: ClassVar[str] = "r2d2"
 
     @classmethod

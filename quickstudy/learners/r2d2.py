@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -97,6 +98,9 @@ class R2D2(MetricLearner):
     >>> R2D2(MLP(2, (8,))).adapt(support)(torch.zeros(4, 2)).shape
     torch.Size([4, 3])
     """
+
+    # Measured on features of photographs: best temperatures .178, .231, .364 and .562 at 1, 2, 5 and 10 shots.
+    rise: ClassVar[float | None] = 0.45
 
     def __init__(self, net: nn.Module, *, loss: Loss = "cross_entropy", transductive: bool = False) -> None:
         super().__init__(net, transductive=transductive)

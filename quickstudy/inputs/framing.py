@@ -114,7 +114,7 @@ def _is_clean(plain: np.ndarray) -> bool:
     """Return whether an image is plainly a drawing that is framed well; cheap, since most are."""
     ink = plain.max(2)
     marks = ink > _WEAK
-    thick = max(3, max(marks.shape) // 8)
+    thick = max(3, max(marks.shape) // 4)
     if plain.min() < -0.1 or ndimage.uniform_filter(marks.astype(np.float32), thick).max() > 0.99:
         return False
     share = marks.mean()

@@ -11,7 +11,7 @@ from quickstudy.inputs.heic import INSTALL, has_heic
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _HEIC_SUFFIXES = (".heic", ".heif")
 _LAYOUT = f"the layout is CLASS/IMAGE or GROUP/CLASS/IMAGE, images ending in {', '.join(_SUFFIXES + _HEIC_SUFFIXES)}"
-_SPLITS = ("test", "train", "val", "valid", "validation")
+_SPLITS = ("dev", "eval", "holdout", "test", "testing", "train", "training", "val", "valid", "validation")
 
 
 def find_classes(path: Path) -> dict[str, list[Path]]:
@@ -53,14 +53,13 @@ def refuse_splits(path: Path, groups: list[Path]) -> None:
     """Refuse groups that are splits (train, test) of the same classes, because test images would be learned.
 
     Raises:
-        DataError: All groups are named as splits are, and two of them hold a class of the same name.
+        DataError: Two groups that are named as splits hold a class of the same name.
     """
-    if len(groups) < 2 or any(group.name.lower() not in _SPLITS for group in groups):
-        return
+    groups = [group for group in groups if group.name.lower() in _SPLITS]
     inside = [{folder.name for folder in listing(group)[1]} for group in groups]
     shared = sorted(name for name in set().union(*inside) if sum(name in names for names in inside) > 1)
     if shared:
-        first = next((group for group in groups if group.name.lower() == "train"), groups[0])
+        first = next((group for group in groups if group.name.lower().startswith("train")), groups[0])
         raise DataError(
             f"{str(path)!r} holds the splits {', '.join(group.name for group in groups)} of the same classes "
             f"({listed(shared)}); give one of them, such as {str(first)!r}"

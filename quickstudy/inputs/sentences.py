@@ -31,6 +31,8 @@ from quickstudy.inputs.rows import (
 )
 
 _MAX_CHARACTERS = 10_000
+_OTHER_SUFFIXES = (".txt", ".md", ".json", ".xls", ".ods", ".doc", ".docx", ".pdf", ".png", ".jpg", ".jpeg")
+"""Ends of names of files that hold no rows; one word that ends so is not a sentence."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,10 @@ class Sentences(RowInputs):
         """Yield a sentence, or the sentences of a file.
 
         Raises:
-            DataError: The source is a file that cannot be read.
+            DataError: The source is a folder, or a file that cannot be read.
         """
+        if isinstance(source, str) and os.path.isdir(source):
+            raise DataError(f"{source!r} is a folder; give its files, or --text if it is a sentence")
         if isinstance(source, bytes):
             yield Item(source.decode("utf-8", "replace"), source)
         elif isinstance(source, Path) or _names_file(source):
@@ -186,11 +190,11 @@ def sentences_of(inputs: Inputs, texts: Sequence[str]) -> list[Item]:
 def _names_file(source: str) -> bool:
     """Return whether a string is the name of a file, not a sentence.
 
-    It ends like a file of rows and is one word, or it is a file and looks like a name.
+    It ends like a file of rows or of another kind and is one word, or it is a file and looks like a name.
     """
     path = Path(source)
     like_rows = path.suffix.lower() in SUFFIXES
-    if like_rows and len(source.split()) == 1:
+    if (like_rows or path.suffix.lower() in _OTHER_SUFFIXES) and len(source.split()) == 1:
         return True
     return os.path.isfile(source) and (like_rows or bool(path.suffix) or "/" in source or os.sep in source)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from quickstudy import ClassDataset, Classifier, load
+from quickstudy import ClassDataset, Classifier, digits, load
 from quickstudy.inputs.framing import frame
 from quickstudy.inputs.images import Images
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -66,6 +66,12 @@ def test_the_answer_does_not_depend_on_frame_light_and_place(classifier, name):
 def test_a_drawing_that_is_framed_well_is_returned_itself():
     pages = [page(x) for x in GLYPHS.x]
     assert np.mean([frame(each).image is each for each in pages]) > 0.9
+
+
+@pytest.mark.parametrize("i", [1, 2, 3, 4])
+def test_a_drawing_with_a_thick_pen_is_returned_itself(i):
+    drawing = page(digits().x[i]).resize((400, 400), Image.Resampling.BICUBIC)
+    assert frame(drawing) == (drawing, None)
 
 
 def test_encoding_what_is_encoded_changes_nothing():

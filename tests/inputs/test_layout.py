@@ -97,18 +97,27 @@ def test_an_image_is_known_by_the_end_of_its_name(name, image):
     assert is_image_name(name) == image
 
 
-@pytest.mark.parametrize("names", [("train", "test"), ("Train", "val", "TEST"), ("validation", "valid")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "test"),
+        ("Train", "val", "TEST"),
+        ("validation", "valid"),
+        ("training", "testing"),
+        ("train", "test", "more"),
+    ],
+)
 def test_splits_of_the_same_classes_are_refused(tmp_path, names):
     for name in names:
         draw(tmp_path / name / "cat" / "a.png")
         draw(tmp_path / name / f"only in {name}" / "a.png")
-    first = next((name for name in names if name.lower() == "train"), sorted(names)[0])
+    first = next((name for name in names if name.lower().startswith("train")), sorted(names)[0])
     with pytest.raises(DataError, match=rf"holds the splits .* \(cat\); give one of them, such as '.*{first}'$"):
         find_classes(tmp_path)
     assert counts(tmp_path / names[0]) == {"cat": 1, f"only in {names[0]}": 1}
 
 
-@pytest.mark.parametrize("names", [("train",), ("train", "test", "more"), ("ink", "pencil")])
+@pytest.mark.parametrize("names", [("train",), ("train", "more"), ("ink", "pencil")])
 def test_groups_of_other_names_may_hold_classes_of_the_same_name(tmp_path, names):
     for name in names:
         draw(tmp_path / name / "cat" / "a.png")

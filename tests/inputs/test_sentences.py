@@ -164,6 +164,17 @@ def test_a_file_is_read_or_refused_and_never_taken_for_a_sentence(tmp_path, monk
     assert list(Sentences().open("Makefile")) == [Item("Makefile", "Makefile")]
     with pytest.raises(DataError, match=r"'typo.csv' cannot be read: No such file"):
         list(Sentences().open("typo.csv"))
+    for source in ("typo.txt", "typo.png"):
+        with pytest.raises(DataError, match=r"does not end in one of .csv, .*; convert it"):
+            list(Sentences().open(source))
+    assert list(Sentences().open("I mean typo.txt")) == [Item("I mean typo.txt", "I mean typo.txt")]
+
+
+def test_a_folder_is_never_taken_for_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets").mkdir()
+    with pytest.raises(DataError, match="'tickets' is a folder; give its files, or --text if it is a sentence"):
+        list(Sentences().open("tickets"))
 
 
 def test_an_empty_sentence_is_refused_by_its_place():

@@ -34,9 +34,9 @@ Classes = dict[str, list[Image.Image]]
 Change = Callable[[Image.Image], Image.Image]
 Measured = dict[str, dict[str, np.ndarray]]
 HALVES, SEED, N_WAY, N_SHOT = ("validation", "test"), 0, 3, 5
-N_PRODUCTS, PENALTY = 9, 0.2  # of 0 to 66, and 0.2 or 1: the least error in four-fold cross-validation
+N_PRODUCTS, PENALTY = 9, 0.2  # of 0 to 66, and 0.2 or 1: least error in cross-validation on the validation half
 GRAPHICS = ("snoopy", "yin_yang")
-"""Categories of the photographs that are cartoons and printed signs: counted apart."""
+"""Categories that are cartoons and printed signs: counted apart, a choice made after their errors were seen."""
 BOX, LANCZOS = Image.Resampling.BOX, Image.Resampling.LANCZOS
 
 

@@ -27,7 +27,7 @@ from quickstudy.inputs.pictures import Pictures
 _KEPT = 384  # pixels of the longer side of a saved copy
 _QUALITY = 90
 _AT_ONCE = 16
-_SAMPLE = 30
+_SAMPLE = 15  # pictures that decide what all are
 
 
 @dataclass(frozen=True)

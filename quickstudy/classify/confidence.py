@@ -87,9 +87,9 @@ class Confidence:
 def shot_factor(shots: Tensor, rise: float | None) -> Tensor:
     """Return the factor of a temperature for numbers of support examples per class.
 
-    Without a rise, it is 1 + 1 / shots: the mean of K examples deviates from the true class mean with 1/K of the
-    variance of one example, and squared distances to it scale alike. Scores of a regression grow with the number of
-    examples instead: with a rise, it is shots ** rise.
+    Without a rise, it is 1 + 1 / shots. The mean of K examples deviates from the true class mean with 1/K of the
+    variance of one example, and squared distances to it scale alike. With a rise, it is shots ** rise, because scores
+    of a regression grow with the number of examples.
 
     >>> shot_factor(torch.tensor([1.0, 4.0]), None), shot_factor(torch.tensor([1.0, 4.0]), 0.5)
     (tensor([2.0000, 1.2500]), tensor([1., 2.]))

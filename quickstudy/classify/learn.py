@@ -20,7 +20,7 @@ from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 
 Look = Literal["photos", "drawings"]
-"""What pictures are: photographs, learned by an encoder that knows things, or drawings, learned by their ink."""
+"""Kind of pictures: photographs, learned by an encoder that knows things, or drawings, learned by their ink."""
 _KINDS: dict[Look, str] = {"photos": "photos", "drawings": "images"}
 
 
@@ -169,7 +169,7 @@ def kind_of(
     Args:
         source: File or folder of labelled examples.
         columns: Other names of the columns, and the encoding of the file.
-        look: What pictures are; if None, they decide.
+        look: Kind of pictures; if None, they decide.
         encoder: Encoder, which drawings do not have.
 
     Raises:

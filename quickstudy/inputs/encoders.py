@@ -138,7 +138,7 @@ class Cost(NamedTuple):
 
     Attributes:
         encoder: Name of the encoder.
-        inputs: What it embeds, "photos" or "sentences".
+        inputs: Kind of inputs that it embeds.
         width: Number of features.
         parameters: Number of weights.
         megabytes: Memory of the weights, in 10^6 bytes.

@@ -17,7 +17,7 @@ class TransformersEncoder(PhotoEncoder):
     """A vision model of Hugging Face's transformers, such as DINOv2, SigLIP, CLIP or ConvNeXt V2.
 
     Its features are its pooled output, or the mean over places if it has none. Size, crop, mean and standard deviation
-    are those of its own image processor.
+    are those of its image processor.
 
     Args:
         name: Name on the Hub, or a folder.

@@ -39,8 +39,8 @@ class Learner(nn.Module, ABC):
             default, is inductive: an answer depends on the support and that one query.
         loss: "cross_entropy" of logits, or "mse" of real numbers.
         episodic: True if it trains on tasks, as most learners do; False if on plain batches of all training classes.
-        rise: Exponent with which the temperature of its logits grows with the number of shots; None if it falls with 1
-            + 1 / shots, as that of distances to means does.
+        rise: Exponent with which the temperature of its logits grows with the number of shots. None if it falls with 1
+            + 1 / shots, as for distances to means.
     """
 
     transductive: bool = False

@@ -23,7 +23,7 @@ from quickstudy import ClassDataset, Classifier, Episodes, Identity, Prototypica
 from quickstudy.classify.confidence import Confidence, calibrate, calibration_error
 from quickstudy.inputs.cache import prepared
 from quickstudy.inputs.dataset import encoded
-from quickstudy.inputs.encoders import EFFICIENTNET
+from quickstudy.inputs.photo_encoder import EFFICIENTNET
 from quickstudy.inputs.photos import Photos
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner

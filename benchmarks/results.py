@@ -422,8 +422,8 @@ def photographs() -> str:
         "encoder was trained, knows many of these categories. `benchmarks/photos.py`.\n\n"
     )
     told = (
-        "\nPromises, on the 20 categories that calibrated nothing: sets asked to hold the answer in 90 % of cases, and\n"
-        "5 % false alarms, by each classifier's own examples. A set always holds the most probable label, so its\n"
+        "\nPromises, on the 20 categories that calibrated nothing: sets asked to hold the answer in 90 % of cases,\n"
+        "and 5 % false alarms, by each classifier's own examples. A set always holds the most probable label, so its\n"
         "coverage is at least the accuracy. Strangers are photographs of other categories; the last but one column is\n"
         "the area under the ROC of telling them apart.\n\n"
     )

@@ -18,10 +18,10 @@ from .inputs.dataset import ClassDataset as ClassDataset
 from .inputs.dataset import rotated_classes as rotated_classes
 from .inputs.encoder import sentence_encoder as sentence_encoder
 from .inputs.encoders import ENCODERS as ENCODERS
-from .inputs.encoders import PhotoEncoder as PhotoEncoder
 from .inputs.encoders import photo_encoder as photo_encoder
 from .inputs.features import features as features
 from .inputs.images import Images as Images
+from .inputs.photo_encoder import PhotoEncoder as PhotoEncoder
 from .inputs.photos import Photos as Photos
 from .inputs.rows import Columns as Columns
 from .inputs.sentences import Sentences as Sentences

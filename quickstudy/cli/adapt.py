@@ -50,5 +50,6 @@ def adapt(
         print_json({"classifier": str(out), "inputs": INPUTS.name_of(type(classifier.inputs)), "examples": counts})
     else:
         total = ", ".join(f"{label} {count}" for label, count in counts.items())
-        words = classifier.inputs.words
-        print(f"{out}: learned {len(counts)} classes of {words} ({total})")
+        other = {"photos": "drawings", "images": "photos"}.get(str(INPUTS.name_of(type(classifier.inputs))))
+        hint = f"; if they are {other}, --as {other}" if other and start is None and look is None else ""
+        print(f"{out}: learned {len(counts)} classes of {classifier.inputs.words} ({total}){hint}")

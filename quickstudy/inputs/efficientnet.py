@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from quickstudy.errors import ModelError, SettingError
-from quickstudy.inputs.encoders import EFFICIENTNET, INSTALL, PhotoEncoder
+from quickstudy.inputs.photo_encoder import EFFICIENTNET, INSTALL, PhotoEncoder
 
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _FILE = "models/efficientnet-lite0-57934424.pth"

@@ -1,113 +1,22 @@
-"""Frozen encoders of photographs by name: from packages, from Hugging Face's transformers, or your own."""
+"""Encoders of photographs by name: from packages, from Hugging Face's transformers, or your own."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from quickstudy.errors import SettingError
-from quickstudy.io.tensors import sum_of_values
+from quickstudy.inputs.hub_encoders import TransformersEncoder
+from quickstudy.inputs.photo_encoder import EFFICIENTNET, PhotoEncoder
 from quickstudy.registry import Registry
-
-EFFICIENTNET = "efficientnet-lite0"
-"""The default encoder: 1,280 features, Tan and Le 2019, arXiv:1905.11946, without squeeze and excitation."""
-INSTALL = "pip install 'quickstudy[photos]'"
-GREY = (0.5, 0.5, 0.5)
-
-
-class PhotoEncoder:
-    """A frozen net, and how a photograph is prepared for it.
-
-    A photograph is scaled until its shorter side fits, and its centre is cut out: the preparation of most nets that
-    were trained on ImageNet. A class of your own is registered by ``ENCODERS.register("mine", Mine)``; it takes no
-    arguments.
-
-    Args:
-        net: Module from images (n, 3, size, size) to features (n, width).
-        size: Pixels per side that the net takes.
-        margin: Pixels of the shorter side beyond the size, which are cut off.
-        mean, std: Channels from 0 to 1 are reduced by the mean and divided by the standard deviation.
-        licence: Licence of the weights.
-
-    Attributes:
-        sha256: Checksum of the weights.
-
-    >>> encoder = PhotoEncoder(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), size=8)
-    >>> encoder.encode([Image.new("RGB", (20, 10), "red")])
-    tensor([[ 0.5774, -0.5774, -0.5774]])
-    """
-
-    def __init__(
-        self,
-        net: nn.Module,
-        size: int = 224,
-        *,
-        margin: int = 0,
-        mean: Sequence[float] = GREY,
-        std: Sequence[float] = GREY,
-        licence: str = "unknown",
-    ) -> None:
-        self.net, self.size, self.margin = net.eval().requires_grad_(False), size, margin
-        self.mean, self.std, self.licence = tuple(mean), tuple(std), licence
-        self.sha256 = sum_of_values([*net.parameters(), *net.buffers()])
-
-    @cached_property
-    def width(self) -> int:
-        """Number of features."""
-        return self.encode([Image.new("RGB", (self.size, self.size))]).shape[1]
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of the net's weights."""
-        return sum(p.numel() for p in self.net.parameters())
-
-    def prepared(self, image: Image.Image) -> np.ndarray:
-        """Return the part of an RGB image that the net sees, (size, size, 3) uint8."""
-        scale = (self.size + self.margin) / min(image.size)
-        width, height = (max(self.size, round(side * scale)) for side in image.size)
-        x, y = image.width / width, image.height / height  # pixels of the image per pixel of the scaled one
-        left, top = (width - self.size) / 2, (height - self.size) / 2
-        box = left * x, top * y, (left + self.size) * x, (top + self.size) * y
-        # The cut part alone is resized, so that a panorama costs no more than any other photograph.
-        return np.asarray(image.resize((self.size, self.size), Image.Resampling.BICUBIC, box))
-
-    def encode(self, images: Sequence[Image.Image]) -> Tensor:
-        """Return the features of RGB images, (n, width), each divided by its length."""
-        return self.embed([self.prepared(image) for image in images])
-
-    def embed(self, prepared: Sequence[np.ndarray]) -> Tensor:
-        """Return the features of prepared images, n times (size, size, 3), as (n, width), each divided by its length.
-
-        Raises:
-            SettingError: The net does not return one vector per image.
-        """
-        x = torch.from_numpy(np.stack(prepared)).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            z = self.features((x.float() / 255 - _column(self.mean)) / _column(self.std))
-        if z.ndim != 2:
-            raise SettingError(
-                f"the encoder returns shape {tuple(z.shape[1:])} for one image, but (width,) is needed; pool its output"
-            )
-        return F.normalize(z.float()).clone()
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the net's features of prepared images (n, 3, size, size)."""
-        z: Tensor = self.net(x)
-        return z
-
 
 ENCODERS: Registry[type[PhotoEncoder]] = Registry(
     "encoder",
     {EFFICIENTNET: "quickstudy.inputs.efficientnet:EfficientNetLite0"},
-    base="quickstudy.inputs.encoders:PhotoEncoder",
+    base="quickstudy.inputs.photo_encoder:PhotoEncoder",
     group="quickstudy.encoders",
 )
 """Encoders of photographs by name. Other names are those of vision models on the Hugging Face Hub, or their folders."""
@@ -125,8 +34,6 @@ def photo_encoder(name: str = EFFICIENTNET, *, download: bool = False) -> PhotoE
     Raises:
         SettingError: A package is missing, or the encoder is not there or is damaged.
     """
-    from quickstudy.inputs.hub_encoders import TransformersEncoder  # which extends the class above
-
     if name not in ENCODERS:
         return TransformersEncoder(name, download=download)
     build: Callable[[], PhotoEncoder] = ENCODERS[name]
@@ -170,7 +77,3 @@ def cost(name: str = EFFICIENTNET, *, download: bool = False) -> Cost:
         times.append(1e3 * (time.perf_counter() - start))
     n = encoder.n_parameters
     return Cost(name, "photos", encoder.width, n, 4 * n / 1e6, sorted(times)[2], encoder.licence)
-
-
-def _column(values: Sequence[float]) -> Tensor:
-    return torch.tensor(values).view(3, 1, 1)

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from quickstudy.errors import SettingError, one_line
-from quickstudy.inputs.encoders import ENCODERS, GREY, PhotoEncoder
+from quickstudy.inputs.photo_encoder import EFFICIENTNET, GREY, PhotoEncoder
 
 
 class TransformersEncoder(PhotoEncoder):
@@ -34,8 +34,8 @@ class TransformersEncoder(PhotoEncoder):
             from transformers.utils.hub import cached_file
         except ImportError:
             raise SettingError(
-                f"no encoder {name!r}: choose one of {', '.join(ENCODERS)}, or install transformers for models of the "
-                f"Hugging Face Hub; pip install 'quickstudy[text]'"
+                f"no encoder {name!r}: choose {EFFICIENTNET}, or for models of the Hugging Face Hub, pip install "
+                f"transformers"
             ) from None
         here = {"local_files_only": not download, "trust_remote_code": False}
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -58,7 +58,7 @@ class Images(Pictures):
     @property
     def words(self) -> str:
         """Words for these inputs in messages."""
-        return "drawings (--as photos if they are photographs)" if self.ink else "images"
+        return "drawings" if self.ink else "images"
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -18,10 +18,11 @@ from torch import Tensor
 from quickstudy.errors import DataError, ModelError
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.decode import decoded, png, upright
-from quickstudy.inputs.encoders import EFFICIENTNET, photo_encoder
+from quickstudy.inputs.encoders import photo_encoder
 from quickstudy.inputs.framing import SIDE
 from quickstudy.inputs.layout import is_image_name
 from quickstudy.inputs.looks import is_drawing
+from quickstudy.inputs.photo_encoder import EFFICIENTNET
 from quickstudy.inputs.pictures import Pictures
 
 _KEPT = 384  # pixels of the longer side of a saved copy
@@ -81,7 +82,7 @@ class Photos(Pictures):
     @property
     def words(self) -> str:
         """Words for these inputs in messages."""
-        return f"photographs, by {self.encoder} (--as drawings if they are drawings)"
+        return f"photographs by {self.encoder}"
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -63,7 +63,9 @@ def test_adapting_counts_the_examples_of_each_class(cli, run, pictures, tmp_path
     names = list(few(pictures, tmp_path / "few"))
     _, out, err = cli("adapt", run, tmp_path / "few", "-o", tmp_path / "a")
     counts = dict(zip(names, (1, 2, 4), strict=True))
-    assert out == f"{tmp_path / 'a'}: learned 3 classes ({', '.join(f'{n} {c}' for n, c in counts.items())})\n"
+    assert (
+        out == f"{tmp_path / 'a'}: learned 3 classes of drawings ({', '.join(f'{n} {c}' for n, c in counts.items())})\n"
+    )
     assert err == ""
     found = json.loads(cli("adapt", run, tmp_path / "few", "-o", tmp_path / "b", "--json").out)
     assert found == {"classifier": str(tmp_path / "b"), "examples": counts}
@@ -155,7 +157,9 @@ def test_what_is_there_is_not_written_over(refused, run, pictures, tmp_path):
 
 
 def test_only_runs_on_images_learn_from_images(refused, sinusoid, pictures):
-    assert "was not trained on images, sentences, table, arrays" in refused("adapt", sinusoid, pictures, "-o", "out")
+    assert "was not trained on photos, images, sentences, table, arrays" in refused(
+        "adapt", sinusoid, pictures, "-o", "out"
+    )
     assert "config.json is missing" in refused("adapt", "nowhere", pictures, "-o", "out")
 
 

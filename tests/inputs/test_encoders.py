@@ -12,7 +12,8 @@ from PIL import Image
 from torch import nn
 
 from quickstudy.errors import ModelError, SettingError
-from quickstudy.inputs.encoders import EFFICIENTNET, ENCODERS, PhotoEncoder, photo_encoder
+from quickstudy.inputs.encoders import ENCODERS, photo_encoder
+from quickstudy.inputs.photo_encoder import EFFICIENTNET, PhotoEncoder
 
 transformers = pytest.importorskip("transformers")
 

@@ -68,7 +68,7 @@ def test_adapting_counts_the_examples_of_each_class(cli, run, pictures, tmp_path
     )
     assert err == ""
     found = json.loads(cli("adapt", run, tmp_path / "few", "-o", tmp_path / "b", "--json").out)
-    assert found == {"classifier": str(tmp_path / "b"), "examples": counts}
+    assert found == {"classifier": str(tmp_path / "b"), "inputs": "images", "examples": counts}
 
 
 def test_json_csv_and_words_say_the_same(cli, classifier, drawings):

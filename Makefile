@@ -1,4 +1,4 @@
-# `make demo` and `make test` set everything up in .venv; Python 3.11 to 3.13 is all they need.
+# `make demo` and `make test` set everything up in .venv; Python 3.11 to 3.14 is all they need.
 PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60

@@ -121,7 +121,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
         start = self._start(X)
         if start is None or _is_table_of_numbers(X):
-            X, y = validate_data(self, X, y, dtype=np.float64)
+            X, y = validate_data(self, _as_array(X), y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
         self._begun = start
         return self._learn(*_encoded(start.inputs, X), _labels(X, y), alone=alone)
@@ -138,7 +138,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         if not hasattr(self, "X_"):
             return self._fit(X, y, alone=classes is not None)
         if _is_table_of_numbers(X):
-            X, y = validate_data(self, X, y, reset=False, dtype=np.float64)
+            X, y = validate_data(self, _as_array(X), y, reset=False, dtype=np.float64)
         x, items = _encoded(self._begun.inputs, X)
         both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
         return self._learn(*both, alone=not hasattr(self, "classifier_"))
@@ -187,7 +187,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         if not hasattr(self, "classifier_"):
             raise SettingError(f"only examples of {str(self.classes_[0])!r} so far; give examples of another class too")
         numbers = isinstance(self.classifier_.inputs, Arrays) or _is_table_of_numbers(X)
-        return validate_data(self, X, reset=False, dtype=np.float64) if numbers else X
+        return validate_data(self, _as_array(X), reset=False, dtype=np.float64) if numbers else X
 
     def _start(self, X: Any) -> Start | None:
         """Return the starting point of a fit; None if the examples are arrays of numbers."""
@@ -226,6 +226,11 @@ def _default_start(X: Any) -> Start | None:
 def _mostly(votes: Iterable[bool]) -> bool:
     given = list(votes)
     return 2 * sum(given) > len(given)
+
+
+def _as_array(X: Any) -> Any:
+    """Return a tensor of numbers as one that NumPy can read, anything else as it is."""
+    return X.detach().cpu().double() if isinstance(X, Tensor) and X.is_floating_point() else X
 
 
 def _is_table_of_numbers(X: Any) -> bool:

@@ -324,6 +324,9 @@ def _doubt(marked: np.ndarray, strength: float, page: _Page) -> str | None:
     cut = ~page.inside
     if (marked & ndimage.binary_dilation(cut, _OPEN, iterations=2)).any():
         return "the drawing touches a frame or the edge of its paper, and may be cut"
+    left, top, right, bottom = _box(marked)
+    if max(right - left, bottom - top) < 3 * _pen(marked):
+        return "the drawing is hardly more than a dot"
     if page.inside.mean() < 0.12:
         return "most of the picture is not paper"
     _, areas = _labels(marked)

@@ -84,6 +84,13 @@ def test_the_first_examples_may_be_of_one_class_if_the_classes_are_given(glyphs)
         drawn().partial_fit(X[:1], y[:1])
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64, torch.int64])
+def test_tensors_of_any_number_type_are_features(kind):
+    x = torch.tensor([[0, 4], [1, 5], [8, 0], [9, 1]])
+    few = FewShotClassifier().fit(x.to(kind), list("aabb"))
+    assert list(few.partial_fit(x.to(kind), list("aabb")).predict(x.to(kind))) == list("aabb")
+
+
 def test_new_classes_join_and_leave(glyphs):
     X, y = glyphs
     first = np.isin(y, np.unique(y)[:2])

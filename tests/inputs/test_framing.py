@@ -78,3 +78,9 @@ def test_encoding_what_is_encoded_changes_nothing():
     images = Images()
     x = images.encode(images.items([small(page(each)) for each in GLYPHS.x[:10]]))
     assert (images.encode(images.items(list(x.numpy()))) == x).all()
+
+
+def test_a_speck_on_an_empty_page_is_doubtful():
+    paper = Image.new("L", (105, 105), "white")
+    ImageDraw.Draw(paper).rectangle((40, 50, 42, 52), fill=0)
+    assert frame(paper).doubt == "the drawing is hardly more than a dot"

@@ -54,5 +54,5 @@ def test_a_classifier_learns_more_by_its_own_means_and_keeps_every_example(tmp_p
 def test_a_run_that_takes_another_kind_is_refused(stones, sinusoid):
     with pytest.raises(DataError, match="cannot be read: Not a directory"):
         qs.adapt(stones, "glyphs-proto")
-    with pytest.raises(ModelError, match="was not trained on images, sentences, table, arrays"):
+    with pytest.raises(ModelError, match="was not trained on photos, images, sentences, table, arrays"):
         qs.adapt(stones, sinusoid)

@@ -39,7 +39,11 @@ def test_without_flags_there_are_defaults(flags):
     assert flags() == complete({}).model_dump(mode="json")
 
 
-BESIDE = {"within_alphabets": ["--data", "omniglot"], "ink": ["--data", "folders"]}
+BESIDE = {
+    "within_alphabets": ["--data", "omniglot"],
+    "ink": ["--data", "folders"],
+    "augment": ["--data", "cifar-fs"],
+}
 """What a flag needs to have an effect."""
 
 

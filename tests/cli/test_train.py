@@ -53,7 +53,7 @@ def test_printed_settings_train_nothing(cli, tmp_path, monkeypatch):
         (["--data", "mini-imagenet", "--data-root", "nowhere"], "put train.csv, val.csv and test.csv"),
         (["--data", "digits"], "choose other data"),
         (["--data", "sinusoid"], "prototypical is a classifier"),
-        (["--data-root", "nowhere"], "folder 'nowhere' cannot be read"),
+        (["--data-root", "nowhere"], "nowhere' cannot be read"),
         (["--steps", "many"], "the command line: steps = 'many'"),
         (["--config", "nowhere.toml"], "no settings file 'nowhere.toml'"),
         (["--inner-lr", "0.1"], "inner_lr does not apply to prototypical, only to maml, reptile"),

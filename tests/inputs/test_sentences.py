@@ -116,10 +116,13 @@ def test_a_sentence_a_file_and_an_upload_open_as_sentences(tmp_path):
     texts = [text for text, _ in PAIRS]
     for source in (path, str(path)):
         assert [tuple(item) for item in some.open(source)] == list(zip(texts, texts, strict=True))
-    for said in ("where is it.csv now", "will it rain", "a.txt", str(tmp_path), "a" * 5000):
+    for said in ("where is it.csv now", "will it rain", "I mean a.txt", "a" * 5000):
         assert [tuple(item) for item in some.open(said)] == [(said, said)]
     (upload,) = some.open("ünï".encode())
     assert upload.name == "ünï"
+    for place in ("a.txt", str(tmp_path)):
+        with pytest.raises(DataError):
+            list(some.open(place))
 
 
 def test_kept_bytes_that_are_no_text_are_still_one_sentence(monkeypatch):

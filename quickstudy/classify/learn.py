@@ -174,11 +174,14 @@ def kind_of(
 
     Raises:
         DataError: No kind recognises the file or folder.
+        SettingError: A look is given for something that is not a folder of pictures.
     """
     if look is not None and look not in _KINDS:
         raise SettingError(unknown("look", look, _KINDS))
-    if INPUTS["images"].recognises(source) and (look or encoder):
+    if (look or encoder) and INPUTS["images"].recognises(source):
         return INPUTS[_KINDS[look or "photos"]]
+    if look is not None:
+        raise SettingError(f"{str(source)!r} is not a folder of pictures; leave --as out")
     for kind in INPUTS.values():
         if columns != COMMON and issubclass(kind, RowInputs):
             recognised = kind.recognises(source, columns)

@@ -93,6 +93,14 @@ def test_drawings_have_no_encoder(tmp_path):
         qs.adapt(tmp_path, look="drawings", encoder="efficientnet-lite0")
 
 
+def test_a_look_is_refused_for_what_are_no_pictures(tmp_path):
+    (tmp_path / "few.csv").write_text("text,label\nhello,a\nbye,b\n")
+    with pytest.raises(SettingError, match="not a folder of pictures"):
+        qs.adapt(tmp_path / "few.csv", look="photos")
+    with pytest.raises(SettingError, match="no encoder to choose"):
+        qs.adapt(tmp_path / "few.csv", encoder="efficientnet-lite0")
+
+
 def test_features_are_not_taken_for_pictures():
     photos = Photos()
     assert photos.is_encoded(torch.nn.functional.normalize(torch.randn(3, 1280)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -14,7 +13,6 @@ from quickstudy.inputs.decode import upright
 _SIDE, _TINY, _WINDOW = 112, 28, 9  # pixels: of the image, and of the smaller one whose medians are the paper
 _FLOOR = 0.02  # below it, differences of a measure do not matter
 _WEAK = 0.35  # share of the ink's strength below which marks belong to the paper
-_SAMPLE = 30
 LIMIT = 3  # deviations from the mean, at most, so that no measure alone decides
 
 MEASURES: dict[str, tuple[float, float]] = {
@@ -71,18 +69,6 @@ def is_drawing(image: Image.Image) -> bool:
     True
     """
     return decide(measures(image))
-
-
-def are_drawings(images: Iterable[Image.Image]) -> bool:
-    """Return whether most images of a set, or of 30 of them that are evenly spread, are drawings.
-
-    >>> are_drawings([])
-    False
-    """
-    images = list(images)
-    if len(images) > _SAMPLE:
-        images = [images[i * len(images) // _SAMPLE] for i in range(_SAMPLE)]
-    return 2 * sum(map(is_drawing, images)) > len(images)
 
 
 def decide(values: np.ndarray) -> bool:

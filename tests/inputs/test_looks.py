@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
-from quickstudy.inputs.looks import MEASURES, are_drawings, is_drawing, measures
+from quickstudy.inputs.looks import MEASURES, is_drawing, measures
+from quickstudy.inputs.photos import Photos
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
 
@@ -77,19 +78,22 @@ def test_one_colour_and_one_pixel_have_measures():
         assert len(measures(image)) == len(MEASURES)
 
 
-def test_the_majority_decides_for_a_set():
-    assert are_drawings([*GLYPHS[:3], scene(0), scene(1)])
-    assert not are_drawings([*GLYPHS[:2], scene(0), scene(1)])  # a tie
-    assert not are_drawings(iter([scene(0)]))
+def folder_of(path, *images):
+    """Return a folder of one class."""
+    (path / "class").mkdir(parents=True)
+    for i, image in enumerate(images):
+        image.save(path / "class" / f"{i:03}.png")
+    return path
 
 
-def test_thirty_of_a_set_decide():
-    """Every second image of 60 is looked at; all 60 would be a tie."""
-    assert are_drawings([GLYPHS[0], scene(0)] * 30)
+def test_the_majority_decides_for_a_folder(tmp_path):
+    assert not Photos.recognises(folder_of(tmp_path / "drawings", *GLYPHS[:3], scene(0), scene(1)))
+    assert not Photos.recognises(folder_of(tmp_path / "tie", *GLYPHS[:2], scene(0), scene(1)))
+    assert Photos.recognises(folder_of(tmp_path / "photographs", GLYPHS[0], scene(0), scene(1)))
 
 
-def test_a_set_that_is_ordered_by_class_is_sampled_over_all_of_it():
-    assert not are_drawings([GLYPHS[0]] * 40 + [scene(0)] * 60)
+def test_pictures_that_decide_are_spread_over_the_folder(tmp_path):
+    assert Photos.recognises(folder_of(tmp_path, *[GLYPHS[0]] * 20, *[scene(0)] * 30))
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="no shared data here")
@@ -99,4 +103,4 @@ def test_shared_photographs():
     things = [path for path in wrong if path.parent.name not in ("snoopy", "yin_yang")]
     assert len(things) <= 0.02 * len(paths), things
     for folder in ("Motorbikes", "chair", "grand_piano"):  # on white
-        assert not are_drawings(Image.open(path) for path in sorted((PHOTOS / folder).iterdir())[:5])
+        assert Photos.recognises(PHOTOS / folder)

@@ -42,7 +42,7 @@ bench: setup  ## Time start-up, episodes, adaptation, and outer steps beside oth
 	$(BIN)/python -m benchmarks.speed --out results/speed/engine.json --plot results/speed/engine.png
 
 results: setup  ## Make docs/results.md and its plot from the committed results
-	$(BIN)/python benchmarks/results.py
+	$(BIN)/python -m benchmarks.results
 
 clean:  ## Remove what was built
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -85,3 +85,29 @@ def sinusoids(rows: list[Record], replicated: dict[int, tuple[float, ...]], path
     cross = plt.Line2D([], [], color="k", marker="x", linestyle="", label="maml-0.001-finn, replicated elsewhere")
     fig.legend(handles=[*lines, cross], loc="outside upper center", ncols=4)
     fig.savefig(path, dpi=110)
+
+
+def encoders(record: Record, path: Path) -> None:
+    """Accuracy of each encoder against shots, a panel per set of images; the head is chosen by validation classes."""
+    from benchmarks.results_photos import by_validation
+
+    sets = list(dict.fromkeys(r["images"] for r in record["rows"]))
+    fig, axes = plt.subplots(1, len(sets), figsize=(3.4 * len(sets), 3.6), layout="constrained", sharey=True)
+    for ax, images in zip(axes, sets, strict=True):
+        lines: dict[str, list[tuple[int, Record]]] = {}
+        for r, head in by_validation(record["rows"]):
+            if r["images"] == images:
+                lines.setdefault(r["encoder"], []).append((r["n_shot"], r["heads"][head]))
+        for encoder, points in lines.items():
+            shots, figures = zip(*points, strict=True)
+            means, bars = ([100 * f[key] for f in figures] for key in ("mean", "ci95"))
+            ax.errorbar(shots, means, bars, marker="o", markersize=4, capsize=3, label=encoder)
+        ax.set_title(images, fontsize=10)
+        ax.set_xlabel("examples per class")
+        ax.set_xscale("log")
+        ax.set_xticks(ticks := [1, 5, 10], [str(tick) for tick in ticks])
+        ax.minorticks_off()
+        ax.grid(alpha=0.3)
+    axes[0].set_ylabel("5-way accuracy, %")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(lines))
+    fig.savefig(path, dpi=120)

@@ -1,17 +1,17 @@
-"""docs/results.md and its plots, from the committed results: python benchmarks/results.py."""
+"""docs/results.md and its plots, from the committed results: python -m benchmarks.results."""
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from scipy import stats
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.results_photos import encoders_and_heads, looks, photographs
+from benchmarks.tables import ROOT, percent, records, table
+
 PAGE, PLOT = ROOT / "docs" / "results.md", ROOT / "docs" / "results.png"
 HEAD = """# Results
 
@@ -19,21 +19,6 @@ Made from the files in [results](../results) by `make results`; each holds comma
 Accuracy in percent with its 95% interval over test tasks. Inductive: an answer rests on the support and that one query;
 transductive: on the statistics of all queries too.
 """
-
-
-def records(folder: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted((ROOT / "results" / folder).glob("*.json"))]
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    columns = list(columns)
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def percent(figure: dict[str, Any]) -> str:
-    interval = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.2f}"
-    return f"{100 * figure['mean']:.2f}{interval}"
 
 
 def minutes(record: dict[str, Any]) -> str:
@@ -399,39 +384,6 @@ def promises() -> str:
     return said + table(["", "tasks", *coverage, "labels a set", *alarms, "tasks"], rows)
 
 
-def photographs() -> str:
-    record = records("photos")[0]
-    heads = ("R2D2", "logistic regression", "nearest mean", "R2D2 minus logistic regression")
-    rows = [
-        [f"{r['n_way']}-way {r['n_shot']}-shot", *(percent(r[head]) for head in heads), str(r["n_tasks"])]
-        for r in record["accuracy"]
-    ]
-    names = ("coverage", "false_alarms", "strangers_found", "auroc")
-    others = [
-        [
-            f"{r['n_way']}-way {r['n_shot']}-shot",
-            f"{100 * r['calibration_error']:.1f}",
-            *(percent(r[name]) if name in r else "" for name in names),
-            f"{r['set_size']['mean']:.2f}" if "set_size" in r else "",
-        ]
-        for r in record["promises"]
-    ]
-    said = (
-        "40 categories of Caltech-101, 20 photographs each, by EfficientNet-Lite0's features and ridge regression\n"
-        "(`efficientnet-r2d2`), beside other heads on the same features and tasks. Inductive. ImageNet, on which the\n"
-        "encoder was trained, knows many of these categories. `benchmarks/photos.py`.\n\n"
-    )
-    told = (
-        "\nPromises, on the 20 categories that calibrated nothing: sets asked to hold the answer in 90 % of cases,\n"
-        "and 5 % false alarms, by each classifier's own examples. A set always holds the most probable label, so its\n"
-        "coverage is at least the accuracy. Strangers are photographs of other categories; the last but one column is\n"
-        "the area under the ROC of telling them apart.\n\n"
-    )
-    first = table(["", *heads, "tasks"], rows)
-    columns = ["", "calibration error", "coverage", "false alarms", "strangers found", "area", "labels a set"]
-    return said + first + told + table(columns, others)
-
-
 def disturbances() -> str:
     record = records("disturbances")[0]
     rows = []
@@ -459,6 +411,8 @@ def page() -> str:
         ("Elsewhere than trained", "generalisation", generalisation),
         ("The weights that come with the package", "shipped", shipped),
         ("Photographs without a run", "photos", photographs),
+        ("Which encoder and which head", "matrix", encoders_and_heads),
+        ("Drawing or photograph", "looks", looks),
         ("Drawings on any page", "disturbances", disturbances),
         ("Promises by a classifier's own examples", "promises", promises),
         ("Sentences of domains never seen", "text", text),
@@ -473,9 +427,10 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    import figures
+    from benchmarks import figures
 
     PAGE.write_text(page())
     figures.reproductions(records("reproduce"), PLOT)
     figures.leaderboard(leaders(), PLOT.with_name("leaderboard.png"))
+    figures.encoders(records("matrix")[0], PLOT.with_name("encoders.png"))
     figures.sinusoids(records("sinusoid"), REPLICATED, PLOT.with_name("sinusoids.png"))

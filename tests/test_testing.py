@@ -98,7 +98,10 @@ LAWFUL: dict[str, Callable[[], Learner]] = {
 }
 
 
-@pytest.mark.parametrize("name", LAWFUL)
+SLOW = {name for name in LAWFUL if name.startswith(("proto-maml,", "imaml,", "maml++,", "reptile,"))}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAWFUL])
 def test_every_learner_keeps_the_laws(name):
     torch.manual_seed(0)
     check_learner(LAWFUL[name]())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(__file__).parent / "third_party"
 ROOT = PACKAGE.parents[1]
 TRAIN = [

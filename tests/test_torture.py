@@ -46,6 +46,7 @@ def test_a_worker_that_stands_still_ends_the_run(tmp_path):
     held(torture.stalled_worker(tmp_path, within=HANGING))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not may_mount(), reason="no disk of its own to be had")
 def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_with_room_again(tmp_path):
     held(torture.full_disk(1, tmp_path))

@@ -5,7 +5,10 @@ import subprocess
 import sys
 import zipfile
 
+import pytest
 
+
+@pytest.mark.slow
 def test_from_a_folder_of_shared_omniglot_to_reasons(shared, tmp_path):
     with zipfile.ZipFile(shared / "images_evaluation.zip") as file:
         drawings = sorted(name for name in file.namelist() if "/Tibetan/" in name and name.endswith(".png"))

@@ -176,7 +176,8 @@ def test_the_whole_path_needs_no_home_and_no_network(pictures, tmp_path):
     assert all("examples get their own label" in line for line in done.stderr.splitlines()), done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_labels_that_the_console_cannot_show_are_no_error(pictures, tmp_path, encoding):
     for label, place in zip(("кошка", "犬", "🐄"), sorted(pictures.iterdir()), strict=False):
         shutil.copytree(place, tmp_path / "few" / label)

@@ -138,6 +138,7 @@ def test_minutes_fit_the_steps_and_the_run_is_that_of_its_settings(longer, tmp_p
     assert same_weights(run, again)
 
 
+@pytest.mark.slow
 def test_minutes_end_a_run_after_a_step_and_the_resumed_run_is_the_uninterrupted_one(longer, tmp_path, capsys):
     given = {**longer, "schedule": "cosine", "steps": 400, "validate_every": 150}
     whole = train_run(complete(given), tmp_path / "whole")

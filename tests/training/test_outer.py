@@ -74,7 +74,7 @@ LEARNERS = {
 }
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "imaml")) for n in LEARNERS])
 def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
     learner = LEARNERS[name]()
     tasks = EPISODES if learner.episodic else Batches(clouds(), 32)

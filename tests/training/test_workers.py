@@ -27,12 +27,8 @@ def run(folder: Path, *command: str) -> dict[str, object]:
     return json.loads(lines[-1])
 
 
-SLOW = [("maml", 4), ("reptile", 2), ("reptile", 4)]
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "n"), [("maml", 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("algorithm", "n"), [("maml", 2), ("maml", 4), ("reptile", 2), ("reptile", 4)])
 def test_two_and_four_processes_walk_the_path_of_one(tmp_path, algorithm, n):
     quickstudy = [sys.executable, "-m", "quickstudy", *TRAIN, "--algorithm", algorithm]
     launched = [

@@ -1,0 +1,109 @@
+"""Sections of docs/results.md about photographs, and about encoders of images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.tables import percent, records, table
+
+Record = dict[str, Any]
+
+
+def photographs() -> str:
+    record = records("photos")[0]
+    heads = ("R2D2", "logistic regression", "nearest mean", "R2D2 minus logistic regression")
+    rows = [
+        [f"{r['n_way']}-way {r['n_shot']}-shot", *(percent(r[head]) for head in heads), str(r["n_tasks"])]
+        for r in record["accuracy"]
+    ]
+    names = ("coverage", "false_alarms", "strangers_found", "auroc")
+    others = [
+        [
+            f"{r['n_way']}-way {r['n_shot']}-shot",
+            f"{100 * r['calibration_error']:.1f}",
+            *(percent(r[name]) if name in r else "" for name in names),
+            f"{r['set_size']['mean']:.2f}" if "set_size" in r else "",
+        ]
+        for r in record["promises"]
+    ]
+    said = (
+        "40 categories of Caltech-101, 20 photographs each, by EfficientNet-Lite0's features and ridge regression\n"
+        "(`efficientnet-r2d2`), beside other heads on the same features and tasks. Inductive. ImageNet, on which the\n"
+        "encoder was trained, knows many of these categories. `benchmarks/photos.py`.\n\n"
+    )
+    told = (
+        "\nPromises, on the 20 categories that calibrated nothing: sets asked to hold the answer in 90 % of cases,\n"
+        "and 5 % false alarms, by each classifier's own examples. A set always holds the most probable label, so its\n"
+        "coverage is at least the accuracy. Strangers are photographs of other categories; the last but one column is\n"
+        "the area under the ROC of telling them apart.\n\n"
+    )
+    first = table(["", *heads, "tasks"], rows)
+    columns = ["", "calibration error", "coverage", "false alarms", "strangers found", "area", "labels a set"]
+    return said + first + told + table(columns, others)
+
+
+def by_validation(rows: list[Record], split: str = "test") -> list[tuple[Record, str]]:
+    """Return the row of each set, encoder and number of shots, and the head that is best on validation classes."""
+    chosen = {
+        (r["images"], r["encoder"], r["n_shot"]): max(r["heads"], key=lambda head: r["heads"][head]["mean"])
+        for r in rows
+        if r["split"] == "validation"
+    }
+    return [(r, chosen[r["images"], r["encoder"], r["n_shot"]]) for r in rows if r["split"] == split]
+
+
+def encoders_and_heads() -> str:
+    record = records("matrix")[0]
+    plain = [name for name in record["rows"][-1]["heads"] if "copies" not in name]
+    rows = [
+        [
+            r["images"],
+            r["encoder"],
+            str(r["n_shot"]),
+            *(percent(r["heads"][h]) if h in r["heads"] else "" for h in plain),
+            f"{head}: {percent(r['heads'][head])}",
+        ]
+        for r, head in by_validation(record["rows"])
+    ]
+    columns = ["images", "encoder", "shots", *plain, "chosen by validation"]
+    return f"{_said(record)}{table(columns, rows)}\n{_picks(record)}"
+
+
+def _said(record: Record) -> str:
+    return (
+        f"Frozen encoders, and heads on their features of length 1: {record['n_way']}-way, {record['n_tasks']} tasks\n"
+        f"of {record['n_query']} queries per class, test classes, inductive. The last column is the best head\n"
+        "on validation classes, among those shown and some that also learn from changed copies of each example:\n"
+        f"{record['copies']} parts of it, mirrored or not. `benchmarks/matrix.py`.\n\n"
+    )
+
+
+def _picks(record: Record) -> str:
+    """Say which encoder to pick for which images, by validation classes."""
+    best: dict[str, tuple[float, str]] = {}
+    for r, head in by_validation(record["rows"], "validation"):
+        if r["n_shot"] == 5:
+            mean = r["heads"][head]["mean"]
+            best[r["images"]] = max(best.get(r["images"], (0, "")), (mean, r["encoder"]))
+    picks = "; ".join(f"for {images}, {encoder}" for images, (_, encoder) in best.items())
+    figure = "![Encoders on four sets of images](encoders.png)"
+    return f"What to pick, by five shots of validation classes: {picks}.\n\n{figure}\n"
+
+
+def looks() -> str:
+    record = records("looks")[0]
+    rows = [
+        [
+            {"graphics": "cartoons and printed signs, as photographs"}.get(kind, kind),
+            str(record[kind]["images"]),
+            f"{record[kind]['wrong, %']:.2f} %",
+            f"{record[kind]['folders wrong']} of {record[kind]['folders']}" if record[kind]["folders"] else "",
+        ]
+        for kind in ("photographs", "drawings", "graphics")
+    ]
+    return (
+        "Errors of the rule that decides whether pictures are drawings or photographs, on classes on which it was\n"
+        "not fitted, with each disturbance. Its form was chosen with errors on these classes in view, so a new set\n"
+        f"may have more. Folders: {record['n_way']} classes of {record['n_shot']} pictures; the majority decides.\n"
+        "`benchmarks/looks.py`.\n\n"
+    ) + table(["", "pictures", "wrong", "folders wrong"], rows)

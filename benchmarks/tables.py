@@ -1,0 +1,25 @@
+"""Records of results/ and tables in Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def records(folder: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((ROOT / "results" / folder).glob("*.json"))]
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    columns = list(columns)
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def percent(figure: dict[str, Any]) -> str:
+    interval = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.2f}"
+    return f"{100 * figure['mean']:.2f}{interval}"

@@ -46,7 +46,7 @@ def embedded(inputs: Encoded, labelled: Sequence[tuple[Item, str]]) -> ClassData
         rows = [inputs.encode(batch) for batch in (shown(batches, "embedding") if len(batches) > 1 else batches)]
         return ClassDataset.from_labels(torch.cat(rows) if rows else torch.empty(0, *inputs.shape), labels)
 
-    if inputs.sha256 is None:
+    if inputs.sha256 is None or not items:
         return replace(prepare(), items=items)
     sha = hashlib.sha256(json.dumps([INPUTS.name_of(type(inputs)), inputs.sha256, inputs.recipe]).encode())
     for item, label in labelled:

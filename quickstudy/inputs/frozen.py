@@ -70,6 +70,7 @@ class Encoded(Inputs):
     revision: str | None
 
     nets: ClassVar[tuple[str, ...]] = ("residual", "mlp", "identity")
+    frozen: ClassVar[bool] = True
 
     @property
     def shape(self) -> tuple[int, ...]:

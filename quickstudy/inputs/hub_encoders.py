@@ -31,8 +31,8 @@ def model_folder(name: str, *, download: bool = False) -> Path:
         download: Whether a model of the Hub that is not on this machine is downloaded.
 
     Raises:
-        SettingError: huggingface_hub is not installed, there is no such model, its weights are pickled, or it brings
-            code of its own.
+        SettingError: huggingface_hub is not installed, there is no such model, its weights are pickled, or it needs
+            code that it brings.
     """
     if os.path.isdir(name):
         folder = Path(name)
@@ -63,14 +63,14 @@ def model_folder(name: str, *, download: bool = False) -> Path:
         for file in files:
             if file in ("config.json", "tokenizer_config.json", PROCESSOR) and "auto_map" in _entries(place, file):
                 raise SettingError(
-                    f"no encoder {name!r}: its {file} asks for code of its own, which is never run; choose another "
+                    f"no encoder {name!r}: its {file} asks for code of the model, which is never run; choose another "
                     f"model"
                 )
     return folder
 
 
 def _entries(place: str | Path, file: str) -> dict[str, Any]:
-    """Return the object in a JSON file; empty if it is none, which the libraries explain."""
+    """Return the object in a JSON file; empty if there is no object, which the libraries explain."""
     try:
         entries = json.loads(Path(place, file).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -100,9 +100,7 @@ class TransformersEncoder(PhotoEncoder):
     def __init__(self, name: str, *, download: bool = False) -> None:
         folder = model_folder(name, download=download)
         if not (folder / PROCESSOR).is_file():
-            raise SettingError(
-                f"no encoder {name!r} of photographs: {str(folder)!r} has no {PROCESSOR}; choose another"
-            )
+            raise SettingError(f"no encoder {name!r} of photos: {str(folder)!r} has no {PROCESSOR}; choose another")
         try:
             from transformers import AutoModel
             from transformers.utils import logging

@@ -8,7 +8,7 @@ from quickstudy.inputs.embedded import embedded
 from quickstudy.inputs.frozen import Encoded
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.photos import Photos
-from quickstudy.runs.needs import is_encoded, kind_of
+from quickstudy.runs.needs import kind_of
 from quickstudy.runs.run import Run
 from quickstudy.runs.schema import Settings
 from quickstudy.tasks.source import Loaded
@@ -22,8 +22,7 @@ def encoder_of(settings: Settings) -> Inputs | None:
         SettingError: The encoder is not there.
     """
     kind = kind_of(settings.data, settings.inputs)
-    chosen = settings.inputs is not None or settings.encoder is not None
-    if kind is None or not chosen or not is_encoded(settings.data, settings.inputs):
+    if kind is None or not kind.frozen or (settings.inputs, settings.encoder) == (None, None):
         return None
     return kind.fitted(()) if settings.encoder is None else kind.encoded_by(settings.encoder)
 

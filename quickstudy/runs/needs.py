@@ -64,18 +64,6 @@ def kind_of(source: str, inputs: str | None = None) -> type[Inputs] | None:
     return INPUTS[inputs] if inputs is not None and kind is not None and kind.spatial else kind
 
 
-def is_encoded(source: str, inputs: str | None = None) -> bool:
-    """Return whether a frozen encoder embeds the inputs of a source.
-
-    >>> is_encoded("digits"), is_encoded("digits", "photos")
-    (False, True)
-    """
-    from quickstudy.inputs.frozen import Encoded  # here, since it imports torch
-
-    kind = kind_of(source, inputs)
-    return kind is not None and issubclass(kind, Encoded)
-
-
 HALVING = only("schedule", "halving")
 FULL_CONTEXT = only("full_context", True)
 FOLDERS = Need(
@@ -95,7 +83,7 @@ IMAGES = Need(
     "data that are images", ("data", "inputs"), lambda s: getattr(kind_of(s.data, s.inputs), "spatial", False)
 )
 PICTURES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.data), "spatial", False))
-ENCODED = Need("photos or sentences", ("data", "inputs"), lambda s: is_encoded(s.data, s.inputs))
+ENCODED = Need("photos or sentences", ("data", "inputs"), lambda s: getattr(kind_of(s.data, s.inputs), "frozen", False))
 COLOUR = Need(
     "data that are images in colour",
     ("data", "inputs", "channels"),

@@ -125,7 +125,7 @@ class Settings:
 
     net: str | None = _setting(
         None,
-        "conv4, conv4-maps, resnet6 and resnet12 for images, residual for sentences, mlp for tables.",
+        "conv4, conv4-maps, resnet6 and resnet12 for images, residual for photos and sentences, mlp for tables.",
         NET,
         names=NETS,
     )

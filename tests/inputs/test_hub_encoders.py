@@ -23,7 +23,7 @@ NAMES = (
     "albert", "bert", "deberta-v2", "distilbert", "electra", "modernbert", "mpnet", "roberta", "sentence-mpnet",
     "xlm-roberta",
 )  # fmt: skip
-TICKETS = [("where is my parcel", "post"), ("is my card on it", "bank"), ("order a pizza", "food"), ("a pizza", "food")]
+TICKETS = [("where is my parcel", "post"), ("is my card on it", "bank"), ("order a pizza", "food")]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_from_a_folder_to_answers(places, tickets, tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_text_of_any_length_is_read_to_its_end(places, name):
     encoder = sentence_encoder(str(places[name]))
-    for n in range(25, 45):  # around the longest text that is read at once
+    for n in (*range(35, 43), 61, 62, 63, 64):  # around the longest text that is read at once
         encoder(["pizza " * n])
     text = "the report goes on and on " * 20
     x = encoder([text + "where is my parcel", text + "order a pizza", "a", ""])
@@ -80,7 +80,7 @@ def test_features_are_the_means_over_word_pieces_of_the_model_itself(places):
 
 def test_sentences_by_another_encoder_keep_the_laws_of_inputs(places):
     some = Sentences.encoded_by(str(places["bert"]))
-    check_inputs(some, some.items(["where is my parcel", "order a pizza"]), [qs.Item("odd", 3)])
+    check_inputs(some, some.items(["where is my parcel", "order a pizza", "will it rain"]), [qs.Item("odd", 3)])
 
 
 @pytest.mark.parametrize("name", ["bert", "sentence-mpnet"])
@@ -110,7 +110,7 @@ def test_a_config_that_asks_for_code_is_refused(places, tmp_path, file):
     place = shutil.copytree(places["bert"], tmp_path / "model")
     (place / "evil.py").write_text("raise SystemExit('code was run')")
     changed(place, file, auto_map={"AutoModel": "evil.Evil", "AutoTokenizer": ["evil.Evil", None]})
-    with pytest.raises(SettingError, match=rf"its {file} asks for code of its own, which is never run") as caught:
+    with pytest.raises(SettingError, match=rf"its {file} asks for code of the model, which is never run") as caught:
         sentence_encoder(str(place))
     assert "\n" not in str(caught.value)
 

@@ -84,16 +84,16 @@ def test_encoders_of_other_inputs_are_refused_in_one_line(tmp_path, refused):
     from PIL import Image
 
     for label in "ab":
-        (tmp_path / label).mkdir()
-        Image.new("RGB", (40, 40), "red").save(tmp_path / label / "1.png")
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        Image.new("RGB", (40, 40), "red").save(tmp_path / "photos" / label / "1.png")
     (tmp_path / "few.csv").write_text("text,label\nhello you,greeting\nmy card,bank\n")
     (tmp_path / "rows.csv").write_text("size,label\n1,a\n2,b\n")
     out = ("-o", str(tmp_path / "out"))
     line = refused("adapt", str(tmp_path / "few.csv"), *out, "--encoder", "efficientnet-lite0")
     assert "'efficientnet-lite0' embeds photos, not sentences; choose one of all-MiniLM-L6-v2" in line
-    line = refused("adapt", str(tmp_path), *out, "--encoder", "minilm")
+    line = refused("adapt", str(tmp_path / "photos"), *out, "--encoder", "minilm")
     assert "'all-MiniLM-L6-v2' embeds sentences, not photos; choose one of efficientnet-lite0" in line
-    line = refused("check", str(tmp_path), "--encoder", "minilm")
+    line = refused("check", str(tmp_path / "photos"), "--encoder", "minilm")
     assert "embeds sentences, not photos" in line
     assert "no encoder to choose" in refused("adapt", str(tmp_path / "rows.csv"), *out, "--encoder", "minilm")
 

@@ -9,8 +9,8 @@ WORDS = "where is my parcel card please order a pizza will it rain today the rep
 SPECIAL = ["<pad>", "<unk>", "<cls>", "<sep>", "<mask>"]
 
 
-def tokenizer(lengths: int = 32):
-    """Return a tokenizer of word pieces, built by ``tokenizers``."""
+def tokenizer():
+    """Return a tokenizer of word pieces, built by ``tokenizers``; it does not say how long a text may be."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -23,7 +23,7 @@ def tokenizer(lengths: int = 32):
         single="<cls> $A <sep>", special_tokens=[("<cls>", 2), ("<sep>", 3)]
     )
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
-    return PreTrainedTokenizerFast(tokenizer_object=whole, model_max_length=lengths, **names)
+    return PreTrainedTokenizerFast(tokenizer_object=whole, **names)
 
 
 def text_models() -> dict:

@@ -107,7 +107,7 @@ def test_no_learner_imports_another(name):
 
 def test_settings_rest_on_errors_and_names_alone():
     own = {"runs.needs", "runs.recipes", "runs.schema"}
-    names = {"errors", "inputs.base", "learners.registry", "nets.registry", "registry", "tasks.sources"}
+    names = {"errors", "inputs", "inputs.base", "learners.registry", "nets.registry", "registry", "tasks.sources"}
     assert all(imports(modules()[name]) <= own | names for name in (*own, "runs.settings"))
 
 

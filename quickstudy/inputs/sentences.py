@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,11 +11,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError, ModelError, SettingError
+from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.cache import prepared
-from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.inputs.encoder import MINILM, WIDTHS, checksum, sentence_encoder
+from quickstudy.inputs.encoders import full_name, sentence_encoder
+from quickstudy.inputs.frozen import Encoded
 from quickstudy.inputs.rows import (
     COMMON,
     SUFFIXES,
@@ -29,6 +26,7 @@ from quickstudy.inputs.rows import (
     read_rows,
     values_of,
 )
+from quickstudy.inputs.text_encoder import MINILM
 
 _MAX_CHARACTERS = 10_000
 _OTHER_SUFFIXES = (".txt", ".md", ".json", ".xls", ".ods", ".doc", ".docx", ".pdf", ".png", ".jpg", ".jpeg")
@@ -36,37 +34,53 @@ _OTHER_SUFFIXES = (".txt", ".md", ".json", ".xls", ".ods", ".doc", ".docx", ".pd
 
 
 @dataclass(frozen=True)
-class Sentences(RowInputs):
-    """Sentences as embeddings of length 1.
+class Sentences(Encoded, RowInputs):
+    """Sentences as embeddings of length 1 by a frozen encoder.
 
     Attributes:
-        encoder: Name of the encoder.
-        sha256: Checksum of the encoder's weights (see ``checksum``); None if unknown.
+        encoder: Name of the encoder (see ``sentence_encoder``).
+        width: Number of its features.
+        sha256: Checksum of its weights; None if unknown, which the default encoder alone may be.
+        revision: Revision of a model of the Hub; None for others.
 
     Raises:
-        SettingError: The encoder is unknown.
+        SettingError: The encoder is not the default one, and its weights are not known.
 
     >>> Sentences().shape
     (384,)
     """
 
     encoder: str = MINILM
+    width: int = 384
     sha256: str | None = field(default=None, compare=False)
+    revision: str | None = field(default=None, compare=False)
 
     noun: ClassVar[str] = "text"
     part: ClassVar[str] = "word"
     part_plural: ClassVar[str] = "words"
-    nets: ClassVar[tuple[str, ...]] = ("residual", "mlp", "identity")
     model: ClassVar[str | None] = "minilm-means"
 
     def __post_init__(self) -> None:
-        if self.encoder not in WIDTHS:
-            raise SettingError(f"unknown encoder {self.encoder[:80]!r}; choose one of {', '.join(WIDTHS)}")
+        if self.encoder != MINILM and self.sha256 is None:
+            raise SettingError(
+                f"the encoder {self.encoder[:80]!r} needs the checksum of its weights; Sentences.encoded_by(name) "
+                f"measures it"
+            )
+
+    @classmethod
+    def encoded_by(cls, encoder: str = MINILM, *, download: bool = False) -> Sentences:
+        """Return sentences for an encoder, with the checksum of its weights.
+
+        Raises:
+            SettingError: The encoder is not there.
+        """
+        net = sentence_encoder(encoder, download=download)
+        return cls(full_name(encoder), net.width, net.sha256, net.revision)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one embedding, (d,)."""
-        return (WIDTHS[self.encoder],)
+    def words(self) -> str:
+        """Words for these inputs in messages."""
+        return "texts" if self.encoder == MINILM else f"texts by {self.encoder}"
 
     @classmethod
     def takes(cls, value: Any) -> bool:
@@ -76,10 +90,13 @@ class Sentences(RowInputs):
     @property
     def recipe(self) -> str:
         """Description of how one embedding is made."""
+        which = f"sentence-transformers' {MINILM}"
+        if self.encoder != MINILM:
+            which = f"{self.encoder}, SHA-256 of its weights {self.sha256}"
         return (
-            f"Embed the sentence by sentence-transformers' {self.encoder}, divided by its length. A text of more word "
-            f"pieces than the encoder reads is halved at blanks until its parts fit; the mean of their embeddings, "
-            f"weighted by word pieces, is divided by its length."
+            f"Embed the sentence by {which}, divided by its length. A text of more word pieces than the encoder reads "
+            f"is halved at blanks until its parts fit; the mean of their embeddings, weighted by word pieces, is "
+            f"divided by its length."
         )
 
     @classmethod
@@ -88,11 +105,6 @@ class Sentences(RowInputs):
         if columns.text != TEXT:
             return source.suffix.lower() in SUFFIXES
         return has_column(source, TEXT, columns)
-
-    @classmethod
-    def fitted(cls, items: Sequence[Item]) -> Sentences:
-        """Return the default encoder, with the checksum of its weights."""
-        return cls(MINILM, checksum(MINILM))
 
     def open(self, source: str | Path | bytes, columns: Columns = COMMON) -> Iterator[Item]:
         """Yield a sentence, or the sentences of a file.
@@ -122,12 +134,10 @@ class Sentences(RowInputs):
             ModelError: The weights of the encoder on this machine differ from those that the model was made with.
         """
         sentences = [_sentence(item) for item in items]
-        if self.sha256 not in (None, checksum(self.encoder)):
-            raise ModelError(
-                f"the weights of the encoder {self.encoder!r} on this machine differ from those that this model was "
-                f"made with; install the same encoder, or adapt again"
-            )
-        return sentence_encoder(self.encoder)(sentences) if sentences else torch.empty(0, *self.shape)
+        encoder = sentence_encoder(self.encoder)
+        if self.sha256 is not None:
+            self.check_weights(encoder.sha256)
+        return encoder(sentences) if sentences else torch.empty(0, *self.shape)
 
     def keep(self, item: Item) -> bytes:
         """Return the sentence."""
@@ -140,19 +150,6 @@ class Sentences(RowInputs):
             rest = " ".join(words[:i] + words[i + 1 :])
             if rest:
                 yield word, Item(item.name, rest)
-
-
-def embedded(texts: Sequence[str], labels: Sequence[str], encoder: str = MINILM) -> ClassDataset:
-    """Return labelled sentences as embeddings, which are saved in the cache under a hash of the sentences.
-
-    Args:
-        texts: Sentences.
-        labels: One label per sentence.
-        encoder: See ``sentence_encoder``.
-    """
-    content = json.dumps([encoder, list(texts), list(labels)]).encode()
-    key = f"text-2-{hashlib.sha256(content).hexdigest()[:32]}"
-    return prepared(key, lambda: ClassDataset.from_labels(sentence_encoder(encoder)(texts), labels))
 
 
 def read_sentences(path: Path, columns: Columns = COMMON) -> tuple[list[str], list[str]]:

@@ -95,6 +95,8 @@ def evaluate_run(
     given = {name: value for name, value in changes.items() if value is not None}
     settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
     learner = _learner(trained, settings, test_steps, transductive, views, turned)
+    if rotate and not IMAGES.holds(settings):
+        raise SettingError(f"--rotate needs images, but {settings.data} has none; leave it out")
     experiment = Experiment(settings, inputs=trained.model.inputs)
     _check_inputs(experiment, trained)
     tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]

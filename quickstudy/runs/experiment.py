@@ -23,6 +23,7 @@ from quickstudy.models.build import build, describe
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import NETS
 from quickstudy.runs.arguments import check_applies, given_arguments
+from quickstudy.runs.encoding import as_photos, check_weights, encoder_of
 from quickstudy.runs.needs import takes
 from quickstudy.runs.run import RESULT, Record, Run, recorded
 from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
@@ -62,25 +63,30 @@ class Experiment:
             settings = settings.model_copy({"data_root": settings.data_root.absolute()})
         self.settings, self.workers = settings, workers
         self.device = find_device(settings.device)
-        self.source = source(settings.data, **settings.model_dump(), inputs=inputs)
+        self.inputs = encoder_of(settings) if inputs is None else inputs
+        self.source = source(settings.data, **{**settings.model_dump(), "inputs": self.inputs})
 
     @cached_property
     def loaded(self) -> Loaded | None:
         """The data, and the inputs that encoded it; None for functions."""
-        return self.source.load() if isinstance(self.source, ClassSource) else None
+        if not isinstance(self.source, ClassSource):
+            return None
+        return as_photos(self.source.load(), self.inputs)
 
     def check(self, folder: Path, *, resume: bool = False) -> None:
         """Raise an error if the run cannot start, before anything is started or written.
 
         Raises:
             SettingError: The folder holds a run already, or the settings do not fit each other.
-            ModelError: The learner cannot be saved.
+            ModelError: The learner cannot be saved, or the encoder has other weights than the run that is continued.
         """
         if not resume and not self.workers.rank and Run(folder).exists():
             raise SettingError(
                 f"there is a run in {str(folder)!r} already; continue it by `quickstudy train --resume {folder}`, or "
                 f"choose another folder with --out"
             )
+        if resume and self.loaded is not None:
+            check_weights(self.loaded.inputs, Run(folder))
         check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
         _ = self.tasks
         describe(self.learner)  # raises an error for a learner that could not be saved after the training

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from quickstudy.inputs import INPUTS
 from quickstudy.learners.registry import LEARNERS
 from quickstudy.nets.registry import NETS
 from quickstudy.registry import Registry
@@ -49,28 +50,43 @@ def takes(registry: Registry[Any], name: str | None, *arguments: str) -> bool:
     return name is not None and any(a in inspect.signature(registry[name].__init__).parameters for a in arguments)
 
 
-def kind_of(source: str) -> type[Inputs] | None:
+def kind_of(source: str, inputs: str | None = None) -> type[Inputs] | None:
     """Return the kind of inputs of a source, which is imported; None if its tasks are functions.
 
-    >>> kind_of("digits").__name__, kind_of("sinusoid")
-    ('Images', None)
+    Args:
+        source: Name of the source.
+        inputs: Setting ``inputs``: another kind, as which the images of the source are read.
+
+    >>> kind_of("digits").__name__, kind_of("digits", "photos").__name__, kind_of("sinusoid")
+    ('Images', 'Photos', None)
     """
-    return getattr(SOURCES[source], "kind", None)
+    kind: type[Inputs] | None = getattr(SOURCES[source], "kind", None)
+    return INPUTS[inputs] if inputs is not None and kind is not None and kind.spatial else kind
 
 
 HALVING = only("schedule", "halving")
 FULL_CONTEXT = only("full_context", True)
-FOLDERS = Need("data = folders", ("data",), lambda s: takes(SOURCES, s.data, "image_size"))
+FOLDERS = Need(
+    "data = folders, as images", ("data", "inputs"), lambda s: s.inputs is None and takes(SOURCES, s.data, "image_size")
+)
 TEXTS = Need("data = text", ("data",), lambda s: takes(SOURCES, s.data, "text_column"))
 ROWS = Need("data = text or table", ("data",), lambda s: takes(SOURCES, s.data, "label_column"))
 SPLIT = Need("data = omniglot", ("data",), lambda s: takes(SOURCES, s.data, "split"))
 OMNIGLOT = only("data", "omniglot")
-CHARACTERS = only("data", "glyphs", "omniglot")
+CHARACTERS = Need(
+    "data = glyphs, or omniglot as images",
+    ("data", "inputs"),
+    lambda s: s.data == "glyphs" or (s.data == "omniglot" and s.inputs is None),
+)
 CLASSES = Need("data with classes", ("data",), lambda s: kind_of(s.data) is not None)
-IMAGES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.data), "spatial", False))
+IMAGES = Need(
+    "data that are images", ("data", "inputs"), lambda s: getattr(kind_of(s.data, s.inputs), "spatial", False)
+)
+PICTURES = Need("data that are images", ("data",), lambda s: getattr(kind_of(s.data), "spatial", False))
+ENCODED = Need("photos or sentences", ("data", "inputs"), lambda s: getattr(kind_of(s.data, s.inputs), "frozen", False))
 COLOUR = Need(
     "data that are images in colour",
-    ("data", "channels"),
+    ("data", "inputs", "channels"),
     lambda s: IMAGES.holds(s) and (s.channels == 3 if FOLDERS.holds(s) else getattr(SOURCES[s.data], "colour", False)),
 )
 EPISODIC = Need("an algorithm that trains on tasks", ("algorithm",), lambda s: LEARNERS[s.algorithm].episodic)

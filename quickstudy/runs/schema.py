@@ -17,6 +17,7 @@ from quickstudy.runs.needs import (
     CHARACTERS,
     CLASSES,
     COLOUR,
+    ENCODED,
     EPISODIC,
     FOLDERS,
     FULL_CONTEXT,
@@ -25,6 +26,7 @@ from quickstudy.runs.needs import (
     NET,
     NORMS,
     OMNIGLOT,
+    PICTURES,
     PLAIN,
     POOL,
     QUERIES,
@@ -73,6 +75,12 @@ class Settings:
 
     data: str = _setting("glyphs", "Source of the tasks; `quickstudy tasks` lists them.", names=SOURCES)
     data_root: Path | None = _setting(None, "Folder of the data; the cache folder if not given.")
+    inputs: Literal["photos"] | None = _setting(
+        None, "photos embeds the images of the data by a frozen encoder; as the data has them if not set.", PICTURES
+    )
+    encoder: str | None = _setting(
+        None, "Frozen encoder of photos or sentences; `quickstudy encoders` explains the choice.", ENCODED
+    )
     split: Literal["background", "vinyals", "random", "small1", "small2"] = _setting(
         "background", "Classes of Omniglot's splits.", SPLIT
     )
@@ -117,7 +125,7 @@ class Settings:
 
     net: str | None = _setting(
         None,
-        "conv4, conv4-maps, resnet6 and resnet12 for images, residual for sentences, mlp for tables.",
+        "conv4, conv4-maps, resnet6 and resnet12 for images, residual for photos and sentences, mlp for tables.",
         NET,
         names=NETS,
     )

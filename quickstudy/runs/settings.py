@@ -89,7 +89,7 @@ def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) 
     chosen = _validated(given, origin)
     recipe = recipe_of(chosen.algorithm)
     defaults = dict(recipe.preset)
-    kind = kind_of(chosen.data)
+    kind = kind_of(chosen.data, chosen.inputs)
     if kind is None:
         if recipe.regression is None:
             suitable = [name for name, each in recipes().items() if each.regression is not None]

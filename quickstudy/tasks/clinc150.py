@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.base import Inputs
+from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.cache import data_folder
-from quickstudy.inputs.encoder import MINILM
-from quickstudy.inputs.sentences import Sentences, embedded
+from quickstudy.inputs.embedded import embedded
+from quickstudy.inputs.sentences import Sentences
 from quickstudy.io.download import fetch
 from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits
@@ -27,7 +27,7 @@ _VALIDATION, _TEST = {"travel", "utility"}, {"work", "small_talk", "meta"}
 _MAX_BYTES = 32 * 2**20
 
 
-def clinc150(root: Path | None = None, *, download: bool = False, encoder: str = MINILM) -> Splits:
+def clinc150(root: Path | None = None, *, download: bool = False, inputs: Sentences | None = None) -> Splits:
     """Return CLINC150 as three splits of disjoint domains: 150 intents of 150 sentences each, embedded.
 
     Training uses banking, credit cards, kitchen and dining, home, auto and commute (75 intents). Validation uses
@@ -36,7 +36,7 @@ def clinc150(root: Path | None = None, *, download: bool = False, encoder: str =
     Args:
         root: Folder of ``data_full.json`` and ``domains.json``; ``data_folder() / "clinc150"`` if None.
         download: Download missing files.
-        encoder: See ``sentence_encoder``.
+        inputs: Encoder of the sentences; the default one if None.
 
     Raises:
         DataError: The files are missing or damaged.
@@ -52,19 +52,20 @@ def clinc150(root: Path | None = None, *, download: bool = False, encoder: str =
     try:
         domain_of = {intent: domain for domain, intents in domains.items() for intent in intents}
         rows = [row for part in ("train", "val", "test") for row in sentences[part]]
-        data = embedded([text for text, _ in rows], [f"{domain_of[intent]}/{intent}" for _, intent in rows], encoder)
+        labelled = [(Item(text, text), f"{domain_of[intent]}/{intent}") for text, intent in rows]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"the files of CLINC150 are not as published: {error}; download them again") from error
+    data = embedded(inputs or Sentences.encoded_by(), labelled)
     side = [name.split("/")[0] for name in data.names]
     parts = [[i for i, d in enumerate(side) if d not in _VALIDATION | _TEST]]
     parts += [[i for i, d in enumerate(side) if d in some] for some in (_VALIDATION, _TEST)]
     return Splits(*(data.select(part) for part in parts))
 
 
-def out_of_scope(root: Path | None = None, *, encoder: str = MINILM) -> Tensor:
+def out_of_scope(root: Path | None = None) -> Tensor:
     """Return CLINC150's 1,000 out-of-scope test sentences, which have no intent, embedded, (n, d)."""
     rows = _read_clinc(root, "data_full.json", False)["oos_test"]
-    return embedded([text for text, _ in rows], ["oos"] * len(rows), encoder).x
+    return embedded(Sentences.encoded_by(), [(Item(text, text), "oos") for text, _ in rows]).x
 
 
 def _read_clinc(root: Path | None, name: str, download: bool) -> Any:
@@ -89,7 +90,9 @@ class Clinc150(ClassSource):
 
     data_root: Path | None = None
     download: bool = False
+    inputs: Inputs | None = None
 
     def load(self) -> Loaded:
         """Load and embed the sentences, or load their embeddings from the cache."""
-        return Loaded(clinc150(self.data_root, download=self.download), Sentences.fitted(()))
+        inputs = self.inputs if isinstance(self.inputs, Sentences) else Sentences.encoded_by()
+        return Loaded(clinc150(self.data_root, download=self.download, inputs=inputs), inputs)

@@ -10,15 +10,18 @@ from typing import ClassVar
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import ClassDataset, encoded
+from quickstudy.inputs.embedded import embedded
+from quickstudy.inputs.frozen import Encoded
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.layout import left_out, listing, refuse_splits
+from quickstudy.inputs.pictures import Pictures
 from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import FIFTHS, Splits, cut
 
 _SPLITS = (("train",), ("validation", "val", "valid"), ("test",))
 
 
-def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFTHS, seed: int = 0) -> Splits:
+def folders(path: Path, images: Pictures, sizes: tuple[float, float, float] = FIFTHS, seed: int = 0) -> Splits:
     """Return a folder of images as three disjoint splits of its classes.
 
     If there are at least two of the sub-folders ``train``, ``validation`` (``val``, ``valid``) and ``test``, they are
@@ -53,7 +56,7 @@ def folders(path: Path, images: Images, sizes: tuple[float, float, float] = FIFT
     return cut(read_folder(path, images), sizes, seed)
 
 
-def read_folder(path: Path, images: Images) -> ClassDataset:
+def read_folder(path: Path, images: Pictures) -> ClassDataset:
     """Return all images of a folder of class folders, which may be one level deeper, in groups.
 
     A class is named after its folder, or ``group/class``. Classes are sorted by name, images by file name. Hidden
@@ -76,10 +79,11 @@ def read_folder(path: Path, images: Images) -> ClassDataset:
     >>> data.names, data.x.shape
     (('cats',), torch.Size([1, 1, 28, 28]))
     """
-    return encoded(images, images.labelled(Path(path)))
+    labelled = images.labelled(Path(path))
+    return embedded(images, labelled) if isinstance(images, Encoded) else encoded(images, labelled)
 
 
-def _read_splits(path: Path, places: list[list[Path]], images: Images) -> Splits:
+def _read_splits(path: Path, places: list[list[Path]], images: Pictures) -> Splits:
     for names, folders in zip(_SPLITS, places, strict=True):
         if len(folders) != 1:
             raise DataError(
@@ -108,14 +112,15 @@ class Folders(ClassSource):
         if self.data_root is None:
             raise DataError("data = 'folders' needs the folder of your images; give it as data_root")
         own = Images(self.channels, self.image_size, self.ink)
-        images = self.inputs if isinstance(self.inputs, Images) else own
+        images = self.inputs if isinstance(self.inputs, Pictures) else own
         splits = folders(self.data_root, images, seed=self.seed)
-        if self.inputs is None and images.loses_colour([item for data in splits for item in data.items]):
+        items = [item for data in splits for item in data.items]
+        if self.inputs is None and own.loses_colour(items):
             warnings.warn(
-                f"most images of {str(self.data_root)!r} are in colour, but are read as {images.size} x {images.size} "
+                f"most images of {str(self.data_root)!r} are in colour, but are read as {own.size} x {own.size} "
                 f"grey drawings; to keep colour, set channels = 3, image_size = 84 and ink = false; `quickstudy tasks "
                 f"folders --data-root DIR --draw tasks.png` draws them"
-                if images.ink
+                if own.ink
                 else f"most images of {str(self.data_root)!r} are in colour, but are read as grey; set channels = 3",
                 stacklevel=2,
             )

@@ -8,19 +8,21 @@ from typing import ClassVar
 
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs
-from quickstudy.inputs.encoder import MINILM
+from quickstudy.inputs.embedded import embedded
 from quickstudy.inputs.rows import COMMON, LABEL, TEXT, Columns
-from quickstudy.inputs.sentences import Sentences, embedded, read_sentences
+from quickstudy.inputs.sentences import Sentences
 from quickstudy.tasks.source import ClassSource, Loaded
 from quickstudy.tasks.splits import Splits, cut, cut_labels
 
 
-def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0, columns: Columns = COMMON) -> Splits:
+def sentences(
+    path: Path | None, *, inputs: Sentences | None = None, seed: int = 0, columns: Columns = COMMON
+) -> Splits:
     """Return labelled sentences as three disjoint splits of their classes, shuffled by ``seed`` (see ``cut``).
 
     Args:
         path: CSV, TSV, JSONL, Parquet or Excel file with the columns ``text`` and ``label``.
-        encoder: See ``quickstudy.sentence_encoder``.
+        inputs: Encoder of the sentences; the default one if None.
         seed: Seed of the shuffle.
         columns: Other names of the columns, and the encoding of the file.
 
@@ -30,7 +32,8 @@ def sentences(path: Path | None, *, encoder: str = MINILM, seed: int = 0, column
     """
     if path is None:
         raise DataError("data = 'text' needs a file of texts and labels; give it as data_root")
-    return cut(embedded(*read_sentences(path, columns), encoder), seed=seed)
+    inputs = inputs or Sentences.encoded_by()
+    return cut(embedded(inputs, inputs.labelled(path, columns)), seed=seed)
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,18 @@ class Text(ClassSource):
     text_column: str = TEXT
     label_column: str = LABEL
     encoding: str | None = None
+    inputs: Inputs | None = None
 
     def load(self) -> Loaded:
         """Load and embed the sentences, or load their embeddings from the cache."""
-        return Loaded(sentences(self.data_root, seed=self.seed, columns=self._columns), Sentences.fitted(()))
+        inputs = self.inputs if isinstance(self.inputs, Sentences) else Sentences.encoded_by()
+        return Loaded(sentences(self.data_root, inputs=inputs, seed=self.seed, columns=self._columns), inputs)
 
     def numbered(self) -> Splits | None:
         """Return the splits with row numbers as inputs."""
-        return (
-            None if self.data_root is None else cut_labels(read_sentences(self.data_root, self._columns)[1], self.seed)
-        )
+        if self.data_root is None:
+            return None
+        return cut_labels([label for _, label in Sentences.labelled(self.data_root, self._columns)], self.seed)
 
     @property
     def _columns(self) -> Columns:

@@ -97,7 +97,7 @@ def test_a_look_is_refused_for_what_are_no_pictures(tmp_path):
     (tmp_path / "few.csv").write_text("text,label\nhello,a\nbye,b\n")
     with pytest.raises(SettingError, match="not a folder of pictures"):
         qs.adapt(tmp_path / "few.csv", look="photos")
-    with pytest.raises(SettingError, match="no encoder to choose"):
+    with pytest.raises(SettingError, match="embeds photos, not sentences; choose one of all-MiniLM-L6-v2"):
         qs.adapt(tmp_path / "few.csv", encoder="efficientnet-lite0")
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs import sentences
 from quickstudy.inputs.base import Item
-from quickstudy.inputs.encoder import MINILM, sentence_encoder
-from quickstudy.inputs.sentences import Sentences, embedded, read_sentences
+from quickstudy.inputs.encoders import MINILM, sentence_encoder
+from quickstudy.inputs.sentences import Sentences, read_sentences
 
 PAIRS = [("where is my card", "card"), ('play, some "music"\nnow', "music"), ("ünï ☃", "snow")]
 
@@ -76,26 +76,20 @@ def test_what_is_no_table_of_sentences_is_told_in_one_line(tmp_path, name, conte
     assert name in str(caught.value)
 
 
-def test_embeddings_know_what_sentences_mean_and_are_kept(monkeypatch):
+def test_embeddings_know_what_sentences_mean():
     pytest.importorskip("sentence_transformers")
     texts = ["book a table for two", "reserve a place to eat", "what is the weather", "will it rain today"]
-    data = embedded(texts, ["food", "food", "weather", "weather"])
-    assert data.x.shape == (4, 384)
-    torch.testing.assert_close(data.x.norm(dim=1), torch.ones(4))
-    alike = data.x @ data.x.T
+    x = Sentences.fitted(()).encode([Item(text, text) for text in texts])
+    assert x.shape == (4, 384)
+    torch.testing.assert_close(x.norm(dim=1), torch.ones(4))
+    alike = x @ x.T
     assert alike[0, 1] > alike[0, 2:].max()
     assert alike[2, 3] > alike[2, :2].max()
-
-    def fail(name):
-        raise AssertionError("embedded again")
-
-    monkeypatch.setattr(sentences, "sentence_encoder", fail)
-    assert torch.equal(embedded(texts, ["food", "food", "weather", "weather"]).x, data.x)
 
 
 def test_an_unknown_encoder_is_told_in_one_line(tmp_path):
     pytest.importorskip("sentence_transformers")
-    with pytest.raises(SettingError, match="no sentence encoder") as caught:
+    with pytest.raises(SettingError, match="no encoder") as caught:
         sentence_encoder(str(tmp_path))
     assert "\n" not in str(caught.value)
 
@@ -140,18 +134,19 @@ def test_words_are_left_out_one_by_one():
 
 
 @pytest.mark.parametrize("name", ["other", "os.system", "../../model", "quickstudy.nets:MLP", "", "a" * 10_000])
-def test_an_encoder_is_one_of_those_known(name):
-    with pytest.raises(SettingError, match=r"^unknown encoder") as caught:
+def test_an_encoder_without_the_checksum_of_its_weights_is_refused(name):
+    with pytest.raises(SettingError, match="needs the checksum of its weights") as caught:
         Sentences(name)
     assert len(str(caught.value)) < 300
 
 
 def test_an_encoder_with_other_weights_is_refused():
     pytest.importorskip("sentence_transformers")
-    assert Sentences.fitted(()).sha256 == sentences.checksum(MINILM)
+    assert Sentences.fitted(()) == Sentences()
+    assert Sentences.fitted(()).sha256 == sentence_encoder(MINILM).sha256
     assert Sentences.fitted(()).encode([Item("a", "will it rain")]).shape == (1, 384)
     with pytest.raises(ModelError, match="differ from those that this model was made with") as caught:
-        Sentences(MINILM, "0" * 64).encode([Item("a", "will it rain")])
+        Sentences(MINILM, sha256="0" * 64).encode([Item("a", "will it rain")])
     assert "\n" not in str(caught.value)
 
 

@@ -19,7 +19,7 @@ def stub(texts):
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data here")
 def test_shared_domains_never_meet(monkeypatch):
     monkeypatch.setattr(sentences, "sentence_encoder", lambda name: stub)
-    splits = clinc150(SHARED)
+    splits = clinc150(SHARED, inputs=sentences.Sentences())
     assert [part.n_classes for part in splits] == [75, 30, 45]
     assert all((part.counts == 150).all() for part in splits)
     domains = [{name.split("/")[0] for name in part.names} for part in splits]

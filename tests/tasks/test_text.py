@@ -24,7 +24,7 @@ def write(path, rows):
 def test_ones_own_sentences_are_split_by_label(tmp_path, monkeypatch):
     monkeypatch.setattr(inputs, "sentence_encoder", lambda name: stub)
     rows = [(f"{label} {i}", label) for label in "abcdefghij" for i in range(3)]
-    parts = sentences(write(tmp_path / "all.csv", rows))
+    parts = sentences(write(tmp_path / "all.csv", rows), inputs=inputs.Sentences())
     assert [part.n_classes for part in parts] == [6, 2, 2]
     assert len({name for part in parts for name in part.names}) == 10
     with pytest.raises(DataError, match="give it as data_root"):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from quickstudy.inputs import encoder
-from quickstudy.inputs.encoder import sentence_encoder
+from quickstudy.inputs import minilm
+from quickstudy.inputs.encoders import sentence_encoder
 from tests.inputs.languages import ENGLISH, OTHERS
 
 pytest.importorskip("sentence_transformers")
@@ -18,12 +18,11 @@ FILLER = "the report goes on about matters of no interest to anyone at all and "
 
 
 def share(texts):
-    return encoder._unknown_share(encoder._pieces(encoder._model(encoder.MINILM), texts))
+    return minilm._unknown_share(sentence_encoder().pieces(texts))
 
 
 def test_short_texts_are_embedded_as_by_the_model_itself():
-    model = encoder._model(encoder.MINILM)
-    whole = model.encode(ENGLISH, convert_to_tensor=True, normalize_embeddings=True)
+    whole = sentence_encoder().net.encode(ENGLISH, convert_to_tensor=True, normalize_embeddings=True)
     assert torch.equal(sentence_encoder()(ENGLISH), whole)
     long = FILLER * 40
     assert torch.equal(sentence_encoder()([*ENGLISH[:5], long, *ENGLISH[5:]])[[*range(5), *range(6, 27)]], whole)
@@ -41,11 +40,11 @@ def test_the_end_of_a_long_text_matters():
 
 @pytest.mark.parametrize("unit", ["word ", "Weltraumbahnhof", "包裹", "한글 ", "🙂", "x", "a-b_c/"])
 def test_every_part_of_a_long_text_is_read_whole(unit):
-    model, text = encoder._model(encoder.MINILM), (unit * 10_000)[:10_000]
-    parts = encoder._parts(model, text, 254)
+    model, text = sentence_encoder(), (unit * 10_000)[:10_000]
+    parts = model._parts(text)
     assert "".join(part for part, _ in parts).strip() == text.strip()
     assert max(n for _, n in parts) <= 254
-    assert [n for _, n in parts] == [len(pieces) for pieces in encoder._pieces(model, [part for part, _ in parts])]
+    assert [n for _, n in parts] == model.length([part for part, _ in parts])
     x = sentence_encoder()([text])
     assert float(x.norm()) == pytest.approx(1)
 
@@ -69,9 +68,9 @@ def test_english_is_quiet():
 def test_less_than_one_in_a_hundred_english_sentences_is_taken_for_another_language():
     rows = json.loads(CLINC.read_bytes())
     texts = [text for part in ("train", "val", "test") for text, _ in rows[part]]
-    pieces = encoder._pieces(encoder._model(encoder.MINILM), texts)
+    pieces = sentence_encoder().pieces(texts)
     draw = random.Random(0)
-    alone = [encoder._unknown_share([one]) > encoder._MOST_UNKNOWN for one in pieces]
+    alone = [minilm._unknown_share([one]) > minilm._MOST_UNKNOWN for one in pieces]
     assert sum(alone) < 0.01 * len(alone)
-    sets = [encoder._unknown_share(draw.sample(pieces, 5)) for _ in range(5000)]
-    assert max(sets) < encoder._MOST_UNKNOWN
+    sets = [minilm._unknown_share(draw.sample(pieces, 5)) for _ in range(5000)]
+    assert max(sets) < minilm._MOST_UNKNOWN

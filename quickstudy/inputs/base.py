@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from quickstudy.errors import DataError, SettingError, listed
 
@@ -124,6 +124,13 @@ class Inputs(ABC):
         Raises:
             DataError: An item cannot be read; the message names it.
         """
+
+    def module(self) -> nn.Module | None:
+        """Return ``encode`` as a module from one picture (height, width, 3), RGB, uint8, to (1, *shape); None if unknown.
+
+        Its attribute ``limits`` says in words what the module leaves out, and is None if that is nothing.
+        """
+        return None
 
     def blank(self, x: Tensor) -> Tensor:
         """Return which encoded inputs (n, *shape) show nothing, such as a blank page, (n,) bool."""

@@ -22,7 +22,8 @@ from quickstudy.inputs.encoders import photo_encoder
 from quickstudy.inputs.framing import SIDE
 from quickstudy.inputs.layout import is_image_name
 from quickstudy.inputs.looks import is_drawing
-from quickstudy.inputs.photo_encoder import EFFICIENTNET
+from quickstudy.inputs.modules import PhotoModule
+from quickstudy.inputs.photo_encoder import EFFICIENTNET, PhotoEncoder
 from quickstudy.inputs.pictures import Pictures
 
 _KEPT = 384  # pixels of the longer side of a saved copy
@@ -108,17 +109,26 @@ class Photos(Pictures):
         Raises:
             ModelError: The weights of the encoder on this machine differ from those that the model was made with.
         """
+        net, rows = self._checked(), []
+        for start in range(0, len(items), _AT_ONCE):
+            of = items[start : start + _AT_ONCE]
+            rows.append(net.embed([decoded(item, lambda i: net.prepared(upright(i, "RGB")), net.size) for item in of]))
+        return torch.cat(rows) if rows else torch.empty(0, *self.shape)
+
+    def module(self) -> PhotoModule | None:
+        """Return the encoding of one picture as a module; None for an encoder that prepares photographs by itself."""
+        net = self._checked()
+        own = any(getattr(type(net), name) is not getattr(PhotoEncoder, name) for name in ("prepared", "embed"))
+        return None if own else PhotoModule(net)
+
+    def _checked(self) -> PhotoEncoder:
         net = photo_encoder(self.encoder)
         if self.sha256 not in (None, net.sha256):
             raise ModelError(
                 f"the weights of the encoder {self.encoder!r} on this machine differ from those that this model was "
                 f"made with; install the same encoder, or adapt again"
             )
-        rows = []
-        for start in range(0, len(items), _AT_ONCE):
-            of = items[start : start + _AT_ONCE]
-            rows.append(net.embed([decoded(item, lambda i: net.prepared(upright(i, "RGB")), net.size) for item in of]))
-        return torch.cat(rows) if rows else torch.empty(0, *self.shape)
+        return net
 
     def small(self, image: Image.Image) -> Image.Image:
         """Return an upright image with at most 384 pixels on its longer side."""

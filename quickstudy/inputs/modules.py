@@ -72,9 +72,9 @@ class ImageModule(PictureModule):
         self.inputs, self.faint = inputs, faint
         if inputs.ink:
             self.limits = (
-                f"A drawing is not cut out of its surroundings. The answer is that of quickstudy for drawings that need "
-                f"no cut: on even paper, without a frame, near the centre, with a longer side of 40 to 85 % of the "
-                f"page; and for any picture of at most {inputs.size} x {inputs.size} pixels."
+                f"A drawing is not cut out of its surroundings. The answer is that of quickstudy for drawings that "
+                f"need no cut: on even paper, without a frame, near the centre, with a longer side of 40 to 85 % of "
+                f"the page; and for any picture of at most {inputs.size} x {inputs.size} pixels."
             )
 
     def forward(self, image: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from quickstudy.inputs.layout import find_classes, image_files, is_image_name, l
 
 _PATCHES = 7  # number of patches per side, for ``parts``
 _THUMBNAIL = 16  # pixels per side, whatever the proportions
-_DECODED = 64  # pixels of the shorter side that suffice for a thumbnail
+_DECODED = 256  # pixels of the shorter side that suffice for a thumbnail; fewer would shift it
 
 
 class Pictures(Inputs):
@@ -92,7 +92,7 @@ class Pictures(Inputs):
         return super().items(things if scaled is None else scaled, skip)
 
     def thumbnails(self, items: Sequence[Item]) -> np.ndarray | None:
-        """Return 16 by 16 pixels of each picture, without their mean; None if features are given in place of pictures."""
+        """Return 16 by 16 pixels of each picture, without their mean; None for features instead of pictures."""
         try:
             x = np.stack([decoded(item, self._thumbnail, _DECODED) for item in items])
         except DataError:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import ModelError, SettingError
-from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import as_float
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner
@@ -160,7 +159,9 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
         with torch.no_grad():
             expected = [module(torch.from_numpy(x)).numpy() for x in examples]
     if inputs is not None:
-        metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe} | ({"limits": limits} if limits else {})
+        metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe} | (
+            {"limits": limits} if limits else {}
+        )
     with torch.no_grad(), _silent():
         try:
             program = torch.onnx.export(

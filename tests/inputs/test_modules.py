@@ -22,7 +22,9 @@ def well_framed(size: tuple[int, int], paper, ink) -> Image.Image:
     return page
 
 
-@pytest.mark.parametrize("images", [Images(), Images(size=16), Images(3, 20), Images(3, 32, False), Images(1, 12, False)])
+@pytest.mark.parametrize(
+    "images", [Images(), Images(size=16), Images(3, 20), Images(3, 32, False), Images(1, 12, False)]
+)
 def test_images_are_encoded_to_the_level(images):
     module = images.module()
     pictures = [well_framed(size, *c) for size in SIZES for c in [("white", "black"), ((9, 30, 90), "yellow")]]

@@ -167,7 +167,12 @@ def pets(tmp_path_factory):
 def test_a_file_takes_a_photograph_of_any_size_and_mode(pets):
     few, folder = pets
     scenes = [scene(i) for i in range(20, 26)]
-    changed = [scenes[0].resize((90, 300)), scenes[1].convert("L"), scenes[2].convert("CMYK"), scenes[3].resize((50, 41))]
+    changed = [
+        scenes[0].resize((90, 300)),
+        scenes[1].convert("L"),
+        scenes[2].convert("CMYK"),
+        scenes[3].resize((50, 41)),
+    ]
     pictures = [*scenes, *changed]
     if SHARED.exists():
         pictures += [Image.open(path) for c in sorted(SHARED.iterdir())[:12] for path in sorted(c.iterdir())[6:7]]

@@ -130,7 +130,7 @@ class Inputs(ABC):
     def module(self) -> nn.Module | None:
         """Return ``encode`` as a module from one picture, RGB, (height, width, 3) uint8, to (1, *shape), or None.
 
-        Its attribute ``limits`` says in words what the module leaves out, and is None if that is nothing.
+        Its attribute ``limits`` says in words which parts of the encoding the module leaves out.
         """
         return None
 

@@ -110,7 +110,7 @@ class Images(Pictures):
 
     def module(self) -> ImageModule:
         """Return the encoding of one picture as a module, without the cutting out of drawings."""
-        return ImageModule(self, _FAINT)
+        return ImageModule(self.channels, self.size, ink=self.ink, faint=_FAINT)
 
     def blank(self, x: Tensor) -> Tensor:
         """Return which encoded images (n, *shape) are of one colour, up to what noise may differ, (n,)."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from quickstudy.inputs.photo_encoder import PhotoEncoder
 from quickstudy.inputs.resampling import BICUBIC, BOX, LANCZOS, Span, resized, sides, whole
-
-if TYPE_CHECKING:
-    from quickstudy.inputs.images import Images
-    from quickstudy.inputs.photo_encoder import PhotoEncoder
 
 _LUMA = (19595, 38470, 7471)  # ITU-R 601 in 65536ths, as Pillow converts to grey
 
@@ -21,7 +16,7 @@ class PictureModule(nn.Module):
     """Module from one picture (height, width, 3), RGB, uint8, to the input of a net, (1, *shape).
 
     Attributes:
-        limits: What the module leaves out of the encoding, in words; None if nothing.
+        limits: Parts of the encoding that the module leaves out, in words; None for no part.
     """
 
     limits: str | None = None
@@ -63,34 +58,34 @@ class ImageModule(PictureModule):
     """An image of one size as ``Images.pixels`` makes it, in [0, 1]; a drawing is not cut out of its surroundings.
 
     Args:
-        inputs: The kind of images.
+        channels, size, ink: The attributes of ``Images``.
         faint: Levels of difference from the paper below which none is raised to full ink.
     """
 
-    def __init__(self, inputs: Images, faint: int) -> None:
+    def __init__(self, channels: int, size: int, *, ink: bool, faint: int) -> None:
         super().__init__()
-        self.inputs, self.faint = inputs, faint
-        if inputs.ink:
+        self.channels, self.size, self.ink, self.faint = channels, size, ink, faint
+        if ink:
             self.limits = (
                 f"A drawing is not cut out of its surroundings. The answer is that of quickstudy for drawings that "
                 f"need no cut: on even paper, without a frame, near the centre, with a longer side of 40 to 85 % of "
-                f"the page; and for any picture of at most {inputs.size} x {inputs.size} pixels."
+                f"the page; and for any picture of at most {size} x {size} pixels."
             )
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the encoded image, (1, channels, size, size)."""
-        if self.inputs.channels == 1:
+        if self.channels == 1:
             sums = (image.long() * torch.tensor(_LUMA)).sum(2, keepdim=True)
             image = (sums + 32768) // 65536
-        x = self._ink(image) if self.inputs.ink else self._stretched(image)
+        x = self._drawn(image) if self.ink else self._stretched(image)
         return (x / 255).float()[None]
 
     def _stretched(self, image: Tensor) -> Tensor:
         height, width = sides(image)
-        return resized(image, whole(height, self.inputs.size), whole(width, self.inputs.size), LANCZOS)
+        return resized(image, whole(height, self.size), whole(width, self.size), LANCZOS)
 
-    def _ink(self, image: Tensor) -> Tensor:
-        size, both = self.inputs.size, sides(image)
+    def _drawn(self, image: Tensor) -> Tensor:
+        size, both = self.size, sides(image)
         height, width = both
         border = torch.cat([image[0], image[-1], image[:, 0], image[:, -1]]).double().sort(0).values
         middle = (height + width).long()  # of 2 (height + width) pixels
@@ -109,7 +104,7 @@ class ImageModule(PictureModule):
 
     def _centred(self, side: Tensor, longer: Tensor) -> Span:
         """Return a side reduced with the longer one to the size of the net, as pixels of a centred square."""
-        size = self.inputs.size
+        size = self.size
         length = torch.round(side * size / longer).clamp(min=1)
         return whole(side, size)._replace(pixels=torch.arange(size) - ((size - length) / 2).floor(), length=length)
 

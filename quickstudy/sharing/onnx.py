@@ -28,12 +28,12 @@ TOLERANCE = 1e-5
 
 
 class Exported(NamedTuple):
-    """What was written.
+    """Description of a file that was written.
 
     Attributes:
         input: Name of the file's input: "image" for one picture of any size, "x" for encoded inputs.
         difference: Largest difference from the model's own answers, relative to the largest answer.
-        limits: When the answers are not the model's, in words; None if they always are.
+        limits: Inputs whose answers may differ from the model's, in words; None for no inputs.
     """
 
     input: str
@@ -118,8 +118,8 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
     size. It returns "embedding" (d,) or "probability" (n_labels,). Any other file takes any number of encoded inputs,
     "x" (n, *input), and returns "embedding" (n, d) or "probability" (n, n_labels).
 
-    Its metadata are JSON: "input" (the shape), "labels" of a classifier, "inputs" (their kind and its arguments, with
-    the checksum of a frozen encoder), "recipe" (how an input is made, in words), and "limits" (see ``Exported``).
+    Its metadata are JSON: "input" is the shape, "labels" are those of a classifier, and "limits" is as in ``Exported``.
+    "inputs" is their kind and its arguments, with the checksum of a frozen encoder. "recipe" says how an input is made.
 
     Args:
         model: Folder or name of a model, a learner with a net, or a classifier.

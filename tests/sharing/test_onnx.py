@@ -139,7 +139,7 @@ def test_a_file_takes_a_drawing_of_any_size(tmp_path):
     assert said["inputs"] == {"name": "images", "channels": 1, "size": 28, "ink": True}
     assert said["recipe"] == Images().recipe
     assert said["input"] == ["height", "width", 3]
-    pictures = [well_framed(size, *c) for size in [(120, 80), (300, 500), (28, 28)] for c in [("white", 0), (0, "red")]]
+    pictures = [well_framed(size, *c) for size in [(120, 80), (400, 500), (28, 28)] for c in [("white", 0), (0, "red")]]
     pictures += [drawing((20, 9), width=2), *(Image.fromarray(x[0].numpy()) for x in DATA.x)]
     np.testing.assert_allclose(
         run_pictures(tmp_path / "few.onnx", pictures), few.predict_proba(pictures), atol=1e-5, rtol=0

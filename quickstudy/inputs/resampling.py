@@ -95,7 +95,7 @@ def _weights(n: int, span: Span, by: Filter) -> Tensor:
     weight = torch.where((old >= first) & (old < end), weight, torch.zeros_like(weight))
     total = weight.sum(1, keepdim=True)
     weight = weight / torch.where(total == 0, torch.ones_like(total), total)
-    return torch.round(weight * 2**_BITS) / 2**_BITS
+    return torch.round(weight * float(2**_BITS)) / float(2**_BITS)
 
 
 def _levels(x: Tensor) -> Tensor:

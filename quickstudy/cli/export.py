@@ -21,9 +21,12 @@ def export(
     from quickstudy.sharing.onnx import export
 
     folder = ModelFolder(model)
-    off = export(folder, out)
+    written = export(folder, out)
     kind = "encoder" if folder.labels is None else "classifier"
     if json:
-        print_json({"file": str(out), "kind": kind, "difference": off})
-    else:
-        print(f"{out}: the {kind}, within {off:.1e} of the model")
+        print_json({"file": str(out), "kind": kind, **written._asdict()})
+        return
+    takes = "one picture, decoded" if written.input == "image" else "encoded inputs"
+    print(f"{out}: the {kind}, for {takes}, within {written.difference:.1e} of the model")
+    if written.limits:
+        print(written.limits)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from quickstudy.errors import DataError, SettingError, listed
 
@@ -38,6 +38,7 @@ class Inputs(ABC):
         frozen: Whether a frozen encoder embeds the inputs.
         model: Name of the model that learns the inputs if no run is given; None for a plain ``head``.
         head: Name of the learner that learns what ``encode`` returns, if there is no model.
+        copies_within: Largest distance between the thumbnails of copies.
         shape: Shape of one encoded input.
     """
 
@@ -49,6 +50,7 @@ class Inputs(ABC):
     frozen: ClassVar[bool] = False
     model: ClassVar[str | None] = None
     head: ClassVar[str] = "prototypical"
+    copies_within: ClassVar[float] = 0.0
 
     @property
     @abstractmethod
@@ -126,6 +128,20 @@ class Inputs(ABC):
         Raises:
             DataError: An item cannot be read; the message names it.
         """
+
+    def module(self) -> nn.Module | None:
+        """Return ``encode`` as a module from one picture, RGB, (height, width, 3) uint8, to (1, *shape), or None.
+
+        Its attribute ``limits`` says in words which parts of the encoding the module leaves out.
+        """
+        return None
+
+    def thumbnails(self, items: Sequence[Item]) -> np.ndarray | None:
+        """Return vectors of length 1 by which copies are recognised, (n, d); None if embeddings are to be compared.
+
+        Two items with a distance of at most ``copies_within`` are copies, also resized or compressed again.
+        """
+        return None
 
     def blank(self, x: Tensor) -> Tensor:
         """Return which encoded inputs (n, *shape) show nothing, such as a blank page, (n,) bool."""

@@ -17,6 +17,7 @@ from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import as_float
 from quickstudy.inputs.decode import decoded, png, upright
 from quickstudy.inputs.framing import frame, paper_of, reduced
+from quickstudy.inputs.modules import ImageModule
 from quickstudy.inputs.pictures import Pictures
 
 _FAINT = 32  # levels; fainter differences from the paper are not raised to full ink, because they may be noise
@@ -50,6 +51,7 @@ class Images(Pictures):
     nets: ClassVar[tuple[str, ...]] = ("conv4", "conv4-maps", "resnet6", "resnet12")
     spatial: ClassVar[bool] = True
     model: ClassVar[str | None] = "glyphs-proto"
+    copies_within: ClassVar[float] = 0.28  # measured: benchmarks/copies.py
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or self.size < 1:
@@ -105,6 +107,10 @@ class Images(Pictures):
                 warnings.warn(f"{item.name!r}: {doubt}, so the answer may be wrong", stacklevel=2)
             x[row] = torch.from_numpy(pixels)
         return x
+
+    def module(self) -> ImageModule:
+        """Return the encoding of one picture as a module, without the cutting out of drawings."""
+        return ImageModule(self.channels, self.size, ink=self.ink, faint=_FAINT)
 
     def blank(self, x: Tensor) -> Tensor:
         """Return which encoded images (n, *shape) are of one colour, up to what noise may differ, (n,)."""

@@ -23,7 +23,8 @@ from quickstudy.inputs.framing import SIDE
 from quickstudy.inputs.frozen import Encoded
 from quickstudy.inputs.layout import is_image_name
 from quickstudy.inputs.looks import is_drawing
-from quickstudy.inputs.photo_encoder import EFFICIENTNET
+from quickstudy.inputs.modules import PhotoModule
+from quickstudy.inputs.photo_encoder import EFFICIENTNET, PhotoEncoder
 from quickstudy.inputs.pictures import Pictures
 
 _KEPT = 384  # pixels of the longer side of a saved copy
@@ -53,6 +54,7 @@ class Photos(Encoded, Pictures):
 
     model: ClassVar[str | None] = "efficientnet-r2d2"
     head: ClassVar[str] = "r2d2"
+    copies_within: ClassVar[float] = 0.15  # measured: benchmarks/copies.py
 
     @classmethod
     def encoded_by(cls, encoder: str = EFFICIENTNET, *, download: bool = False) -> Photos:
@@ -98,13 +100,22 @@ class Photos(Encoded, Pictures):
         Raises:
             ModelError: The weights of the encoder on this machine differ from those that the model was made with.
         """
-        net = photo_encoder(self.encoder)
-        self.check_weights(net.sha256)
-        rows = []
+        net, rows = self._checked(), []
         for start in range(0, len(items), _AT_ONCE):
             of = items[start : start + _AT_ONCE]
             rows.append(net.embed([decoded(item, lambda i: net.prepared(upright(i, "RGB")), net.size) for item in of]))
         return torch.cat(rows) if rows else torch.empty(0, *self.shape)
+
+    def module(self) -> PhotoModule | None:
+        """Return the encoding of one picture as a module; None for an encoder that prepares photographs by itself."""
+        net = self._checked()
+        own = any(getattr(type(net), name) is not getattr(PhotoEncoder, name) for name in ("prepared", "embed"))
+        return None if own else PhotoModule(net)
+
+    def _checked(self) -> PhotoEncoder:
+        net = photo_encoder(self.encoder)
+        self.check_weights(net.sha256)
+        return net
 
     def small(self, image: Image.Image) -> Image.Image:
         """Return an upright image with at most 384 pixels on its longer side."""

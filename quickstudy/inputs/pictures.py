@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,10 +15,12 @@ from torch import Tensor
 
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.decode import decoded, levels, numbers
+from quickstudy.inputs.decode import decoded, levels, numbers, upright
 from quickstudy.inputs.layout import find_classes, image_files, is_image_name, left_out
 
 _PATCHES = 7  # number of patches per side, for ``parts``
+_THUMBNAIL = 16  # pixels per side, whatever the proportions
+_DECODED = 256  # pixels of the shorter side that suffice for a thumbnail; fewer would shift it
 
 
 class Pictures(Inputs):
@@ -88,6 +90,20 @@ class Pictures(Inputs):
         stack = numbers(things) if isinstance(things, np.ndarray | Tensor) else None
         scaled = None if stack is None or stack.ndim < 3 else levels(stack)
         return super().items(things if scaled is None else scaled, skip)
+
+    def thumbnails(self, items: Sequence[Item]) -> np.ndarray | None:
+        """Return 16 by 16 pixels of each picture, without their mean; None for features instead of pictures."""
+        try:
+            x = np.stack([decoded(item, self._thumbnail, _DECODED) for item in items])
+        except DataError:
+            return None
+        x -= x.mean(1, keepdims=True)
+        thumbnails: np.ndarray = x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-6)
+        return thumbnails
+
+    def _thumbnail(self, image: Image.Image) -> np.ndarray:
+        small = upright(image, self.mode).resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+        return np.asarray(small, dtype=np.float64).ravel()
 
     def caption(self, item: Item) -> str:
         """Return the file's name without its folders."""

@@ -3,11 +3,17 @@
 import json
 
 import pytest
+import torch
 from PIL import Image
 
 import quickstudy as qs
+from quickstudy import Classifier
+from quickstudy.classify.advice import duplicates
 from quickstudy.errors import DataError, ModelError
+from quickstudy.inputs.photos import Photos
+from quickstudy.tasks.glyphs import draw_glyphs
 from tests.classify.test_advice import clean
+from tests.inputs.test_photos import scene
 
 
 def test_the_command_tells_what_to_do(tmp_path, cli):
@@ -84,3 +90,31 @@ def test_blank_images_and_files_left_out_are_faults(tmp_path, cli):
     assert "nothing is wrong" not in result.out
     plain = json.loads(cli("check", folder, "--json").out)
     assert (plain["blank"], plain["left_out"]) == ([str(blank)], report.left_out)
+
+
+def _again(path, to):
+    """Save a picture at half its size, as JPEG of quality 60."""
+    image = Image.open(path).convert("RGB")
+    image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC).save(to, quality=60)
+
+
+@pytest.mark.parametrize("look", ["photos", "drawings"])
+def test_copies_are_found_when_resized_and_compressed_again(tmp_path, look):
+    for k, label in enumerate("abc"):
+        (tmp_path / label).mkdir()
+        glyphs = draw_glyphs([910_000 + k], 4, size=105).x
+        for i in range(4):
+            picture = scene(4 * k + i) if look == "photos" else Image.fromarray(255 - glyphs[i, 0].numpy())
+            picture.save(tmp_path / label / f"{i}.png")
+        _again(tmp_path / label / "0.png", tmp_path / label / "again.jpg")
+    expected = [tuple(str(tmp_path / label / name) for name in ("0.png", "again.jpg")) for label in "abc"]
+    pairs = qs.check(tmp_path, look=look).duplicates
+    assert [(first, second) for first, second, _ in pairs] == expected
+    assert not any(exact for _, _, exact in pairs)
+
+
+def test_features_of_pictures_are_compared_by_their_embeddings():
+    x = torch.nn.functional.normalize(torch.randn(6, 1280, generator=torch.Generator().manual_seed(0)))
+    x[1] = torch.nn.functional.normalize(x[0] + 1e-4, dim=0)
+    few = Classifier(qs.R2D2(qs.Identity(1280)), Photos(), qs.ClassDataset.from_labels(x, list("aaabbb")))
+    assert [(pair.first, pair.second, pair.exact) for pair in duplicates(few)] == [(0, 1, False)]

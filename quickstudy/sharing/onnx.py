@@ -144,6 +144,7 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
     weight = next(learner.parameters(), torch.empty(0))
     encoding = None if inputs is None else inputs.module()
     limits: str | None = getattr(encoding, "limits", None)
+    axes: tuple[int, ...]  # that may have any length
     module.eval()
     if inputs is not None and encoding is not None:
         name, axes, metadata["input"] = "image", (0, 1), ["height", "width", 3]

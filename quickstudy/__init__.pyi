@@ -70,6 +70,8 @@ from .nets import convert_norms as convert_norms
 from .nets import record_population as record_population
 from .runs.calibration import calibrate as calibrate
 from .runs.doctor import doctor as doctor
+from .serving.server import create_app as create_app
+from .serving.server import serve as serve
 from .sharing.hub import from_pretrained as from_pretrained
 from .sharing.hub import push_to_hub as push_to_hub
 from .sharing.hub import save_pretrained as save_pretrained

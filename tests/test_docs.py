@@ -37,7 +37,13 @@ def commands(text: str) -> list[list[str]]:
 
 ALL = [block for page in PAGES for block in blocks(page)]
 PYTHON = [block for block in ALL if block.language == "python"]
-SHELL = [block for block in ALL if re.search(r"^quickstudy ", block.text, re.MULTILINE) and block not in PYTHON]
+SERVER = re.compile(r"^quickstudy serve", re.MULTILINE)
+"""A block with a server, which does not end; tests/serving runs them."""
+SHELL = [
+    block
+    for block in ALL
+    if re.search(r"^quickstudy ", block.text, re.MULTILINE) and block not in PYTHON and not SERVER.search(block.text)
+]
 LONG = [block for block in SHELL if block.text.startswith(MARK)]
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 Basis = Literal["examples", "calibration"]
 """Basis of guarantees: the classifier's own examples, or the tasks of the learner's calibration."""
+SCHEMA = 1
+"""Number of the form of the JSON and CSV of ``predict``, ``explain`` and ``check``; see docs/output.md."""
 NONE = "none of these"
 """Answer to an out-of-distribution input."""
 

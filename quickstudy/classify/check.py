@@ -118,24 +118,41 @@ def check(
     classifier = Classifier(start.learner, start.inputs, data, start.confidence)
     label_next = None
     if unlabelled is not None:
-        label_next, damaged = _next(classifier, opened(classifier.inputs, [Path(unlabelled)], columns), n)
+        label_next, damaged = next_examples(classifier, opened(classifier.inputs, [Path(unlabelled)], columns), n)
         unreadable = [*unreadable, *damaged]
+    return report_of(classifier, unreadable, classifier.inputs.left_out(source), label_next)
+
+
+def report_of(
+    classifier: Classifier,
+    unreadable: Sequence[str] = (),
+    left_out: str | None = None,
+    label_next: list[str] | None = None,
+) -> Report:
+    """Report what is wrong with the examples of a classifier.
+
+    Args:
+        classifier: Classifier of the examples.
+        unreadable: Reason why an example cannot be read, one line each.
+        left_out: One line about the files that are not examples.
+        label_next: Names of the unlabelled examples to label next.
+    """
     names = [item.name for item in classifier.items]
-    counts = Counter(labels)
+    counts = Counter(classifier.labels[c] for c in classifier.data.y.tolist())
     separation = classifier.separation
     # Where the examples are not separated, nearly every label would look wrong.
     judged = separation is None or not separation.doubtful
     return Report(
         classifier.inputs.noun,
         dict(counts),
-        unreadable,
+        list(unreadable),
         [(names[pair.first], names[pair.second], pair.exact) for pair in duplicates(classifier)],
         [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier) if judged],
         confusable(classifier) if judged else [],
         unbalanced(counts),
         None if judged else str(separation),
         [name for name, empty in zip(names, classifier.inputs.blank(classifier.data.x).tolist(), strict=True) if empty],
-        classifier.inputs.left_out(source),
+        left_out,
         label_next,
     )
 
@@ -151,7 +168,9 @@ def _encoded(inputs: Inputs, items: Sequence[Item]) -> tuple[list[int], Tensor, 
     return good, torch.cat(parts), reasons
 
 
-def _next(classifier: Classifier, unlabelled: Sequence[Path | str | Item], n: int) -> tuple[list[str], list[str]]:
+def next_examples(
+    classifier: Classifier, unlabelled: Sequence[Path | str | Item], n: int
+) -> tuple[list[str], list[str]]:
     """Return the names of the items to label next, and an error message for each unreadable one."""
     items = classifier.inputs.items(unlabelled)
     good, x, reasons = _encoded(classifier.inputs, items)

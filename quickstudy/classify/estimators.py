@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,9 +20,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from torch import Tensor
 
 from quickstudy.classify.classifier import Classifier
+from quickstudy.classify.edit import kind_of_values
 from quickstudy.classify.learn import Start, default_start, start_of
 from quickstudy.errors import SettingError
-from quickstudy.inputs import INPUTS
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
@@ -34,8 +34,6 @@ from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
 
-_SAMPLE = 30
-"""Number of examples that decide what kind they are."""
 _PENALTIES = np.logspace(-6, 3, 19)
 """Penalties of ridge regression to choose from, for standardised features."""
 
@@ -219,13 +217,8 @@ def _default_start(X: Any) -> Start | None:
         X = list(X)
     if not isinstance(X, Sequence) or isinstance(X, str | bytes) or not X:
         return None
-    kind = next((kind for kind in INPUTS.values() if _mostly(kind.takes(one) for one in X[:_SAMPLE])), None)
+    kind = kind_of_values(X)
     return None if kind is None else default_start(kind, [Item(f"{kind.noun} {i}", one) for i, one in enumerate(X, 1)])
-
-
-def _mostly(votes: Iterable[bool]) -> bool:
-    given = list(votes)
-    return 2 * sum(given) > len(given)
 
 
 def _as_array(X: Any) -> Any:

@@ -137,15 +137,30 @@ def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarra
     caption = f"green supports {escape(why.label)}, red opposes it"
     if heat is not None:
         figures.append((_heated(classifier.inputs.encode([item])[0].numpy(), heat), caption))
-    elif why.parts:
-        side = math.isqrt(len(why.parts))
-        patches = np.array([share for _, share in why.parts]).reshape(side, side)
-        pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).transpose(2, 0, 1)
-        figures.append((_heated(pixels, patches), caption))
+    elif (patches := heat_map(why, picture)) is not None:
+        figures.append((patches, caption))
     return "".join(
         f'<figure><img src="{_address(content)}" alt=""><figcaption>{words}</figcaption></figure>'
         for content, words in figures
     )
+
+
+def heat_map(why: Explanation, picture: bytes) -> bytes | None:
+    """Return a picture under the influence of its patches, as a PNG file: green supports the answer, red opposes it.
+
+    Args:
+        why: Explanation of the answer to the picture.
+        picture: The picture as a PNG file.
+
+    Returns:
+        None if the explanation has no patches.
+    """
+    if not why.parts:
+        return None
+    side = math.isqrt(len(why.parts))
+    patches = np.array([share for _, share in why.parts]).reshape(side, side)
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).transpose(2, 0, 1)
+    return _heated(pixels, patches)
 
 
 def _coloured(parts: list[tuple[str, float]], text: str) -> str:

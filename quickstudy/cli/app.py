@@ -28,6 +28,7 @@ from quickstudy.cli.predict import predict
 from quickstudy.cli.push import push
 from quickstudy.cli.reproduce import reproduce
 from quickstudy.cli.runs import runs
+from quickstudy.cli.serve import serve
 from quickstudy.cli.tasks import tasks
 from quickstudy.cli.train import train
 from quickstudy.errors import QuickstudyError, one_line
@@ -54,7 +55,7 @@ def quickstudy() -> None:
 
 
 COMMANDS = (
-    train, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, calibrate, tasks, algorithms,
+    train, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, serve, calibrate, tasks, algorithms,
     encoders, doctor, examples, info,
 )  # fmt: skip
 for each in COMMANDS:

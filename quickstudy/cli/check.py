@@ -36,8 +36,9 @@ def check(
     json: Json = False,
 ) -> None:
     """Report what is wrong with labelled examples: copies, wrong labels, rare classes, classes that look alike."""
+    from quickstudy.classify.answer import SCHEMA
     from quickstudy.classify.check import check
-    from quickstudy.cli.output import SCHEMA, print_json
+    from quickstudy.cli.output import print_json
     from quickstudy.inputs.rows import Columns
 
     report = check(

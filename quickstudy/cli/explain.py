@@ -28,11 +28,12 @@ def explain(
     json: Json = False,
 ) -> None:
     """Explain an answer: the examples and parts that it depends on, and the answer without them."""
+    from quickstudy.classify.answer import SCHEMA
     from quickstudy.classify.classifier import Classifier
     from quickstudy.classify.explanation import explain, one_item
     from quickstudy.classify.explanation import pixels as pixels_of
     from quickstudy.classify.page import page
-    from quickstudy.cli.output import SCHEMA, print_json
+    from quickstudy.cli.output import print_json
     from quickstudy.io.files import replace
 
     model = Classifier.load(classifier)

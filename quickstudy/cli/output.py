@@ -6,9 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
-"""Number of the form of the JSON and CSV of ``predict``, ``explain`` and ``check``; see docs/output.md."""
-
 
 def print_json(value: Any) -> None:
     """Print a result as one line of JSON."""

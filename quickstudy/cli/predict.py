@@ -51,8 +51,9 @@ def predict(
     """Label images, sentences or rows of tables, with the probability of each label."""
     import sys
 
+    from quickstudy.classify.answer import SCHEMA
     from quickstudy.classify.classifier import Classifier
-    from quickstudy.cli.output import SCHEMA, print_json
+    from quickstudy.cli.output import print_json
     from quickstudy.inputs.rows import Columns, opened
     from quickstudy.inputs.sentences import sentences_of
 

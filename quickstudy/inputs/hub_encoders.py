@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ PROCESSOR = "preprocessor_config.json"
 _READ = ("*.json", "*.txt", "*.model", "*.safetensors")
 _NOT_READ = ("onnx/*", "openvino/*")
 _SEE = "see its page on the Hub"
+_ONE_AT_A_TIME = threading.Lock()
+"""A tokenizer refuses to be used by two threads at once."""
 
 
 def model_folder(name: str, *, download: bool = False) -> Path:
@@ -202,7 +205,8 @@ class SentenceTransformersEncoder(TextEncoder):
     def features(self, texts: list[str]) -> Tensor:
         """Return the embeddings of texts."""
         model: Any = self.net
-        z: Tensor = model.encode(texts, convert_to_tensor=True, show_progress_bar=False)
+        with _ONE_AT_A_TIME:
+            z: Tensor = model.encode(texts, convert_to_tensor=True, show_progress_bar=False)
         return z
 
     def pieces(self, texts: Sequence[str]) -> list[list[str]]:
@@ -210,7 +214,8 @@ class SentenceTransformersEncoder(TextEncoder):
         tokenizer: Any = self.net.tokenizer
         if not texts:
             return []
-        numbers = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        with _ONE_AT_A_TIME:
+            numbers = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
         return [tokenizer.convert_ids_to_tokens(row) for row in numbers]
 
 

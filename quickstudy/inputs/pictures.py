@@ -49,10 +49,10 @@ class Pictures(Inputs):
 
     @classmethod
     def takes(cls, value: Any) -> bool:
-        """Return whether a value is a Pillow image, an array of at least two axes, or the name of an image file."""
+        """Return whether a value is a Pillow image, bytes, an array of two axes or more, or an image file's name."""
         if isinstance(value, str | Path):
             return is_image_name(value)
-        return isinstance(value, Image.Image) or ((x := numbers(value)) is not None and x.ndim > 1)
+        return isinstance(value, Image.Image | bytes) or ((x := numbers(value)) is not None and x.ndim > 1)
 
     @classmethod
     def recognises(cls, source: Path) -> bool:

@@ -38,7 +38,7 @@ SIZE, GAIN, TRAINING, WIDTH = 128, 10**0.5, 800, 32
 
 
 class Photographed(nn.Module):
-    """EfficientNet-Lite0's features of images from 0 to 1, of length ``GAIN``, so that a softmax of distances learns."""
+    """EfficientNet-Lite0's features of images from 0 to 1, of length ``GAIN``: a softmax of distances can learn."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +146,9 @@ def summary(given: Any, about: str, right: Any, chosen: Any, seconds: Any) -> di
         "minus_frozen": {
             name: interval([a - b for a, b in zip(right[name], right["frozen"], strict=True)]) for name in chosen
         },
-        "rates": {name: {str(rate): count for rate, count in sorted(counts.items())} for name, counts in chosen.items()},
+        "rates": {
+            name: {str(rate): count for rate, count in sorted(counts.items())} for name, counts in chosen.items()
+        },
         "seconds_per_task": {name: total / n for name, total in seconds.items()},
         **provenance(),
     }

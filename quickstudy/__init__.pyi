@@ -62,8 +62,8 @@ from .nets import NETS as NETS
 from .nets import BatchNorm as BatchNorm
 from .nets import Conv4 as Conv4
 from .nets import Encoder as Encoder
-from .nets import LowRank as LowRank
 from .nets import Identity as Identity
+from .nets import LowRank as LowRank
 from .nets import Residual as Residual
 from .nets import ResNet6 as ResNet6
 from .nets import ResNet12 as ResNet12

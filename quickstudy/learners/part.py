@@ -27,11 +27,11 @@ def names_of_part(net: nn.Module, part: str, words: Sequence[str] = ("all", "nor
     """
     names = [name for name, _ in net.named_parameters()]
     norms = (prefix for prefix, module in net.named_modules() if "norm" in type(module).__name__.lower())
-    of_norms = {f"{prefix}.{name}" for prefix in norms for name, _ in net.get_submodule(prefix).named_parameters(recurse=False)}
+    of_norms = {
+        f"{prefix}.{name}" for prefix in norms for name, _ in net.get_submodule(prefix).named_parameters(recurse=False)
+    }
     chosen = frozenset(
-        name
-        for name in names
-        if part == "all" or (name in of_norms if part == "norm" else fnmatchcase(name, part))
+        name for name in names if part == "all" or (name in of_norms if part == "norm" else fnmatchcase(name, part))
     )
     if not chosen and part != "all":
         raise SettingError(

@@ -15,7 +15,7 @@ from quickstudy.tasks.tree import Tree
 class LowRank(nn.Module):
     """A net with the weight W + B A in place of W, in each linear layer and convolution.
 
-    A starts from random numbers and B from zero, so at first the outputs are exactly those of the net. All other
+    A starts from random numbers and B from zero, so at first the weights are exactly those of the net. All other
     parameters of the net stay. The factors are the parameters ``low_rank.*``: a learner whose inner loop changes these
     alone (``adapt_only="low_rank.*"``) meta-learns where they start.
 

@@ -9,7 +9,7 @@ from quickstudy.errors import SettingError
 from quickstudy.learners import Finetune, Prototypical
 from quickstudy.models.build import build, describe
 from quickstudy.nets import MLP, Conv4, Encoder, LowRank, record_population
-from quickstudy.tasks.task import Examples, Task
+from quickstudy.tasks.task import Examples
 from quickstudy.testing import check_learner, noise_tasks
 
 
@@ -24,7 +24,7 @@ def task_of(learner, n_shot=3):
     return noise_tasks(learner, 1, n_shot).at(0)
 
 
-def hidden(n_shot, *, signal=0.5, noise=2.0, seed=0):
+def hidden(n_shot, *, signal=1.0, noise=4.0, seed=2):
     """Two classes that differ in the first number by twice the signal; the second number is noise."""
     draw = torch.Generator().manual_seed(seed)
     y = torch.arange(2).repeat(n_shot)
@@ -33,10 +33,10 @@ def hidden(n_shot, *, signal=0.5, noise=2.0, seed=0):
 
 
 def unit():
-    """A tenth of each of two numbers, as a net with weights."""
+    """The identity of two numbers, as a net with weights."""
     layer = torch.nn.Linear(2, 2)
     with torch.no_grad():
-        layer.weight.copy_(0.1 * torch.eye(2))
+        layer.weight.copy_(torch.eye(2))
         layer.bias.zero_()
     return Encoder(layer, (2,), frozen=False)
 
@@ -79,13 +79,13 @@ def test_steps_lower_the_loss_of_new_examples():
     query = hidden(100, seed=1)
     losses = []
     for n in (0, 5, 20):
-        predict = Finetune(unit(), rates=(1e-2,), test_steps=n).adapt(hidden(40))
+        predict = Finetune(unit(), rates=(1e-2,), test_steps=n).adapt(hidden(20))
         losses.append(F.cross_entropy(predict(query.x), query.y).item())
     assert losses[0] > losses[1] > losses[2]
 
 
 def test_a_rate_above_zero_is_chosen_where_it_helps_held_out_examples():
-    support, query = hidden(40), hidden(100, seed=1)
+    support, query = hidden(20), hidden(100, seed=1)
     learner = Finetune(unit(), test_steps=20)
     predict = learner.adapt(support)
     frozen = Prototypical(unit()).adapt(support)
@@ -98,8 +98,8 @@ def test_a_rate_above_zero_is_chosen_where_it_helps_held_out_examples():
 
 
 def test_the_chosen_rate_has_the_most_right_answers_when_halves_answer_each_other():
-    learner = Finetune(unit(), test_steps=20, rates=(0.0, 0.01, 0.1))
-    support = hidden(40)
+    learner = Finetune(unit(), test_steps=20, rates=(0.0, 1e-3, 1e-2))
+    support = hidden(20)
     ordered = learner._ordered(support)
     halves = [ordered.at(slice(i, None, 2)) for i in (0, 1)]
     right = {
@@ -118,7 +118,7 @@ def test_zero_is_chosen_where_all_held_out_examples_are_right_already():
 
 def test_many_tasks_at_once_choose_the_rates_that_they_choose_alone():
     learner = Finetune(unit(), test_steps=20)
-    supports = [hidden(40), hidden(40, signal=30.0)]
+    supports = [hidden(20), hidden(20, signal=30.0)]
     x, y = (torch.stack(parts) for parts in zip(*supports, strict=True))
     rates = torch.vmap(lambda x, y: learner.adapt(Examples(x, y)).rate)(x, y)
     assert rates.tolist() == [float(learner.adapt(support).rate) for support in supports]
@@ -157,7 +157,8 @@ def test_low_rank_factors_alone_change_and_a_task_starts_from_the_frozen_net():
     assert set(predict.params) == {f"low_rank.{i}" for i in range(8)}
     assert not torch.allclose(predict(query.x), frozen)
     learner.test_steps = 0
-    assert torch.equal(learner.adapt(support)(query.x), frozen)
+    # The sum of two weights may lie in memory in another order, in which a convolution rounds differently.
+    torch.testing.assert_close(learner.adapt(support)(query.x), frozen, rtol=1e-12, atol=1e-12)
 
 
 def test_training_is_that_of_prototypical_networks():

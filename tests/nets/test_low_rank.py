@@ -3,9 +3,8 @@ import torch
 from torch import nn
 
 from quickstudy.errors import SettingError
-from quickstudy.learners import ANIL, MAML, Reptile
+from quickstudy.learners import ANIL, MAML, Prototypical, Reptile
 from quickstudy.models.build import build, describe
-from quickstudy.learners import Prototypical
 from quickstudy.nets import MLP, NETS, Conv4, LowRank, input_shape
 from quickstudy.testing import check_learner, check_net, noise_tasks
 
@@ -14,7 +13,9 @@ def test_the_registry_has_it():
     assert NETS["low-rank"] is LowRank
 
 
-@pytest.mark.parametrize("net", [MLP(4, (8, 3)), nn.Linear(4, 3), nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))])
+@pytest.mark.parametrize(
+    "net", [MLP(4, (8, 3)), nn.Linear(4, 3), nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))]
+)
 def test_at_first_it_is_the_net_to_the_bit(net):
     x = torch.randn(5, 4)
     assert torch.equal(LowRank(net)(x), net(x))

@@ -14,9 +14,8 @@ from quickstudy.inputs.augment import augmented
 from quickstudy.inputs.warp import warped
 from quickstudy.learners.base import Adapted, Learner, Predictor, prototypes
 from quickstudy.learners.inner import Adam, Params, descend
-from quickstudy.learners.metric import nearest_mean
+from quickstudy.learners.metric import MetricLearner, nearest_mean
 from quickstudy.learners.part import names_of_part
-from quickstudy.learners.prototypical import Prototypical
 from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tasks.tree import Tree, concatenated, mapped
@@ -24,13 +23,21 @@ from quickstudy.tasks.tree import Tree, concatenated, mapped
 _DROPPED = 0.1  # share of the numbers of an input that is no image which a copy sets to zero
 
 
+class _Start(MetricLearner):
+    """The learner before a task changes its net."""
+
+    def comparison(self, support: Examples) -> Predictor:
+        """Return a comparison by minus the squared distance to each prototype."""
+        return nearest_mean(support)
+
+
 class Finetune(Learner):
     """Prototypical Networks whose net is fine-tuned on each task before it is used.
 
     Each step of Adam computes the prototypes of the clean support and classifies changed copies of it. The rate is the
-    one with the most right answers on held-out examples, the smallest of equals: half of the support is learned, the
-    other half is answered, and then the other way round. Rate 0 is Prototypical Networks exactly, and is the only rate
-    where every class has one example. Training is that of Prototypical Networks; predictions are inductive.
+    one with the most right answers on held-out examples, the smallest of equals. Each half of the support is learned
+    once, and the other half is answered. Rate 0 is Prototypical Networks exactly, and the default where every class has
+    one example. Training is that of Prototypical Networks; predictions are inductive.
 
     Copies of photographs, 3 channels from 0 to 1, are cropped, mirrored and changed in colour. Copies of other images
     are warped. In copies of other real inputs, a tenth of the numbers is zero. Token ids stay as they are. Copies
@@ -38,8 +45,8 @@ class Finetune(Learner):
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features). Its weights with ``requires_grad=False`` stay.
-        adapt_only: Parameters that a task changes: "all"; "norm", the norms' weights and biases; or a pattern of the
-            names in ``net.named_parameters()``, such as "low_rank.*" for a ``LowRank`` net.
+        adapt_only: Parameters that a task changes, "all" or a part. "norm" means the norms' weights and biases. Any
+            other value is a pattern of the names in ``net.named_parameters()``, such as "low_rank.*" for ``LowRank``.
         test_steps: Steps on a task.
         rates: Rates to choose from.
         one_shot_rate: Rate where there are no more examples than classes, so that none can be held out.
@@ -67,7 +74,7 @@ class Finetune(Learner):
         super().__init__()
         if not rates or min(*rates, one_shot_rate) < 0:
             raise SettingError(f"rates={rates}, one_shot_rate={one_shot_rate}: give at least one rate, none below 0")
-        self.start = Prototypical(net)
+        self.start = _Start(net)
         self.adapt_only, self.test_steps = adapt_only, test_steps
         self.rates, self.one_shot_rate = tuple(sorted(map(float, rates))), float(one_shot_rate)
         self._chosen = names_of_part(net, adapt_only)

@@ -117,7 +117,7 @@ def test_zero_is_chosen_where_all_held_out_examples_are_right_already():
 
 
 def test_many_tasks_at_once_choose_the_rates_that_they_choose_alone():
-    learner = Finetune(unit(), test_steps=20)
+    learner = Finetune(unit(), test_steps=20, rates=(0.0, 1e-2))
     supports = [hidden(20), hidden(20, signal=30.0)]
     x, y = (torch.stack(parts) for parts in zip(*supports, strict=True))
     rates = torch.vmap(lambda x, y: learner.adapt(Examples(x, y)).rate)(x, y)

@@ -46,7 +46,7 @@ class LowRank(nn.Module):
         self.net, self.rank = net.requires_grad_(False), rank
         self.names = [f"{name}.weight".removeprefix(".") for name, _ in layers]
         factors = []
-        for weight in (cast(Tensor, layer.weight) for _, layer in layers):
+        for weight in (layer.weight for _, layer in layers):
             a = weight.new_empty(rank, weight[0].numel())
             factors += [nn.init.kaiming_uniform_(a, 5**0.5), weight.new_zeros(len(weight), rank)]
         self.low_rank = nn.ParameterList(nn.Parameter(factor) for factor in factors)

@@ -37,6 +37,7 @@ from .learners import MAML as MAML
 from .learners import R2D2 as R2D2
 from .learners import Baseline as Baseline
 from .learners import CosineBaseline as CosineBaseline
+from .learners import Finetune as Finetune
 from .learners import InContext as InContext
 from .learners import Learner as Learner
 from .learners import MAMLPlusPlus as MAMLPlusPlus
@@ -62,6 +63,7 @@ from .nets import BatchNorm as BatchNorm
 from .nets import Conv4 as Conv4
 from .nets import Encoder as Encoder
 from .nets import Identity as Identity
+from .nets import LowRank as LowRank
 from .nets import Residual as Residual
 from .nets import ResNet6 as ResNet6
 from .nets import ResNet12 as ResNet12

@@ -38,9 +38,9 @@ def augmented(x: Tensor, by: Tensor) -> Tensor:
         raise SettingError(f"augment = True: inputs of shape {tuple(x.shape[1:])} are no colour images; leave it out")
     x = _crops(x, *by[:, :3].unbind(1))
     brightness, contrast, saturation = (1 + _JITTER * by[:, 3:, None, None, None]).unbind(1)
-    x = x.mul_(brightness).clamp_(0, 1)
-    x = torch.lerp(_grey(x).mean((2, 3), keepdim=True), x, contrast).clamp_(0, 1)
-    return torch.lerp(_grey(x), x, saturation).clamp_(0, 1)
+    x = (x * brightness).clamp(0, 1)  # not in place, for vmap
+    x = torch.lerp(_grey(x).mean((2, 3), keepdim=True), x, contrast).clamp(0, 1)
+    return torch.lerp(_grey(x), x, saturation).clamp(0, 1)
 
 
 def _crops(x: Tensor, down: Tensor, right: Tensor, mirror: Tensor) -> Tensor:

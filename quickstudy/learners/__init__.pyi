@@ -5,6 +5,7 @@ from .base import Learner as Learner
 from .base import Predictor as Predictor
 from .baseline import Baseline as Baseline
 from .cosine_baseline import CosineBaseline as CosineBaseline
+from .finetune import Finetune as Finetune
 from .imaml import IMAML as IMAML
 from .in_context import InContext as InContext
 from .maml import MAML as MAML

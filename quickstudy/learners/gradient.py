@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from quickstudy.errors import SettingError
 from quickstudy.learners.base import Adapted, Learner, Loss, Predictor, embedding_width
 from quickstudy.learners.inner import InnerRule, Params, descend
+from quickstudy.learners.part import names_of_part
 from quickstudy.nets import apply, record_population
 from quickstudy.tasks.task import Examples
 from quickstudy.tasks.tree import Tree, concatenated
@@ -160,31 +160,11 @@ class GradientLearner(Learner):
 
     def _matching(self, adapt_only: str) -> frozenset[str]:
         """Return the names of the parameters that ``adapt_only`` selects."""
-        names = [name for name, _ in self.model.named_parameters()]
-        if adapt_only == "all":
-            return frozenset(names)
-        if adapt_only == "body":
-            if self.loss == "cross_entropy" and not self.learned_head:
-                raise SettingError("adapt_only='body' needs a learned head; set learned_head=True")
-            return frozenset(names).difference(HEAD)
-        of_norms = {
-            f"{prefix}.{name}"
-            for prefix, module in self.model.named_modules()
-            if "norm" in type(module).__name__.lower()
-            for name, _ in module.named_parameters(recurse=False)
-        }
-        matches = {
-            name
-            for name in names
-            if name not in HEAD and (name in of_norms if adapt_only == "norm" else fnmatchcase(name[2:], adapt_only))
-        }
-        if adapt_only != "head" and not matches:
-            some = ", ".join(name[2:] for name in names[:3])
-            raise SettingError(
-                f"adapt_only={adapt_only!r} matches no parameter of the net; use 'all', 'head', 'body', 'norm' or a "
-                f"pattern of their names, such as {some}"
-            )
-        return frozenset(matches).union(HEAD)
+        if adapt_only == "body" and self.loss == "cross_entropy" and not self.learned_head:
+            raise SettingError("adapt_only='body' needs a learned head; set learned_head=True")
+        part = "all" if adapt_only == "body" else adapt_only
+        of_net = [] if adapt_only == "head" else names_of_part(self.net, part, ("all", "head", "body", "norm"))
+        return frozenset(f"0.{name}" for name in of_net).union(() if adapt_only == "body" else HEAD)
 
 
 @dataclass(frozen=True, eq=False)

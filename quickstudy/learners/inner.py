@@ -81,7 +81,7 @@ class Adam:
     """Adam, by default without momentum (beta1 = 0): the inner rule of Reptile's experiments.
 
     Args:
-        lr: Step size.
+        lr: Step size, a number or a scalar tensor.
         beta1: Decay of the first moment.
         beta2: Decay of the second moment.
         eps: Number that keeps the derivative of the root finite.
@@ -94,7 +94,7 @@ class Adam:
     Nichol et al. 2018, section 6.1, arXiv:1803.02999.
     """
 
-    lr: float
+    lr: float | Tensor
     beta1: float = 0.0
     beta2: float = 0.999
     eps: float = 1e-8

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
 from quickstudy.learners.base import Adapted, Learner, Predictor, like, prototypes
+from quickstudy.learners.inner import Params
 from quickstudy.nets import apply, has_foreign, normalised_by, record_population, usable
 from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
@@ -71,13 +72,18 @@ class MetricLearner(Learner):
             return Together(self, support)
         return Apart(self, self.comparison(Examples(self.embed(support.x), support.y)))
 
-    def embed(self, x: Tree, statistics: Statistics = "population") -> Tensor:
+    def embed(self, x: Tree, statistics: Statistics = "population", params: Params | None = None) -> Tensor:
         """Return embeddings of inputs, (m, *input) -> (m, d), at least in float32, since distances are differences.
+
+        Args:
+            x: Inputs.
+            statistics: Batch statistics that normalise them.
+            params: Replacements for parameters of the net, by name.
 
         Raises:
             SettingError: The net does not return one vector per input.
         """
-        z = apply(self.net, x, statistics=statistics)
+        z = apply(self.net, x, params, statistics=statistics)
         if z.ndim != 2:
             raise SettingError(
                 f"the net returns shape {tuple(z.shape[1:])} for one input, but a learner needs (width,); flatten "

@@ -24,6 +24,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "siamese": _HOME + "siamese:Siamese",
         "matching": _HOME + "matching:Matching",
         "prototypical": _HOME + "prototypical:Prototypical",
+        "finetune": _HOME + "finetune:Finetune",
         "relation": _HOME + "relation:Relation",
         "r2d2": _HOME + "r2d2:R2D2",
         "lrd2": _HOME + "r2d2:LRD2",

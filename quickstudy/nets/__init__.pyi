@@ -10,6 +10,7 @@ from .conv4 import Conv4 as Conv4
 from .conv4_maps import Conv4Maps as Conv4Maps
 from .encoder import Encoder as Encoder
 from .identity import Identity as Identity
+from .low_rank import LowRank as LowRank
 from .mlp import MLP as MLP
 from .norm import BatchNorm as BatchNorm
 from .norm import convert_norms as convert_norms

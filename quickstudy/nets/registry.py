@@ -20,6 +20,7 @@ NETS: Registry[type[nn.Module]] = Registry(
         "resnet12": _HOME + "resnet12:ResNet12",
         "mlp": _HOME + "mlp:MLP",
         "identity": _HOME + "identity:Identity",
+        "low-rank": _HOME + "low_rank:LowRank",
         "residual": _HOME + "residual:Residual",
     },
     base="torch.nn:Module",

@@ -40,8 +40,8 @@ from quickstudy.runs.needs import (
 )
 from quickstudy.tasks.sources import SOURCES
 
-NOT_CHOSEN = ("identity",)
-"""Nets that a run cannot choose, because they have no weights to train."""
+NOT_CHOSEN = ("identity", "low-rank")
+"""Nets that a run cannot choose: one has no weights to train, the other wraps a net."""
 
 
 def _setting(default: Any, description: str, *needs: Need, names: Registry[Any] | None = None, **bounds: float) -> Any:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from quickstudy.cli import main
 from quickstudy.inputs import INPUTS
+from quickstudy.inputs.encoders import ENCODERS
 from quickstudy.learners import LEARNERS
 from quickstudy.nets import NETS
 from quickstudy.runs.experiment import Experiment
@@ -55,7 +56,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """Undo what a test registers."""
-    for registry in (LEARNERS, NETS, SOURCES, INPUTS):
+    for registry in (LEARNERS, NETS, SOURCES, INPUTS, ENCODERS):
         monkeypatch.setattr(registry, "_own", dict(registry._own))
 
 

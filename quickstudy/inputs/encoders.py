@@ -66,12 +66,10 @@ def sentence_encoder(name: str = MINILM, *, download: bool = False) -> TextEncod
     return encoder
 
 
-@lru_cache(maxsize=4)
 def _encoder(name: str, base: type[FrozenEncoder], download: bool) -> Any:
     """Return an encoder that extends a base class."""
     if name not in ENCODERS:
-        hub: Any = TransformersEncoder if base is PhotoEncoder else SentenceTransformersEncoder
-        return hub(name, download=download)
+        return _made(TransformersEncoder if base is PhotoEncoder else SentenceTransformersEncoder, name, download)
     build: Any = ENCODERS[name]
     if not issubclass(build, base):
         choice = ", ".join(each for each in ENCODERS if issubclass(ENCODERS[each], base))
@@ -79,7 +77,13 @@ def _encoder(name: str, base: type[FrozenEncoder], download: bool) -> Any:
             f"the encoder {name!r} embeds {build.embeds}, not {base.embeds}; choose one of {choice}, or a model of the "
             f"Hugging Face Hub"
         )
-    return build()
+    return _made(build)
+
+
+@lru_cache(maxsize=4)
+def _made(build: Any, name: str | None = None, download: bool = False) -> Any:
+    """Return an encoder; a class that was defined again, as in a notebook, is built again."""
+    return build() if name is None else build(name, download=download)
 
 
 class Cost(NamedTuple):

@@ -130,6 +130,10 @@ def test_an_encoder_of_ones_own_is_a_class_with_a_name():
 
     ENCODERS.register("means", Means)
     assert photo_encoder("means").width == 12
+    assert photo_encoder("means") is photo_encoder("means")
+    again = type("Means", (Means,), {"__qualname__": Means.__qualname__, "__module__": Means.__module__})
+    ENCODERS.register("means", again)  # as a notebook's cell that is run again
+    assert type(photo_encoder("means")) is again
 
 
 def test_a_net_without_one_vector_per_image_is_refused():

@@ -52,7 +52,7 @@ def test_from_a_folder_to_answers(places, tickets, tmp_path, name):
     assert few.inputs.width == (24 if name == "distilbert" else 16)
     new = ["where is it", "a pizza please", "no card"]
     again = qs.load(tmp_path / "desk")
-    sentence_encoder.__globals__["_encoder"].cache_clear()
+    sentence_encoder.__globals__["_made"].cache_clear()
     np.testing.assert_array_equal(again.predict_proba(new), few.predict_proba(new))
     assert json.loads((tmp_path / "desk" / "config.json").read_text())["inputs"]["sha256"] == few.inputs.sha256
     assert [again.predict([text])[0] for text, _ in TICKETS] == [label for _, label in TICKETS]
@@ -128,7 +128,7 @@ def test_other_weights_than_the_classifiers_are_refused(places, tickets, tmp_pat
     qs.adapt(tickets, out=tmp_path / "desk", encoder=str(place))
     shutil.copy(places["roberta"] / "config.json", place / "config.json")
     shutil.copy(places["roberta"] / "model.safetensors", place / "model.safetensors")
-    sentence_encoder.__globals__["_encoder"].cache_clear()
+    sentence_encoder.__globals__["_made"].cache_clear()
     with pytest.raises(ModelError, match=r"differ from those that this model was made with"):
         qs.load(tmp_path / "desk").predict(["where is it"])
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from quickstudy.inputs.encoders import ENCODERS
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.photo_encoder import PhotoEncoder
 from quickstudy.inputs.photos import Photos
@@ -43,7 +44,7 @@ def test_photographs_are_encoded_alike():
         torch.testing.assert_close(module(torch.from_numpy(np.array(picture))), want, atol=1e-6, rtol=0)
 
 
-def test_an_encoder_that_prepares_by_itself_has_no_module(monkeypatch):
+def test_an_encoder_that_prepares_by_itself_has_no_module():
     class Own(PhotoEncoder):
         def __init__(self):
             super().__init__(torch.nn.Flatten(), size=2)
@@ -51,8 +52,5 @@ def test_an_encoder_that_prepares_by_itself_has_no_module(monkeypatch):
         def prepared(self, image):
             return np.asarray(image.resize((2, 2)))
 
-    from quickstudy.inputs.encoders import ENCODERS
-
-    monkeypatch.setattr(ENCODERS, "_own", dict(ENCODERS._own))
     ENCODERS.register("own", Own)
     assert Photos.encoded_by("own").module() is None

@@ -25,13 +25,13 @@ class Mine(TextEncoder):
         super().__init__(Letters(), most=20)
 
 
-ENCODERS.register("letters", Mine)
+ENCODERS.register("counts-of-letters", Mine)
 
 
 def test_an_encoder_of_ones_own_is_a_class_with_a_name(tmp_path, cli):
     (tmp_path / "few.csv").write_text("text,label\naaa,a\nbbb,b\n")
-    few = qs.adapt(tmp_path / "few.csv", out=tmp_path / "desk", encoder="letters")
-    assert (few.inputs.width, few.inputs.encoder) == (26, "letters")
+    few = qs.adapt(tmp_path / "few.csv", out=tmp_path / "desk", encoder="counts-of-letters")
+    assert (few.inputs.width, few.inputs.encoder) == (26, "counts-of-letters")
     assert qs.load(tmp_path / "desk").predict(["ab b", "aba"]) == ["b", "a"]
     done = cli("predict", str(tmp_path / "desk"), "ab b", "--json")
     assert done.code == 0, done.err

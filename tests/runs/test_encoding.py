@@ -159,7 +159,6 @@ def test_a_run_goes_on_with_its_own_weights_alone(photos, tmp_path):
     def named(cls):
         cls.__qualname__ = "replaced"
         ENCODERS.register("replaced", cls)
-        qs.photo_encoder.__globals__["_encoder"].cache_clear()
 
     named(First)
     given = {"data": "folders", "data_root": str(photos), "inputs": "photos", "encoder": "replaced", **SHORT}

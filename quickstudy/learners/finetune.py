@@ -92,7 +92,7 @@ class Finetune(Learner):
     def adapt(self, support: Examples) -> Predictor:
         """Choose the rate, fine-tune the net, and compare queries with the prototypes of the new embeddings."""
         theta = dict(self.net.named_parameters())
-        moving = {name: p for name, p in theta.items() if name in self._chosen and p.requires_grad}
+        moving: Params = {name: p for name, p in theta.items() if name in self._chosen and p.requires_grad}
         ordered = self._ordered(support)
         rate = self._rate(moving, ordered)
         params = self._descended(moving, ordered, rate)

@@ -15,10 +15,13 @@ from torch.nn import functional as F
 from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.base import Item
+from quickstudy.inputs.dataset import as_float
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
 PixelMethod = Literal["occlusion", "integrated-gradients"]
+_AT_ONCE = 16
+"""Number of changed images that are answered at once."""
 _LEARN_AGAIN = 1000
 """Largest number of examples that a learner without embeddings learns again without, one by one."""
 
@@ -166,12 +169,14 @@ def _parts(classifier: Classifier, item: Item, whole: float, best: int) -> list[
 def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occlusion") -> np.ndarray:
     """Return the support of each pixel of an image for the answer against all other labels, (height, width).
 
+    The pixels of a photograph are those of the part that its encoder sees.
+
     Args:
         classifier: Classifier of images.
         thing: Image, as ``explain`` takes it.
         method: "occlusion" measures the loss of log odds if a patch is erased (Zeiler and Fergus 2014, section 4.2,
-            arXiv:1311.2901). "integrated-gradients" integrates gradients from an empty page (Sundararajan et al. 2017,
-            arXiv:1703.01365).
+            arXiv:1311.2901). "integrated-gradients" integrates gradients from an empty page, or from the mean colour
+            of a photograph (Sundararajan et al. 2017, arXiv:1703.01365).
 
     Raises:
         DataError: The input is not an image.
@@ -185,24 +190,27 @@ def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occl
         raise SettingError("captum is not installed; pip install 'quickstudy[explain]'") from None
     item = one_item(classifier, thing)
     query = encoded_query(classifier, item)
-    if query.ndim != 4:
-        raise DataError(f"an input of shape {tuple(query.shape[1:])} has no pixels; give (channels, height, width)")
+    seen = classifier.inputs.seen(item)
+    x, ground = (as_float(each).to(query) for each in (seen.x, seen.ground))
+    if x.ndim != 4:
+        raise DataError(f"an input of shape {tuple(x.shape[1:])} has no pixels; give (channels, height, width)")
     predictor = classifier.learner.adapt(classifier.support)
     best = int(classifier.predict_proba([item]).argmax())
 
     def odds(inputs: Tensor) -> Tensor:
-        logits = predictor(inputs)
+        logits = predictor(seen.encode(inputs).to(query))
         others = torch.cat([logits[:, :best], logits[:, best + 1 :]], 1)
         return logits[:, best] - others.logsumexp(1)
 
     if method == "occlusion":
-        side = max(3, query.shape[-1] // 7)
+        side = max(3, x.shape[-1] // 7)
+        stride = max(1, side // 4)
         with torch.no_grad():
             attribution = Occlusion(odds).attribute(
-                query, (query.shape[1], side, side), strides=(query.shape[1], 1, 1), perturbations_per_eval=64
+                x, (x.shape[1], side, side), (x.shape[1], stride, stride), ground, perturbations_per_eval=_AT_ONCE
             )
     else:
-        attribution = IntegratedGradients(odds).attribute(query, n_steps=32)
+        attribution = IntegratedGradients(odds).attribute(x, ground, n_steps=32, internal_batch_size=_AT_ONCE)
     heat: np.ndarray = attribution[0].sum(0).detach().cpu().numpy()
     return heat
 

@@ -18,6 +18,9 @@ from quickstudy.inputs.decode import png
 _SHOWN = 24
 """Largest number of examples on the page; the most similar ones are shown."""
 
+_BLOCKS = 28
+"""Largest number of blocks per side of a heat map."""
+
 _MATTERS = 0.005
 """Smallest influence of an example that the text mentions."""
 
@@ -136,13 +139,23 @@ def _asked(why: Explanation, classifier: Classifier, item: Item, heat: np.ndarra
     figures = [(picture, _name(classifier, item))]
     caption = f"green supports {escape(why.label)}, red opposes it"
     if heat is not None:
-        figures.append((_heated(classifier.inputs.encode([item])[0].numpy(), heat), caption))
+        figures.append((_heated(classifier.inputs.seen(item).x[0].numpy(), _coarse(heat)), caption))
     elif (patches := heat_map(why, picture)) is not None:
         figures.append((patches, caption))
     return "".join(
         f'<figure><img src="{_address(content)}" alt=""><figcaption>{words}</figcaption></figure>'
         for content, words in figures
     )
+
+
+def _coarse(heat: np.ndarray) -> np.ndarray:
+    """Return the means of a large heat map over at most 28 by 28 blocks: single pixels of a photograph are noise."""
+    rows, columns = (np.arange(n) * min(n, _BLOCKS) // n for n in heat.shape)
+    sums = np.zeros((rows[-1] + 1, columns[-1] + 1))
+    np.add.at(sums, (rows[:, None], columns), heat)
+    counts: np.ndarray = np.bincount(rows)[:, None] * np.bincount(columns)
+    means: np.ndarray = sums / counts
+    return means
 
 
 def heat_map(why: Explanation, picture: bytes) -> bytes | None:

@@ -27,6 +27,20 @@ class Item(NamedTuple):
     value: Any
 
 
+class Seen(NamedTuple):
+    """An input as a net sees it, before a frozen encoder embeds it.
+
+    Attributes:
+        x: The input, (1, *input); of a picture, its pixels from 0 to 1, (1, channels, height, width).
+        ground: The input without content, of the same shape: empty paper, or the mean colour of a photograph.
+        encode: Differentiable function from such inputs, (n, *input), to encoded inputs, (n, *shape).
+    """
+
+    x: Tensor
+    ground: Tensor
+    encode: Callable[[Tensor], Tensor]
+
+
 class Inputs(ABC):
     """Base class of a kind of input: encodes items as tensors for a net, and displays them. Arguments are attributes.
 
@@ -128,6 +142,15 @@ class Inputs(ABC):
         Raises:
             DataError: An item cannot be read; the message names it.
         """
+
+    def seen(self, item: Item) -> Seen:
+        """Return an item as the net sees it.
+
+        Raises:
+            DataError: The item cannot be read.
+        """
+        x = self.encode([item])
+        return Seen(x, torch.zeros_like(x), lambda x: x)
 
     def module(self) -> nn.Module | None:
         """Return ``encode`` as a module from one picture, RGB, (height, width, 3) uint8, to (1, *shape), or None.

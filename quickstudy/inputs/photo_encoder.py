@@ -81,12 +81,21 @@ class PhotoEncoder(FrozenEncoder):
         """
         x = torch.from_numpy(np.stack(prepared)).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            z = self.features((x.float() / 255 - _column(self.mean)) / _column(self.std))
+            z = self.of_pixels(x.float() / 255)
+        return z.clone()
+
+    def of_pixels(self, x: Tensor) -> Tensor:
+        """Return the features of pixels from 0 to 1, (n, 3, size, size), as (n, width), each divided by its length.
+
+        Raises:
+            SettingError: The net does not return one vector per image.
+        """
+        z = self.features((x - _column(self.mean)) / _column(self.std))
         if z.ndim != 2:
             raise SettingError(
                 f"the encoder returns shape {tuple(z.shape[1:])} for one image, but (width,) is needed; pool its output"
             )
-        return F.normalize(z.float()).clone()
+        return F.normalize(z.float())
 
     def features(self, x: Tensor) -> Tensor:
         """Return the net's features of prepared images (n, 3, size, size)."""

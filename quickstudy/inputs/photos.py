@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.base import Item
+from quickstudy.inputs.base import Item, Seen
 from quickstudy.inputs.decode import decoded, png, upright
 from quickstudy.inputs.encoders import full_name, photo_encoder
 from quickstudy.inputs.framing import SIDE
@@ -105,6 +105,13 @@ class Photos(Encoded, Pictures):
             of = items[start : start + _AT_ONCE]
             rows.append(net.embed([decoded(item, lambda i: net.prepared(upright(i, "RGB")), net.size) for item in of]))
         return torch.cat(rows) if rows else torch.empty(0, *self.shape)
+
+    def seen(self, item: Item) -> Seen:
+        """Return the part of a photograph that the encoder sees; its mean colour is the ground."""
+        net = self._checked()
+        pixels = decoded(item, lambda image: net.prepared(upright(image, "RGB")), net.size)
+        x = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
+        return Seen(x, x.mean((2, 3), keepdim=True).expand_as(x), net.of_pixels)
 
     def module(self) -> PhotoModule | None:
         """Return the encoding of one picture as a module; None for an encoder that prepares photographs by itself."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
 from quickstudy.classify.confidence import Confidence
@@ -13,8 +14,11 @@ from quickstudy.classify.explanation import pixels
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Item
+from quickstudy.inputs.encoders import ENCODERS
 from quickstudy.inputs.images import Images
-from quickstudy.learners import LEARNERS, Matching, Siamese
+from quickstudy.inputs.photo_encoder import PhotoEncoder
+from quickstudy.inputs.photos import Photos
+from quickstudy.learners import LEARNERS, R2D2, Matching, Siamese
 from quickstudy.models.build import build
 from quickstudy.nets import Identity
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -136,6 +140,44 @@ def test_integrated_gradients_add_up_to_the_log_odds():
     heat = pixels(few, x, "integrated-gradients")
     scale = 1 + 1 / 4  # of the logits, for four examples per label
     assert heat.sum() == pytest.approx(scale * (odds(x) - odds(torch.zeros_like(x))), rel=0.1)
+
+
+class Quarters(PhotoEncoder):
+    """Mean colours of the four quarters."""
+
+    def __init__(self):
+        super().__init__(nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten()), size=16)
+
+
+def photographs(*, seed=0):
+    """Photographs that are red or blue in their upper left quarter."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(90, 110, (8, 32, 32, 3), dtype=np.uint8)
+    for i, image in enumerate(pixels):
+        image[:16, :16, 2 * (i % 2)] += 100
+    return [Image.fromarray(image) for image in pixels]
+
+
+@pytest.mark.parametrize("method", ["occlusion", "integrated-gradients"])
+def test_pixels_of_a_photograph_are_those_that_its_encoder_sees(method):
+    ENCODERS.register("quarters", Quarters)
+    inputs, images = Photos.encoded_by("quarters"), photographs()
+    items = [Item(f"image {i}", image) for i, image in enumerate(images)]
+    few = Classifier(
+        R2D2(Identity(12)), inputs, ClassDataset.from_labels(inputs.encode(items), ["red", "blue"] * 4, items)
+    )
+    new = photographs(seed=1)[0]
+    heat = pixels(few, new, method)
+    assert heat.shape == (16, 16)
+    corner = np.zeros((16, 16), bool)
+    corner[:8, :8] = True
+    assert heat[corner].mean() > 5 * np.abs(heat[~corner]).mean()
+    if method == "integrated-gradients":
+        seen = inputs.seen(Item("new", new))
+        predictor = few.learner.adapt(few.support)
+        a, b = (predictor(seen.encode(each))[0] for each in (seen.x, seen.ground))
+        sign = 1 if few.predict([new]) == [few.labels[0]] else -1
+        assert heat.sum() == pytest.approx(sign * float(((a[0] - a[1]) - (b[0] - b[1])).detach()), rel=0.05)
 
 
 def test_parts_are_what_the_answer_loses_without_them():

@@ -39,7 +39,21 @@ def photographs() -> str:
     )
     first = table(["", *heads, "tasks"], rows)
     columns = ["", "calibration error", "coverage", "false alarms", "strangers found", "area", "labels a set"]
-    return said + first + told + table(columns, others) + speed_of_photographs()
+    return said + first + told + table(columns, others) + faithfulness() + speed_of_photographs()
+
+
+def faithfulness() -> str:
+    record = next(r for r in records("photos") if "lost" in r)
+    rows = []
+    for name in ("integrated gradients", "patches left out"):
+        top, random = (record["lost"][f"{name}, {kind} tenth"] for kind in ("top", "random"))
+        rows.append([name, percent(top), percent(random)])
+    said = (
+        "\nProbability that an answer loses if a tenth of its photograph is painted with its mean colour: the places\n"
+        f"that the explanation names, or random ones. {record['n_tasks']} photographs, each of another\n"
+        f"{record['n_way']}-way {record['n_shot']}-shot task. `benchmarks/faithfulness.py`.\n\n"
+    )
+    return said + table(["", "named places", "random places"], rows)
 
 
 def by_validation(rows: list[Record], split: str = "test") -> list[tuple[Record, str]]:

@@ -136,7 +136,8 @@ def check_effects(settings: Settings, names: Iterable[str], origin: Mapping[str,
             continue
         for need in FIELDS[name].metadata["needs"]:
             if not need.holds(settings):
-                beside = " and ".join(f"{other} = {getattr(settings, other)}" for other in need.by)
+                given = [other for other in need.by if getattr(settings, other) is not None]
+                beside = " and ".join(f"{other} = {getattr(settings, other)}" for other in given)
                 raise SettingError(
                     f"{_from(name, origin)}{name} = {value} has no effect with {beside}: it needs {need.words}; "
                     f"leave it out or change {' or '.join(need.by)}"

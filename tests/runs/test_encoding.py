@@ -115,7 +115,7 @@ def test_the_default_encoder_of_photographs(photos):
     [
         ({"data": "text", "inputs": "photos"}, "inputs = photos has no effect with data = text"),
         ({"data": "sinusoid", "inputs": "photos", "algorithm": "maml"}, "inputs = photos has no effect"),
-        ({"data": "glyphs", "encoder": "counted"}, "encoder = counted has no effect with data = glyphs and inputs ="),
+        ({"data": "glyphs", "encoder": "counted"}, "encoder = counted has no effect with data = glyphs: it needs"),
         ({"data": "table", "encoder": "minilm"}, "encoder = minilm has no effect with data = table"),
         ({"inputs": "photos", "image_size": 84, "data": "folders"}, "image_size = 84 has no effect with data = f"),
         ({"inputs": "photos", "channels": 3, "data": "folders"}, "channels = 3 has no effect with data = folders"),

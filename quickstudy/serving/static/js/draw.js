@@ -1,0 +1,74 @@
+// Draw: a pad in each class, and one to ask.
+
+import { Answer } from "./answer.js";
+import { Classes } from "./classes.js";
+import { picture } from "./drawing.js";
+import { el, fill } from "./dom.js";
+import { Pad } from "./pad.js";
+import { Pile } from "./pile.js";
+import { DRAWINGS } from "./starters.js";
+import { ofTab, setOfTab } from "./storage.js";
+
+const BETWEEN = 100; // milliseconds between two questions during a stroke
+
+/** Return the examples that a new classifier of drawings begins with. */
+export const starters = () => Promise.all(Object.entries(DRAWINGS).map(async ([label, strokes]) => (
+  { blob: await picture(strokes), name: `${label}.png`, label, key: `start-${label}` })));
+
+const fresh = () => `drawing-${Date.now().toString(36)}.png`;
+const button = (text, run, className = "") => el("button", { type: "button", textContent: text, onclick: run, className });
+
+/** Build the page for drawings. */
+export async function build(places, classifier) {
+  new Classes(places.classes, classifier, (label) => adder(label, classifier));
+  const canvas = el("canvas", { className: "pad", id: "ask-pad" });
+  const pad = new Pad(canvas, "Draw here to ask");
+  const answerPlace = el("div", { className: "answer" });
+  const pilePlace = el("section", { className: "pile-place" });
+  const later = button("Keep it, draw another", () => { pile.add({ blob: answer.question.blob, name: fresh() }); pad.set([]); }, "later");
+  fill(places.ask,
+    el("div", { className: "pad-place" }, canvas,
+      el("div", { className: "row" }, button("Undo stroke", () => pad.undo()), button("Clear", () => pad.clear()), later)),
+    answerPlace, pilePlace);
+  const answer = new Answer(answerPlace, classifier, "drawing");
+  let shown = null; // the question of the pile that is shown
+  const pile = new Pile(pilePlace, classifier, (item) => { shown = item; answer.ask(question(item)); });
+  const question = (item) => ({ ...item, onlearned: () => { if (shown === item) pile.remove(item); } });
+  let last = 0;
+
+  const ask = async (passing) => {
+    const asked = performance.now();
+    shown = null;
+    later.disabled = pad.empty;
+    if (pad.empty) return answer.ask(null);
+    return answer.ask({ blob: await picture(pad.strokes), name: fresh(), asked: passing ? undefined : asked, passing });
+  };
+  pad.addEventListener("start", () => { if (!classifier.ready) classifier.wake(); });
+  pad.addEventListener("move", () => {
+    if (performance.now() - last < BETWEEN || !classifier.ready) return;
+    last = performance.now();
+    ask(true);
+  });
+  pad.addEventListener("stroke", () => { setOfTab(`strokes:${classifier.name}`, pad.strokes); ask(false); });
+  await pile.load();
+  pad.set(ofTab(`strokes:${classifier.name}`, []), { undoable: false });
+  return { undo: () => document.activeElement === canvas && pad.undo() };
+}
+
+/** Return a button that opens a pad for one more example of a class. */
+function adder(label, classifier) {
+  const canvas = el("canvas", { className: "pad small-pad" });
+  const pad = new Pad(canvas, `One more ${label}`);
+  const place = el("div", { className: "pad-place", hidden: true });
+  const open = button("Draw one more", () => { place.hidden = false; open.hidden = true; canvas.focus(); });
+  const close = () => { place.hidden = true; open.hidden = false; pad.set([]); pad.past = []; open.focus(); };
+  const learn = button("Learn it", async () => {
+    if (pad.empty) return canvas.focus();
+    await classifier.add([{ blob: await picture(pad.strokes), name: fresh(), label }], `learn one more ${label}`);
+    pad.set([]);
+    return canvas.focus();
+  }, "primary");
+  fill(place, canvas, el("div", { className: "row" }, learn, button("Undo stroke", () => pad.undo()), button("Done", close)));
+  open.setAttribute("aria-label", `Draw one more ${label}`);
+  return [open, place];
+}

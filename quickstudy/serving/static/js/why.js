@@ -1,0 +1,80 @@
+// Why an answer: the examples that it rests on, and the heat map or the coloured words.
+
+import * as api from "./api.js";
+import { el, fill } from "./dom.js";
+
+const EXAMPLES = 4;
+const AGAINST = 0.02; // share that an example must take from the answer to be shown as against it
+
+/** Explanation of the latest answer. */
+export class Why {
+  constructor(root, classifier) {
+    Object.assign(this, { root, classifier });
+  }
+
+  clear() {
+    this.request?.abort();
+    fill(this.root);
+  }
+
+  /** Explain the answer to a question, unless another one comes in between. */
+  async show(question) {
+    this.request?.abort();
+    if (!question || !this.classifier.ready) return this.clear();
+    this.request = new AbortController();
+    const { signal } = this.request;
+    try {
+      const why = await this.classifier.explain(question, signal);
+      if (!signal.aborted) await this.#render(why, question);
+    } catch (error) {
+      if (error instanceof api.Refusal) fill(this.root, el("p", { className: "soft small", textContent: error.message }));
+      else if (!(error instanceof api.Unreachable) && error.name !== "AbortError") throw error;
+    }
+    return undefined;
+  }
+
+  async #render(why, question) {
+    const rows = [...new Set([...why.supporting, ...why.nearest])].slice(0, EXAMPLES);
+    const against = why.misleading.filter((i) => why.influence[i] < -AGAINST).slice(0, 2);
+    const list = (title, which) => [el("h3", { textContent: title }),
+      el("ul", { className: question.text === undefined ? "thumbs" : "lines" }, which.map((i) => this.#example(why, i, question)))];
+    fill(this.root,
+      ...this.#parts(why, question),
+      ...list("The examples that it rests on", rows.filter((i) => !against.includes(i))),
+      ...(against.length ? list("Examples that speak against it", against) : []));
+  }
+
+  #example(why, i, question) {
+    const label = why.label_of[i];
+    if (question.text !== undefined) {
+      return el("li", {}, el("span", { textContent: why.examples[i] }), el("span", { className: "tag", textContent: label }));
+    }
+    const image = el("img", { alt: `Example of ${label}`, width: 56, height: 56, className: this.classifier.kind });
+    this.classifier.picture(why.ids[i]).then((url) => { image.src = url; }, () => {});
+    return el("li", {}, image, el("span", { className: "small", textContent: label }));
+  }
+
+  /** Return what of the question supports the answer: words with colours and numbers, or the heat map. */
+  #parts(why, question) {
+    if (question.text === undefined) {
+      if (!why.heat) return [];
+      const alt = `The ${this.classifier.kind === "drawings" ? "drawing" : "picture"}: green parts support ${why.label}, red ones oppose it.`;
+      return [el("h3", { textContent: "The parts that matter" }),
+        el("figure", { className: "heat" },
+          el("img", { src: `data:image/png;base64,${why.heat}`, alt, width: 140, height: 140 }),
+          el("figcaption", { className: "small soft" },
+            el("span", { className: "key for", textContent: "supports" }), " ", el("span", { className: "key against", textContent: "opposes" }), ` ${why.label}`))];
+    }
+    if (!why.parts.length) return [];
+    const most = Math.max(...why.parts.map(([, share]) => Math.abs(share))) || 1;
+    return [el("h3", { textContent: "The words that matter" }),
+      el("p", { className: "words" }, why.parts.flatMap(([word, share]) => {
+        const mark = el("span", { className: share < 0 ? "against" : "for", title: `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)} %` },
+          word, el("span", { className: "hidden", textContent: ` (${(100 * share).toFixed(0)} percent) ` }));
+        mark.style.setProperty("--strength", `${Math.round((55 * Math.abs(share)) / most)}%`);
+        return [mark, " "];
+      })),
+      el("p", { className: "small soft" }, el("span", { className: "key for", textContent: "supports" }), " ",
+        el("span", { className: "key against", textContent: "opposes" }), ` ${why.label}`)];
+  }
+}

@@ -7,6 +7,9 @@ import { Why } from "./why.js";
 const NONE = "none of these";
 const MOST = 8; // bars
 
+/** Return a line of the server as a sentence. */
+const sentence = (line) => `${line[0].toUpperCase()}${line.slice(1)}.`;
+
 /** Panel with the answer to the latest question. */
 export class Answer {
   constructor(root, classifier, noun) {
@@ -72,7 +75,7 @@ export class Answer {
     fill(this.headline, el("strong", { textContent: answer.label }),
       answer.none ? null : el("span", { className: "soft", textContent: ` ${percent(answer.confidence)} sure` }));
     this.headline.classList.toggle("none", Boolean(answer.none));
-    fill(this.detail, this.#detail(answer), warnings.length ? el("span", { className: "warning", textContent: ` ${warnings.join(" ")}` }) : null);
+    fill(this.detail, this.#detail(answer), warnings.length ? el("span", { className: "warning", textContent: ` ${warnings.map(sentence).join(" ")}` }) : null);
     this.#bars(answer);
     fill(this.hint, "Wrong? Press the right class, and it learns this one.");
     if (question.asked !== undefined) {
@@ -98,10 +101,10 @@ export class Answer {
   }
 
   #bars(answer) {
-    const order = Object.entries(answer.probabilities);
+    const { labels } = this.classifier;
+    const order = Object.entries(answer.probabilities).toSorted(([a], [b]) => labels.indexOf(a) - labels.indexOf(b));
     if (order.length > MOST) order.sort((a, b) => b[1] - a[1]).splice(MOST);
-    const labels = new Set(order.map(([label]) => label));
-    for (const [label, row] of this.rows) if (!labels.has(label)) { row.item.remove(); this.rows.delete(label); }
+    for (const [label, row] of this.rows) if (!order.some(([other]) => other === label)) { row.item.remove(); this.rows.delete(label); }
     const best = Math.max(...order.map(([, p]) => p));
     order.forEach(([label, p], i) => {
       if (!this.rows.has(label)) this.rows.set(label, this.#row(label));

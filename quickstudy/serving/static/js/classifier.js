@@ -19,7 +19,7 @@ let serial = 0;
 export class Classifier extends EventTarget {
   constructor(name, kind) {
     super();
-    Object.assign(this, { name, kind, state: null, examples: [], waiting: [], empties: [], reachable: true });
+    Object.assign(this, { name, kind, state: null, examples: [], waiting: [], empties: [], order: [], reachable: true });
     this.work = Promise.resolve(); // changes go one after another
     this.pictures = new Map(); // example's id: promise of an object URL
     this.asleep = false; // examples that the page begins with are sent at the first need
@@ -29,6 +29,7 @@ export class Classifier extends EventTarget {
   async load(starters = []) {
     this.history = ofTab(`history:${this.name}`, []);
     this.empties = ofTab(`empties:${this.name}`, []);
+    this.order = ofTab(`order:${this.name}`, []);
     this.waiting = (await stored(`waiting:${this.name}`)) ?? [];
     await this.#reach(async () => {
       const there = (await api.list()).find((each) => each.name === this.name);
@@ -43,10 +44,10 @@ export class Classifier extends EventTarget {
     if (!this.asleep) this.flush();
   }
 
-  /** Names of all classes, those without examples last. */
+  /** Names of all classes, in the order in which they came to this tab. */
   get labels() {
-    const labels = new Set([...Object.keys(this.state?.labels ?? {}), ...this.waiting.map((item) => item.label)]);
-    return [...new Set([...labels, ...this.empties])];
+    const labels = new Set([...Object.keys(this.state?.labels ?? {}), ...this.waiting.map((item) => item.label), ...this.empties]);
+    return [...this.order.filter((label) => labels.delete(label)), ...labels];
   }
 
   /** Number of examples of a class, with those that wait. */
@@ -103,6 +104,7 @@ export class Classifier extends EventTarget {
   /** Give a class another name. */
   rename(label, to) {
     this.empties = this.empties.map((each) => (each === label ? to : each));
+    this.order = this.order.map((each) => (each === label ? to : each));
     for (const item of this.waiting) if (item.label === label) item.label = to;
     const ids = this.examples.filter((each) => each.label === label).map((each) => each.id);
     if (!ids.length) return this.#changed();
@@ -316,6 +318,7 @@ export class Classifier extends EventTarget {
   #changed() {
     setOfTab(`history:${this.name}`, this.history ?? []);
     setOfTab(`empties:${this.name}`, this.empties);
+    setOfTab(`order:${this.name}`, (this.order = this.labels));
     store(`waiting:${this.name}`, this.waiting.length && !this.asleep ? this.waiting : null);
     this.dispatchEvent(new Event("change"));
   }

@@ -43,8 +43,8 @@ export function notify(text, { wrong = false, action = null } = {}) {
 /** Clear the line about what went wrong. */
 export const settle = () => byId("problem").replaceChildren();
 
-/** Return a share as whole percent. */
-export const percent = (share) => `${Math.round(100 * share)} %`;
+/** Return a share as whole percent; nothing is quite certain, and nothing quite excluded. */
+export const percent = (share) => (share > 0.99 && share < 1 ? "> 99 %" : share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(100 * share)} %`);
 
 /** Return a number with its noun: "1 example", "2 examples". */
 export const counted = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;

@@ -30,7 +30,7 @@ export async function build(places, classifier) {
     el("div", { className: "row" },
       picker("Choose pictures", {}, (found) => ask(found)),
       picker("Choose a folder of classes", { webkitdirectory: true }, (found) => learn(found)), toggle));
-  fill(places.ask, drop, camera.video, shownPicture, answerPlace, pilePlace);
+  fill(places.ask, el("div", {}, drop, camera.video, shownPicture), answerPlace, pilePlace);
   const answer = new Answer(answerPlace, classifier, "picture");
   let live = null; // the timer that asks about the webcam
 

@@ -12,7 +12,7 @@ export const DRAWINGS = {
 
 /** Lines of each class. */
 export const LINES = {
-  praise: ["I love it, thank you", "It works very well", "This is the best one I have had"],
-  complaint: ["It broke after one day", "The parcel never arrived", "I am not happy with the quality"],
-  question: ["Do you have it in blue?", "When does the shop open?", "How long does delivery take?"],
+  delivery: ["When will my parcel arrive?", "How long does delivery take?", "My package is late"],
+  payment: ["Can I pay by card?", "My payment was refused", "Do you take cash?"],
+  "opening hours": ["When do you open?", "Are you open on Sunday?", "At what time does the shop close?"],
 };

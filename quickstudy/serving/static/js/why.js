@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { el, fill } from "./dom.js";
 
 const EXAMPLES = 4;
-const AGAINST = 0.02; // share that an example must take from the answer to be shown as against it
+const SLIGHT = 0.01; // change of the answer's probability by an example that is not shown
 
 /** Explanation of the latest answer. */
 export class Why {
@@ -34,13 +34,13 @@ export class Why {
   }
 
   async #render(why, question) {
-    const rows = [...new Set([...why.supporting, ...why.nearest])].slice(0, EXAMPLES);
-    const against = why.misleading.filter((i) => why.influence[i] < -AGAINST).slice(0, 2);
+    const supporting = why.supporting.filter((i) => why.influence[i] >= SLIGHT).slice(0, EXAMPLES);
+    const against = why.misleading.filter((i) => why.influence[i] <= -SLIGHT).slice(0, 2);
     const list = (title, which) => [el("h3", { textContent: title }),
       el("ul", { className: question.text === undefined ? "thumbs" : "lines" }, which.map((i) => this.#example(why, i, question)))];
     fill(this.root,
       ...this.#parts(why, question),
-      ...list("The examples that it rests on", rows.filter((i) => !against.includes(i))),
+      ...(supporting.length ? list("The examples that it rests on", supporting) : list("The nearest examples; it rests on no single one", why.nearest.slice(0, EXAMPLES))),
       ...(against.length ? list("Examples that speak against it", against) : []));
   }
 

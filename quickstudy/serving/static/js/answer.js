@@ -21,7 +21,7 @@ export class Answer {
     this.bars = el("ul", { className: "bars", "aria-label": "How sure, by class. Press the right class to correct the answer." });
     this.hint = el("p", { className: "soft small" });
     this.whyPlace = el("div", { className: "why" });
-    fill(root, this.headline, this.detail, this.bars, this.hint, this.whyPlace);
+    fill(root, this.headline, this.bars, this.hint, this.detail, this.whyPlace);
     this.why = new Why(this.whyPlace, classifier);
     this.say = debounced(() => announce(this.headline.textContent), 700);
     this.explain = debounced(() => this.why.show(this.question, this.answer), 450);

@@ -25,7 +25,7 @@ export async function build(places, classifier) {
   const pad = new Pad(canvas, "Draw here to ask");
   const answerPlace = el("div", { className: "answer" });
   const pilePlace = el("section", { className: "pile-place" });
-  const later = button("Keep it, draw another", () => { pile.add({ blob: answer.question.blob, name: fresh() }); pad.set([]); }, "later");
+  const later = button("Keep for later", () => { pile.add({ blob: answer.question.blob, name: fresh() }); pad.set([]); }, "later");
   fill(places.ask,
     el("div", { className: "pad-place" }, canvas,
       el("div", { className: "row" }, button("Undo stroke", () => pad.undo()), button("Clear", () => pad.clear()), later)),
@@ -60,7 +60,7 @@ function adder(label, classifier) {
   const canvas = el("canvas", { className: "pad small-pad" });
   const pad = new Pad(canvas, `One more ${label}`);
   const place = el("div", { className: "pad-place", hidden: true });
-  const open = button("Draw one more", () => { place.hidden = false; open.hidden = true; canvas.focus(); });
+  const open = button("Draw more", () => { place.hidden = false; open.hidden = true; canvas.focus(); });
   const close = () => { place.hidden = true; open.hidden = false; pad.set([]); pad.past = []; open.focus(); };
   const learn = button("Learn it", async () => {
     if (pad.empty) return canvas.focus();
@@ -69,6 +69,6 @@ function adder(label, classifier) {
     return canvas.focus();
   }, "primary");
   fill(place, canvas, el("div", { className: "row" }, learn, button("Undo stroke", () => pad.undo()), button("Done", close)));
-  open.setAttribute("aria-label", `Draw one more ${label}`);
+  open.setAttribute("aria-label", `Draw more of ${label}`);
   return [open, place];
 }

@@ -19,7 +19,7 @@ export async function build(places, classifier) {
   const input = el("textarea", { id: "ask-text", rows: 3, maxLength: 2000, placeholder: "Type a sentence" });
   const answerPlace = el("div", { className: "answer" });
   const pilePlace = el("section", { className: "pile-place" });
-  const later = el("button", { type: "button", textContent: "Keep it, type another", onclick: () => { pile.add({ text: input.value.trim() }); input.value = ""; changed(); input.focus(); } });
+  const later = el("button", { type: "button", textContent: "Keep for later", onclick: () => { pile.add({ text: input.value.trim() }); input.value = ""; changed(); input.focus(); } });
   fill(places.ask,
     el("div", {}, el("label", { htmlFor: "ask-text", textContent: "Your sentence" }), input, el("div", { className: "row" }, later)),
     answerPlace, pilePlace);

@@ -26,7 +26,15 @@ _SINUSOID = {"data": "sinusoid", "n_shot": 10, "schedule": "constant"}
 _SETTINGS: dict[Algorithm, dict[str, Any]] = {
     "maml": {**_SINUSOID, "inner_lr": 0.02, "outer_lr": 0.01, "tasks_per_step": 10},
     "reptile": {**_SINUSOID, "inner_lr": 0.02, "inner_steps": 16, "outer_lr": 0.2, "tasks_per_step": 2},
-    "prototypical": {"data": "glyphs", "glyph_classes": 100, "n_shot": 1, "n_query": 5, "train_way": 5, "train_query": 5, "width": 32},
+    "prototypical": {
+        "data": "glyphs",
+        "glyph_classes": 100,
+        "n_shot": 1,
+        "n_query": 5,
+        "train_way": 5,
+        "train_query": 5,
+        "width": 32,
+    },
 }
 _INNER = 10
 """Inner steps that are drawn; as many as the error is measured after."""

@@ -19,9 +19,12 @@ export class Answer {
     this.headline = el("p", { className: "headline" });
     this.detail = el("p", { className: "soft" });
     this.bars = el("ul", { className: "bars", "aria-label": "How sure, by class. Press the right class to correct the answer." });
-    this.hint = el("p", { className: "soft small" });
+    this.hint = el("div", { className: "soft small" });
+    this.other = el("input", { type: "text", maxLength: 100, placeholder: "Another class", "aria-label": "Another class, which is the right one" });
+    this.otherForm = el("form", { className: "other", hidden: true, onsubmit: (event) => { event.preventDefault(); this.#correctOther(); } },
+      this.other, el("button", { type: "submit", textContent: "Learn it" }));
     this.whyPlace = el("div", { className: "why" });
-    fill(root, this.headline, this.bars, this.hint, this.detail, this.whyPlace);
+    fill(root, this.headline, this.bars, this.hint, this.otherForm, this.detail, this.whyPlace);
     this.why = new Why(this.whyPlace, classifier);
     this.say = debounced(() => announce(this.headline.textContent), 700);
     this.explain = debounced(() => this.why.show(this.question, this.answer), 450);
@@ -66,6 +69,7 @@ export class Answer {
     fill(this.detail);
     fill(this.bars);
     fill(this.hint);
+    this.otherForm.hidden = true;
     this.rows.clear();
     this.why.clear();
   }
@@ -77,7 +81,8 @@ export class Answer {
     this.headline.classList.toggle("none", Boolean(answer.none));
     fill(this.detail, this.#detail(answer), warnings.length ? el("span", { className: "warning", textContent: ` ${warnings.map(sentence).join(" ")}` }) : null);
     this.#bars(answer);
-    fill(this.hint, "Wrong? Press the right class, and it learns this one.");
+    fill(this.hint, "Wrong? Press the right class, and it learns this one. Or name another:");
+    this.otherForm.hidden = false;
     if (question.asked !== undefined) {
       performance.measure("stroke to bars", { start: question.asked, end: performance.now() });
       question.asked = undefined;
@@ -123,6 +128,13 @@ export class Answer {
     const button = el("button", { type: "button", className: "bar", title: `Learn that this is ${label}`, onclick: () => this.correct(label) },
       el("span", { className: "name", textContent: label }), el("span", { className: "track" }, level), number);
     return { item: el("li", {}, button), button, level, number };
+  }
+
+  #correctOther() {
+    const label = this.other.value.trim();
+    this.other.value = "";
+    if (label) this.correct(label);
+    else this.other.focus();
   }
 
   /** Learn the question with its right class. */

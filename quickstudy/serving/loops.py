@@ -1,4 +1,4 @@
-"""The two loops, live: a learner is meta-trained, and its inner steps and its error on new tasks are sent to the page."""
+"""The two loops, live: a learner is meta-trained, and the page gets its inner steps and its error on new tasks."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(os.environ.get("AXE_CORE", Path.home() / ".cache/axe-core/axe.min.js"))
 """File axe.min.js of the npm package axe-core."""
 DESKTOP, PHONE = (1280, 800), (390, 844)
-PATIENCE = 90_000
+PATIENCE = 45_000
 """Milliseconds to wait for what must come; no test asserts a duration."""
 
 CIRCLE = [[(0.5 + 0.3 * math.sin(t / 8), 0.5 - 0.28 * math.cos(t / 8)) for t in range(51)]]

@@ -64,9 +64,10 @@ function adder(label, classifier) {
   const close = () => { place.hidden = true; open.hidden = false; pad.set([]); pad.past = []; open.focus(); };
   const learn = button("Learn it", async () => {
     if (pad.empty) return canvas.focus();
-    await classifier.add([{ blob: await picture(pad.strokes), name: fresh(), label }], `learn one more ${label}`);
-    pad.set([]);
-    return canvas.focus();
+    const { strokes } = pad;
+    pad.set([]); // at once, so that the next drawing can begin
+    canvas.focus();
+    return classifier.add([{ blob: await picture(strokes), name: fresh(), label }], `learn one more ${label}`);
   }, "primary");
   fill(place, canvas, el("div", { className: "row" }, learn, button("Undo stroke", () => pad.undo()), button("Done", close)));
   open.setAttribute("aria-label", `Draw more of ${label}`);

@@ -6,6 +6,7 @@ import { Why } from "./why.js";
 
 const NONE = "none of these";
 const MOST = 8; // bars
+const PAUSE = 800; // milliseconds without a new answer until it is explained, which keeps the server busy
 
 /** Return a line of the server as a sentence. */
 const sentence = (line) => `${line[0].toUpperCase()}${line.slice(1)}.`;
@@ -27,7 +28,7 @@ export class Answer {
     fill(root, this.headline, this.bars, this.hint, this.otherForm, this.detail, this.whyPlace);
     this.why = new Why(this.whyPlace, classifier);
     this.say = debounced(() => announce(this.headline.textContent), 700);
-    this.explain = debounced(() => this.why.show(this.question, this.answer), 450);
+    this.explain = debounced(() => { if (!this.question?.passing) this.why.show(this.question); }, PAUSE);
     classifier.addEventListener("change", () => { if (classifier.state?.version !== this.version) this.again(); });
     this.ask(null);
   }
@@ -81,14 +82,14 @@ export class Answer {
     this.headline.classList.toggle("none", Boolean(answer.none));
     fill(this.detail, this.#detail(answer), warnings.length ? el("span", { className: "warning", textContent: ` ${warnings.map(sentence).join(" ")}` }) : null);
     this.#bars(answer);
-    fill(this.hint, "Wrong? Press the right class, and it learns this one. Or name another:");
+    fill(this.hint, "Wrong? Press the right class, and it learns this one; or name another.");
     this.otherForm.hidden = false;
     if (question.asked !== undefined) {
       performance.measure("stroke to bars", { start: question.asked, end: performance.now() });
       question.asked = undefined;
     }
     this.say();
-    if (!question.passing) this.explain();
+    this.explain();
     question.onanswer?.(answer);
   }
 

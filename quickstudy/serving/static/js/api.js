@@ -58,12 +58,11 @@ export function learn(name, kind, items, isNew) {
 }
 
 /** Answer items. */
-export const predict = (name, items, options, signal) =>
-  json(at(name, "predict"), { method: "POST", body: bodyOf(items, "inputs", options), signal });
+export const predict = (name, items, options) =>
+  json(at(name, "predict"), { method: "POST", body: bodyOf(items, "inputs", options) });
 
 /** Explain the answer to one item. */
-export const explain = (name, item, signal) =>
-  json(at(name, "explain"), { method: "POST", body: bodyOf([item], "input", {}), signal });
+export const explain = (name, item) => json(at(name, "explain"), { method: "POST", body: bodyOf([item], "input", {}) });
 
 /** Return which of some items to label next, by their numbers. */
 export const next = async (name, items) =>

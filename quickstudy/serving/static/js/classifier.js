@@ -158,16 +158,16 @@ export class Classifier extends EventTarget {
   }
 
   /** Answer items; null if there are no two classes to choose from. The guarantee is left out where it is refused. */
-  async predict(items, signal) {
+  async predict(items) {
     if (!this.ready) await this.wake();
     if (!this.ready) return null;
     const enough = this.missing().length === 0 && this.refusedAt !== this.state.version;
     return this.#reach(async () => {
       try {
-        return await api.predict(this.name, items, enough ? GUARANTEE : {}, signal);
+        return await api.predict(this.name, items, enough ? GUARANTEE : {});
       } catch (error) {
         if (!enough || !(error instanceof api.Refusal)) throw error;
-        const plain = await api.predict(this.name, items, {}, signal);
+        const plain = await api.predict(this.name, items, {});
         this.refusedAt = this.state.version; // the input is good, so the guarantee is what was refused
         this.refusal = error.message;
         return plain;
@@ -187,7 +187,7 @@ export class Classifier extends EventTarget {
     return [...needs].filter(([, n]) => n > 0);
   }
 
-  explain(item, signal) { return api.explain(this.name, item, signal); }
+  explain(item) { return api.explain(this.name, item); }
 
   /** Return the address of an example's picture. */
   picture(id) {
@@ -287,7 +287,7 @@ export class Classifier extends EventTarget {
     } catch (error) {
       if (error instanceof api.Unreachable) this.#lost();
       else if (error instanceof api.Refusal) this.#tell(error.message);
-      else if (error.name !== "AbortError") throw error;
+      else throw error;
       return null;
     }
   }

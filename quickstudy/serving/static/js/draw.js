@@ -12,8 +12,8 @@ import { ofTab, setOfTab } from "./storage.js";
 const BETWEEN = 100; // milliseconds between two questions during a stroke
 
 /** Return the examples that a new classifier of drawings begins with. */
-export const starters = () => Promise.all(Object.entries(DRAWINGS).map(async ([label, strokes]) => (
-  { blob: await picture(strokes), name: `${label}.png`, label, key: `start-${label}` })));
+export const starters = async () => Object.entries(DRAWINGS).map(([label, strokes]) => (
+  { blob: picture(strokes), name: `${label}.png`, label, key: `start-${label}` }));
 
 const fresh = () => `drawing-${Date.now().toString(36)}.png`;
 const button = (text, run, className = "") => el("button", { type: "button", textContent: text, onclick: run, className });
@@ -36,12 +36,12 @@ export async function build(places, classifier) {
   const question = (item) => ({ ...item, onlearned: () => { if (shown === item) pile.remove(item); } });
   let last = 0;
 
-  const ask = async (passing) => {
+  const ask = (passing) => {
     const asked = performance.now();
     shown = null;
     later.disabled = pad.empty;
     if (pad.empty) return answer.ask(null);
-    return answer.ask({ blob: await picture(pad.strokes), name: fresh(), asked: passing ? undefined : asked, passing });
+    return answer.ask({ blob: picture(pad.strokes), name: fresh(), asked: passing ? undefined : asked, passing });
   };
   pad.addEventListener("start", () => { if (!classifier.ready) classifier.wake(); });
   pad.addEventListener("move", () => {
@@ -62,12 +62,12 @@ function adder(label, classifier) {
   const place = el("div", { className: "pad-place", hidden: true });
   const open = button("Draw more", () => { place.hidden = false; open.hidden = true; canvas.focus(); });
   const close = () => { place.hidden = true; open.hidden = false; pad.set([]); pad.past = []; open.focus(); };
-  const learn = button("Learn it", async () => {
+  const learn = button("Learn it", () => {
     if (pad.empty) return canvas.focus();
     const { strokes } = pad;
     pad.set([]); // at once, so that the next drawing can begin
     canvas.focus();
-    return classifier.add([{ blob: await picture(strokes), name: fresh(), label }], `learn one more ${label}`);
+    return classifier.add([{ blob: picture(strokes), name: fresh(), label }], `learn one more ${label}`);
   }, "primary");
   fill(place, canvas, el("div", { className: "row" }, learn, button("Undo stroke", () => pad.undo()), button("Done", close)));
   open.setAttribute("aria-label", `Draw more of ${label}`);

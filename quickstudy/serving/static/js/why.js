@@ -6,34 +6,40 @@ import { el, fill } from "./dom.js";
 const EXAMPLES = 4;
 const SLIGHT = 0.01; // change of the answer's probability by an example that is not shown
 
-/** Explanation of the latest answer. */
+/** Explanation of the latest answer. One is asked for at a time: the server would finish the others, though nobody waits. */
 export class Why {
   constructor(root, classifier) {
-    Object.assign(this, { root, classifier });
+    Object.assign(this, { root, classifier, wanted: null });
   }
 
   clear() {
-    this.request?.abort();
+    this.wanted = null;
     fill(this.root);
   }
 
   /** Explain the answer to a question, unless another one comes in between. */
   async show(question) {
-    this.request?.abort();
-    if (!question || !this.classifier.ready) return this.clear();
-    this.request = new AbortController();
-    const { signal } = this.request;
+    this.wanted = question;
+    if (this.running || !this.classifier.ready) return;
+    this.running = true;
     try {
-      const why = await this.classifier.explain(question, signal);
-      if (!signal.aborted) await this.#render(why, question);
-    } catch (error) {
-      if (error instanceof api.Refusal) fill(this.root, el("p", { className: "soft small", textContent: error.message }));
-      else if (!(error instanceof api.Unreachable) && error.name !== "AbortError") throw error;
+      for (let next = question; next; next = this.wanted === next ? null : this.wanted) await this.#explain(next);
+    } finally {
+      this.running = false;
     }
-    return undefined;
   }
 
-  async #render(why, question) {
+  async #explain(question) {
+    try {
+      const why = await this.classifier.explain(question);
+      if (this.wanted === question) this.#render(why, question);
+    } catch (error) {
+      if (error instanceof api.Refusal) fill(this.root, el("p", { className: "soft small", textContent: error.message }));
+      else if (!(error instanceof api.Unreachable)) throw error;
+    }
+  }
+
+  #render(why, question) {
     const supporting = why.supporting.filter((i) => why.influence[i] >= SLIGHT).slice(0, EXAMPLES);
     const against = why.misleading.filter((i) => why.influence[i] <= -SLIGHT).slice(0, 2);
     const list = (title, which) => [el("h3", { textContent: title }),

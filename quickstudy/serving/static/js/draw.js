@@ -9,7 +9,7 @@ import { Pile } from "./pile.js";
 import { DRAWINGS } from "./starters.js";
 import { ofTab, setOfTab } from "./storage.js";
 
-const BETWEEN = 100; // milliseconds between two questions during a stroke
+const BETWEEN = 100; // milliseconds between two questions during a stroke, and at least twice the time of an answer
 
 /** Return the examples that a new classifier of drawings begins with. */
 export const starters = async () => Object.entries(DRAWINGS).map(([label, strokes]) => (
@@ -34,7 +34,7 @@ export async function build(places, classifier) {
   let shown = null; // the question of the pile that is shown
   const pile = new Pile(pilePlace, classifier, (item) => { shown = item; answer.ask(question(item)); });
   const question = (item) => ({ ...item, onlearned: () => { if (shown === item) pile.remove(item); } });
-  let last = 0;
+  let due = 0; // the time of the next question during a stroke
 
   const ask = (passing) => {
     const asked = performance.now();
@@ -44,10 +44,12 @@ export async function build(places, classifier) {
     return answer.ask({ blob: picture(pad.strokes), name: fresh(), asked: passing ? undefined : asked, passing });
   };
   pad.addEventListener("start", () => { if (!classifier.ready) classifier.wake(); });
-  pad.addEventListener("move", () => {
-    if (performance.now() - last < BETWEEN || !classifier.ready) return;
-    last = performance.now();
-    ask(true);
+  pad.addEventListener("move", async () => {
+    const begun = performance.now();
+    if (begun < due || !classifier.ready) return;
+    due = Infinity;
+    await ask(true);
+    due = performance.now() + Math.max(BETWEEN, 2 * (performance.now() - begun)); // so that the stroke's end seldom waits
   });
   pad.addEventListener("stroke", () => { setOfTab(`strokes:${classifier.name}`, pad.strokes); ask(false); });
   await pile.load();

@@ -170,7 +170,7 @@ class Runs:
 
 
 def routes() -> APIRouter:
-    """Return the route of the loops. The training is in a thread of its own, and goes on only while someone listens."""
+    """Return the route of the loops. A thread trains, and continues only while someone listens."""
     api = APIRouter(prefix="/v1/loops")
     pool, runs = ThreadPoolExecutor(1, "loops"), Runs()
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from quickstudy.errors import QuickstudyError, one_line
-from quickstudy.serving import docs
+from quickstudy.serving import docs, loops
 from quickstudy.serving.api import routes
 from quickstudy.serving.bodies import fault_of
 from quickstudy.serving.guard import Guard
@@ -43,6 +43,7 @@ def application(store: Store, host: str, hosts: Sequence[str], token: str | None
 
     app = FastAPI(title="quickstudy", version=version("quickstudy"), docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(routes(store, work, metrics, limits))
+    app.include_router(loops.routes())
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:

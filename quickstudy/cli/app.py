@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,6 @@ from quickstudy.errors import QuickstudyError, one_line
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing rich takes longer than showing the help
     # If its own --help has a default, typer does not import pydantic to convert the missing value.
@@ -49,8 +48,20 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return app.command(cls=Command)(manners(function))
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from quickstudy import __version__
+
+        print(f"quickstudy {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def quickstudy() -> None:
+def quickstudy(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Meta-learning: learn how to learn from a few examples."""
 
 

@@ -107,6 +107,7 @@ def check(
     >>> with TemporaryDirectory() as folder:
     ...     _ = examples(folder)
     ...     check(f"{folder}/pictures").examples
+    {'four': 5, 'seven': 5, 'six': 5, 'three': 5, 'zero': 5}
     """
     source = Path(source)
     if model is None:

@@ -59,6 +59,7 @@ def adapt(
     >>> with TemporaryDirectory() as folder:
     ...     _ = examples(folder)
     ...     adapt(f"{folder}/pictures").predict([f"{folder}/new1.png"])
+    ['six']
     """
     source = Path(source)
     if out is not None:

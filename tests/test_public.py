@@ -25,10 +25,8 @@ WITHOUT_EXAMPLE = {
 }
 """Public names that show no example, and why."""
 
-NAMES = {
-    name: getattr(module, name) for module in (quickstudy, quickstudy.testing) for name in sorted(module.__all__)
-}
-CODE = {name: inspect.unwrap(value) for name, value in NAMES.items() if callable(value) and value.__doc__ != dict.__doc__}
+NAMES = {name: getattr(module, name) for module in (quickstudy, quickstudy.testing) for name in sorted(module.__all__)}
+CODE = {name: inspect.unwrap(value) for name, value in NAMES.items() if callable(value)}
 _DOCUMENTED = r"^ *(?:\*{{0,2}}\w+, )*\*{{0,2}}{}(?:, \*{{0,2}}\w+)*: "
 
 
@@ -38,13 +36,12 @@ def arguments(value) -> list[str]:
 
 def raised(value) -> set[str]:
     """Errors of this package that the text of a function, or of a class's ``__init__``, raises itself."""
-    if inspect.isclass(value):
-        value = vars(value).get("__init__", vars(value).get("__post_init__"))
-        if not inspect.isfunction(value) or not value.__module__.startswith("quickstudy") or "<" in value.__code__.co_filename:
-            return set()
-    tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(value))))
-    names = {ast.unparse(node.exc.func) for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)}
-    return {name for name in names if name in ("DataError", "SettingError", "ModelError")}
+    own = [vars(value).get(name) for name in ("__init__", "__post_init__")] if inspect.isclass(value) else [value]
+    written = [each for each in own if inspect.isfunction(each) and "<" not in each.__code__.co_filename]
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(each))) for each in written]
+    calls = [node.exc for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    names = {ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)}
+    return names & {"DataError", "SettingError", "ModelError"}
 
 
 @pytest.mark.parametrize("name", CODE)

@@ -105,7 +105,12 @@ def test_wheel_and_archive_have_all_files(built):
 @pytest.mark.slow
 def test_the_wheel_learns_and_answers_elsewhere(program, tmp_path):
     paths = json.loads(
-        call(program / "python", "-c", "import json, quickstudy, sys; print(json.dumps([quickstudy.__file__, *sys.path]))", cwd=tmp_path)
+        call(
+            program / "python",
+            "-c",
+            "import json, quickstudy, sys; print(json.dumps([quickstudy.__file__, *sys.path]))",
+            cwd=tmp_path,
+        )
     )
     assert Path(paths[0]).is_relative_to(program.parent)
     assert not [path for path in paths if path and ROOT in (Path(path), Path(path).parent)]

@@ -1,4 +1,4 @@
-"""Run the notebooks of this folder and write their outputs into them; small plots are kept, so that the site shows them.
+"""Run the notebooks of this folder and write their outputs into them. The site shows the small plots.
 
 python docs/notebooks/execute.py [NAME ...]
 """
@@ -18,7 +18,8 @@ HERE = Path(__file__).parent
 def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
     """Return a notebook with fresh outputs, run in a folder; an error of a cell is raised."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    where = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
     return notebook
 
 

@@ -15,7 +15,7 @@ class QuickstudyError(Exception):
         exit_code: Exit code of the command line: 2 for a wrong request, 1 for a failure.
 
     Args:
-        message: What was given, what is wrong, and what to do, in one line.
+        message: One line with what was given, what is wrong, and what to do.
 
     >>> print(QuickstudyError("no class named 'a\\nb'"))
     no class named 'a\\nb'

@@ -22,6 +22,7 @@ WITHOUT_EXAMPLE = {
     "photo_encoder": "it needs the extra photos",
     "push_to_hub": "it goes to the network",
     "sentence_encoder": "it needs the extra text",
+    "serve": "it runs until it is stopped; docs/serve.md shows the command",
 }
 """Public names that show no example, and why."""
 

@@ -32,6 +32,7 @@ IMPORTS = {
     "tensorboard": ["tensorboard"],
     "bench": ["higher", "torchopt"],
     "fuzz": ["atheris"],
+    "serve": ["fastapi", "uvicorn", "python_multipart", "prometheus_client"],
     "docs": ["mkdocs", "material", "mkdocstrings"],
 }
 """What each extra lets a program import."""

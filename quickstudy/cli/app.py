@@ -37,8 +37,11 @@ app = typer.Typer(
     cls=Commands,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing rich takes longer than showing the help
-    # If its own --help has a default, typer does not import pydantic to convert the missing value.
-    context_settings={"max_content_width": 120, "default_map": {"help": False}},
+    # If a flag has a default here, typer does not import pydantic to convert the missing value.
+    context_settings={
+        "max_content_width": 120,
+        "default_map": dict.fromkeys(("help", "version", "install_completion", "show_completion"), False),
+    },
 )
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
 
@@ -50,9 +53,9 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from quickstudy import __version__
+        from importlib.metadata import version
 
-        print(f"quickstudy {__version__}")
+        print(f"quickstudy {version('quickstudy')}")
         raise typer.Exit
 
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60
 
-.PHONY: help setup demo test test-slow torture fuzz bench results clean
+.PHONY: help setup demo test test-slow torture fuzz bench results docs notebooks clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -44,5 +44,11 @@ bench: setup  ## Time start-up, episodes, adaptation, and outer steps beside oth
 results: setup  ## Make docs/results.md and its plot from the committed results
 	$(BIN)/python -m benchmarks.results
 
+docs: setup  ## Build the site strictly into site/, without asking the network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+notebooks: setup  ## Run the notebooks again and keep their outputs
+	$(BIN)/python docs/notebooks/execute.py
+
 clean:  ## Remove what was built
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -2,6 +2,8 @@
 
 python docs/rooms.py          writes the drawing into docs/architecture.md
 python docs/rooms.py --count  prints the numbers of rooms, floors and arrows
+
+The site shows the same drawing as SVG, which needs no script.
 """
 
 from __future__ import annotations
@@ -44,15 +46,47 @@ def floors(needs: dict[str, set[str]]) -> list[list[str]]:
 def drawing(needs: dict[str, set[str]]) -> str:
     """Return a diagram in Mermaid, without arrows that others imply."""
 
+    lines = [f"    {room} --> {each}" for room, each in direct(needs)]
+    return "\n".join(["```mermaid", "graph TD", *lines, "```", ""])
+
+
+def direct(needs: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """Return the arrows that no others imply, from the top down."""
+
     def below(room: str) -> set[str]:
         return needs[room] | {deeper for each in needs[room] for deeper in below(each)}
 
-    lines = ["```mermaid", "graph TD"]
-    for floor in reversed(floors(needs)):
-        for room in floor:
-            implied = {deeper for each in needs[room] for deeper in below(each)}
-            lines += [f"    {room} --> {each}" for each in sorted(needs[room] - implied)]
-    return "\n".join([*lines, "```", ""])
+    implied = {room: {deeper for each in needs[room] for deeper in below(each)} for room in needs}
+    rooms = [room for floor in reversed(floors(needs)) for room in floor]
+    return [(room, each) for room in rooms for each in sorted(needs[room] - implied[room])]
+
+
+def svg(needs: dict[str, set[str]]) -> str:
+    """Return the drawing as SVG, one row a floor."""
+    levels = list(reversed(floors(needs)))
+    place = {
+        room: (360 + 150 * (i - (len(row) - 1) / 2), 30 + 62 * k)
+        for k, row in enumerate(levels)
+        for i, room in enumerate(row)
+    }
+    arrows = [(*place[room], *place[each]) for room, each in direct(needs)]
+    lines = [
+        f'<path d="M{x} {y + 16} C{x} {y + 40} {u} {v - 40} {u} {v - 18}" marker-end="url(#tip)"/>'
+        for x, y, u, v in arrows
+    ]
+    boxes = [
+        f'<rect x="{x - 55}" y="{y - 16}" width="110" height="32" rx="6"/><text x="{x}" y="{y + 5}">{room}</text>'
+        for room, (x, y) in place.items()
+    ]
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 {62 * len(levels)}"',
+        ' font-family="sans-serif" font-size="14">',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="8" markerHeight="8" orient="auto">',
+        '<path d="M0 0L8 4L0 8z" fill="#5a6b86"/></marker></defs>',
+        '<g fill="none" stroke="#5a6b86">', *lines, "</g>",
+        '<g fill="#eef3fb" stroke="#5a6b86" text-anchor="middle">',
+        *(box.replace("<text ", '<text fill="#1d2733" stroke="none" ') for box in boxes), "</g>", "</svg>", "",
+    ])  # fmt: skip
 
 
 def count(needs: dict[str, set[str]]) -> str:

@@ -6,4 +6,13 @@ it is not needed.
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name, or the installed version."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version(__name__)
+    return _public(name)

@@ -104,3 +104,5 @@ from .training import train as train
 from .training.engine import map_tasks as map_tasks
 from .training.evaluation import Evaluation as Evaluation
 from .training.evaluation import evaluate as evaluate
+
+__version__: str

@@ -14,6 +14,9 @@ class QuickstudyError(Exception):
     Attributes:
         exit_code: Exit code of the command line: 2 for a wrong request, 1 for a failure.
 
+    Args:
+        message: One line with what was given, what is wrong, and what to do.
+
     >>> print(QuickstudyError("no class named 'a\\nb'"))
     no class named 'a\\nb'
     """

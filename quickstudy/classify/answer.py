@@ -27,6 +27,10 @@ class Answer:
             examples. None if no coverage was requested.
         none: Whether the input is out-of-distribution, so that no label fits. None if ``false_alarms`` was not given.
         rest_on: Basis of coverage and false alarms; None if neither was requested.
+
+    >>> answer = Answer("new1.png", "zero", {"zero": 0.9, "three": 0.1}, none=False)
+    >>> answer.word, answer.summary()["confidence"]
+    ('zero', 0.9)
     """
 
     name: str

@@ -101,6 +101,13 @@ def check(
     Raises:
         DataError: The source has fewer than two classes of readable examples.
         ModelError: The model does not take the kind of examples in the source.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from quickstudy.tasks.examples import examples
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = examples(folder)
+    ...     check(f"{folder}/pictures").examples
+    {'four': 5, 'seven': 5, 'six': 5, 'three': 5, 'zero': 5}
     """
     source = Path(source)
     if model is None:

@@ -53,6 +53,13 @@ def adapt(
         DataError: The examples cannot be read, or have fewer than two classes.
         ModelError: The model is missing, or does not take the kind of examples in the source.
         SettingError: The folder exists already, or the encoder is not there.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from quickstudy.tasks.examples import examples
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = examples(folder)
+    ...     adapt(f"{folder}/pictures").predict([f"{folder}/new1.png"])
+    ['six']
     """
     source = Path(source)
     if out is not None:

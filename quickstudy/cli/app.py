@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -35,11 +35,13 @@ from quickstudy.errors import QuickstudyError, one_line
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # importing rich takes longer than showing the help
-    # If its own --help has a default, typer does not import pydantic to convert the missing value.
-    context_settings={"max_content_width": 120, "default_map": {"help": False}},
+    # If a flag has a default here, typer does not import pydantic to convert the missing value.
+    context_settings={
+        "max_content_width": 120,
+        "default_map": dict.fromkeys(("help", "version", "install_completion", "show_completion"), False),
+    },
 )
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
 
@@ -49,8 +51,20 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return app.command(cls=Command)(manners(function))
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"quickstudy {version('quickstudy')}")
+        raise typer.Exit
+
+
 @app.callback()
-def quickstudy() -> None:
+def quickstudy(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """Meta-learning: learn how to learn from a few examples."""
 
 

@@ -27,6 +27,10 @@ class ClassDataset:
 
     Raises:
         DataError: Lengths differ, a class is empty, labels are not in ascending order, or inputs are NaN or infinite.
+
+    >>> data = ClassDataset.from_labels(torch.rand(4, 8), ["b", "a", "b", "a"])
+    >>> data.names, data.y.tolist(), data.x.shape
+    (('a', 'b'), [0, 0, 1, 1], torch.Size([4, 8]))
     """
 
     x: Tensor
@@ -134,6 +138,9 @@ def rotated_classes(data: ClassDataset) -> ClassDataset:
     """Return each class four times, turned by 0, 90, 180 and 270 degrees: rotations become new classes.
 
     Apply it after splitting, so that a character and its rotations stay in one split.
+
+    Args:
+        data: Square images, (n, channels, size, size).
 
     >>> data = ClassDataset.from_labels(torch.zeros(2, 1, 3, 3), ["a", "b"])
     >>> rotated_classes(data).names[:3]

@@ -31,6 +31,9 @@ class Columns:
         label: Name of the column of labels.
         encoding: Encoding of a CSV, TSV or JSONL file, such as "cp1252". If None, the byte order mark decides, and
             UTF-8 is read without one.
+
+    >>> Columns(text="Subject", label="Queue", encoding="cp1252")
+    Columns(text='Subject', label='Queue', encoding='cp1252')
     """
 
     text: str = TEXT

@@ -155,6 +155,10 @@ class Sentences(Encoded, RowInputs):
 def read_sentences(path: Path, columns: Columns = COMMON) -> tuple[list[str], list[str]]:
     """Return the sentences and labels of a file with columns of texts and labels: CSV, JSONL, Parquet or Excel.
 
+    Args:
+        path: File with one sentence and one label per row.
+        columns: Other names of the columns, and the encoding of the file.
+
     Raises:
         DataError: The file cannot be read, a column is missing, or a row is empty or too long.
         SettingError: A package that reads the file is not installed.

@@ -41,6 +41,10 @@ class Sgd:
         momentum: Share of the velocity that remains in the next step.
 
     The update is that of ``torch.optim.SGD``.
+
+    >>> rule, params = Sgd(lr=0.5), {"w": torch.ones(1)}
+    >>> rule.step(params, {"w": torch.ones(1)}, rule.init(params), 0)[0]["w"]
+    tensor([0.5000])
     """
 
     lr: float
@@ -61,7 +65,14 @@ class Sgd:
 class LearnedRates:
     """Gradient descent, params - rates * grad, with a tensor of rates per parameter or per entry.
 
+    Args:
+        rates: Rate of each parameter under its name, a scalar or a tensor of the parameter's shape.
+
     Source: Li et al. 2017, eq. 2, arXiv:1707.09835.
+
+    >>> rule, params = LearnedRates({"w": torch.tensor([0.5, 0.0])}), {"w": torch.ones(2)}
+    >>> rule.step(params, {"w": torch.ones(2)}, rule.init(params), 0)[0]["w"]
+    tensor([0.5000, 1.0000])
     """
 
     rates: Params
@@ -92,6 +103,10 @@ class Adam:
 
     Source: Kingma and Ba 2015, algorithm 1, arXiv:1412.6980; Loshchilov and Hutter 2019, algorithm 2, arXiv:1711.05101;
     Nichol et al. 2018, section 6.1, arXiv:1803.02999.
+
+    >>> rule, params = Adam(lr=0.5), {"w": torch.ones(1)}
+    >>> rule.step(params, {"w": torch.ones(1)}, rule.init(params), 0)[0]["w"]
+    tensor([0.5000])
     """
 
     lr: float | Tensor
@@ -134,6 +149,10 @@ class RmsProp:
     The update is that of ``torch.optim.RMSprop``, except that eps is inside the root.
 
     Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural Networks for Machine Learning".
+
+    >>> rule, params = RmsProp(lr=0.5, alpha=0.0), {"w": torch.ones(1)}
+    >>> rule.step(params, {"w": torch.ones(1)}, rule.init(params), 0)[0]["w"]
+    tensor([0.5000])
     """
 
     lr: float

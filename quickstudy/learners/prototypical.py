@@ -12,6 +12,10 @@ from quickstudy.tasks.task import Examples
 class Prototypical(MetricLearner):
     """Prototypical Networks: logits are minus the squared Euclidean distances to the class means.
 
+    Args:
+        net: Maps inputs to embeddings, (n, net.out_features).
+        transductive: Normalise by the batch statistics of a task's support and queries.
+
     Source: Snell et al. 2017, eq. 1 and 2, arXiv:1703.05175.
 
     >>> import torch

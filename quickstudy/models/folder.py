@@ -292,6 +292,14 @@ def save(learner: Learner, folder: Path | str, inputs: Inputs | None = None) -> 
 
     Raises:
         ModelError: The learner, its net or the inputs are not registered.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from quickstudy.learners import Prototypical
+    >>> from quickstudy.nets import MLP
+    >>> with TemporaryDirectory() as folder:
+    ...     save(Prototypical(MLP(2, (8,))), folder)
+    ...     sorted(path.name for path in Path(folder).iterdir())[:2]
+    ['config.json', 'model.safetensors']
     """
     ModelFolder(Path(folder)).write(learner, inputs)
 

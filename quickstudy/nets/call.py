@@ -57,6 +57,11 @@ def apply(net: nn.Module, x: Tree, params: dict[str, Tensor] | None = None, *, s
 
     Raises:
         SettingError: The forward pass would write running statistics or another buffer.
+
+    >>> net, x = nn.Linear(3, 2), torch.ones(4, 3)
+    >>> zeros = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
+    >>> apply(net, x, zeros, statistics="batch")[0]
+    tensor([0., 0.])
     """
     with normalised_by(statistics):
         return _call(net, x, params)

@@ -120,6 +120,10 @@ def record_population(net: nn.Module, x: Tree) -> None:
 
     One exact pass replaces a running average, so training has no side effects.
 
+    Args:
+        net: Net whose ``BatchNorm`` layers are measured, and changed in place.
+        x: Training inputs, (n, *input).
+
     Source: precise batch statistics, Wu and Johnson 2021, section 3, arXiv:2105.07576.
 
     >>> norm = BatchNorm(1)

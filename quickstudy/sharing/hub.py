@@ -61,6 +61,9 @@ def from_pretrained(name: Path | str) -> Learner | Classifier:
 
     Only tensors, JSON and the model card are downloaded. They are checked like all untrusted files.
 
+    Args:
+        name: Folder, name of a model that comes with quickstudy, or ``user/model`` on the Hub.
+
     Raises:
         ModelError: The model is missing, or its files are refused.
         SettingError: The model is on the Hub, and huggingface_hub is not installed.

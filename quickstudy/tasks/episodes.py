@@ -63,6 +63,7 @@ class Episodes:
     Raises:
         NotEnoughClasses: ``data``, or every group, has fewer than ``n_way`` classes.
         NotEnoughExamples: A class has fewer examples than shots plus queries.
+        SettingError: There is no way or no shot, or a list of shots has another length than ``n_way``.
 
     Uint8 images are returned as floats in [0, 1].
 

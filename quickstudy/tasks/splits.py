@@ -19,6 +19,11 @@ Split = Literal["train", "validation", "test"]
 class Splits(NamedTuple):
     """A data set split by class into train, validation (to choose by) and test (to report).
 
+    Attributes:
+        train: Classes to train on.
+        validation: Classes to choose settings and weights by.
+        test: Classes to report results on.
+
     >>> Splits._fields
     ('train', 'validation', 'test')
     """

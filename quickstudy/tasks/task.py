@@ -22,6 +22,10 @@ class Examples(NamedTuple):
         x: Inputs, (n, *input), or a tuple, list or dictionary of tensors with a common first axis, such as token ids
             and their mask. A net receives them unchanged.
         y: Targets, (n, n_way) one-hot rows, or (n, d) real numbers.
+
+    >>> support = Examples(torch.rand(4, 8), torch.eye(2).repeat(2, 1))  # 4 examples of 8 numbers, 2 classes
+    >>> support.x.shape, support.y[1]
+    (torch.Size([4, 8]), tensor([0., 1.]))
     """
 
     x: Tree
@@ -50,6 +54,10 @@ class Task(NamedTuple):
     Attributes:
         support: Examples that the inner loop learns from.
         query: Examples that the adapted predictor answers.
+
+    >>> support, query = Examples(torch.rand(4, 8), torch.eye(4)), Examples(torch.rand(6, 8), torch.eye(6, 4))
+    >>> Task(support, query).query.x.shape
+    torch.Size([6, 8])
     """
 
     support: Examples

@@ -72,6 +72,9 @@ def noise_tasks(learner: Learner, n_tasks: int = 3, n_shot: int = 2, n_query: in
         n_shot, n_query: Support and query examples of each class.
         seed: Seed of the noise.
 
+    Raises:
+        SettingError: The shape of an input is unknown.
+
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import Conv4
     >>> noise_tasks(MAML(Conv4(size=16, width=4), n_way=3)).query.x.shape

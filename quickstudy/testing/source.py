@@ -15,6 +15,9 @@ def check_source(source: ClassSource) -> None:
     Classes of the train, validation and test sets never meet. Examples have the shape of its inputs, and the inputs
     are of the kind that it names. Loading it again gives the same, and it has a class to test on.
 
+    Args:
+        source: Source that loads classes; it is loaded twice.
+
     Raises:
         AssertionError: A law is broken; the message says which.
 

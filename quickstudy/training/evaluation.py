@@ -42,6 +42,9 @@ class Evaluation:
         transductive: True if an answer could depend on the other queries.
         seconds_per_adaptation: Median time to adapt to one task and answer its first query, in seconds.
         values: Result of every task.
+
+    >>> print(Evaluation("accuracy", 0.981, 0.0026, 1.0, 600, False, 0.004, ()))
+    98.10 ± 0.26 % over 600 tasks, inductive
     """
 
     metric: str
@@ -92,6 +95,9 @@ def evaluate(
             one.
         workers: Processes that share the tasks; each gets all results.
         bar: Draw progress on a terminal.
+
+    Raises:
+        SettingError: There are fewer than two tasks, which give no interval.
 
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP

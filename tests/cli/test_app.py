@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 
 import pytest
 
@@ -154,3 +154,20 @@ def test_interrupted_training_ends_before_its_last_step_with_130_and_no_tracebac
 def test_the_program_and_the_module_are_one():
     (script,) = entry_points(group="console_scripts", name="quickstudy")
     assert script.load() is main
+
+
+def test_version_is_that_of_the_package(cli):
+    import quickstudy
+
+    assert cli("--version") == (0, f"quickstudy {version('quickstudy')}\n", "")
+    assert quickstudy.__version__ == version("quickstudy")
+
+
+def test_completion_is_installed_and_completes(tmp_path):
+    own = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
+    done = subprocess.run([*QUICKSTUDY, "--install-completion", "bash"], env=own, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "_QUICKSTUDY_COMPLETE" in (tmp_path / ".bash_completions" / "quickstudy.sh").read_text()
+    typed = {"_QUICKSTUDY_COMPLETE": "complete_bash", "COMP_WORDS": "quickstudy tr", "COMP_CWORD": "1"}
+    done = subprocess.run(QUICKSTUDY, env={**own, **typed}, capture_output=True, text=True)
+    assert done.stdout.split() == ["train"]

@@ -253,7 +253,8 @@ def test_shared_omniglot_is_trained_on_beside_invented_characters(shared):
 
 def test_invented_characters_join_no_other_data(small):
     with pytest.raises(
-        SettingError, match="glyph_classes = 5 has no effect with data = folders: it needs data = glyphs, or omniglot"
+        SettingError,
+        match="glyph_classes = 5 has no effect with data = folders: it needs data = glyphs, or omniglot as images",
     ):
         _ = Experiment(complete({**small, "glyph_classes": 5})).tasks
 

@@ -1,0 +1,1 @@
+"""Tasks: what a learner learns from, and one file per source."""

@@ -81,10 +81,10 @@ def test_a_block_of_minutes_runs_in_an_empty_folder(block, cli):
 
 
 def test_few_blocks_are_not_run():
-    """Those that train for hours on Omniglot: README's results, README's figures of papers, several machines."""
+    """Those that train for hours: Omniglot's results and figures of papers, several machines."""
     assert [block.name.partition(":")[0] for block in LONG if "two minutes" not in block.text] == [
-        "README",
-        "README",
+        "omniglot",
+        "omniglot",
         "scaling",
     ]
     assert sum("two minutes" in block.text for block in LONG) == 1

@@ -16,7 +16,7 @@ WITHOUT_EXAMPLE = {
     "Explanation": "explain shows one",
     "Inputs": "abstract; docs/new-input.md runs a class of one's own",
     "Learner": "abstract; docs/new-learner.md runs a class of one's own",
-    "calibrate": "it takes minutes; docs/text.md and README show the command",
+    "calibrate": "it takes minutes; docs/text.md shows the command",
     "embedded": "it needs the extra text",
     "export": "it needs the extra onnx",
     "photo_encoder": "it needs the extra photos",

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 from scipy.spatial import KDTree
 
+from quickstudy.classify.advice import nearness
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.photos import Photos
@@ -45,21 +46,22 @@ def vectors(inputs: Pictures, contents: list[bytes]) -> np.ndarray:
 def measured(inputs: Pictures, pictures: list[tuple[str, str, bytes]]) -> dict[str, Any]:
     """Return distances on every second category, and what is found among the others."""
     categories = sorted({category for category, _, _ in pictures})
-    row: dict[str, Any] = {"within": inputs.copies_within}
+    row: dict[str, Any] = {"within": inputs.copies_within}  # at most; see ``nearness``
     for half, name in enumerate(("chosen on", "measured on")):
         part = [each for each in pictures if each[0] in categories[half::2]]
         contents = [content for _, _, content in part]
         x, copies = vectors(inputs, contents), vectors(inputs, [again(content) for content in contents])
         flipped = vectors(inputs, [again(content, mirrored=True) for content in contents])
         gaps, flips = (np.linalg.norm(x - other, axis=1) for other in (copies, flipped))
-        pairs = sorted(KDTree(x).query_pairs(2 * inputs.copies_within))
+        within = nearness(x, np.unique([each[0] for each in part], return_inverse=True)[1], inputs.copies_within)
+        pairs = sorted(KDTree(x).query_pairs(2 * within))
         apart = {pair: float(np.linalg.norm(x[pair[0]] - x[pair[1]])) for pair in pairs}
-        near = [pair for pair in pairs if apart[pair] <= inputs.copies_within]
+        near = [pair for pair in pairs if apart[pair] <= within]
         row[name] = {
             "pictures": len(part),
             "categories": len(categories[half::2]),
-            "copies_found": int((gaps <= inputs.copies_within).sum()),
-            "mirrored_copies_found": int((flips <= inputs.copies_within).sum()),
+            "copies_found": int((gaps <= within).sum()),
+            "mirrored_copies_found": int((flips <= within).sum()),
             "largest_distance_of_a_copy": float(gaps.max()),
             "pairs_of_originals_found": [[part[i][1], part[j][1]] for i, j in near],
             "smallest_distance_of_others": min((apart[p] for p in pairs if p not in near), default=None),

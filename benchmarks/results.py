@@ -433,5 +433,6 @@ if __name__ == "__main__":
     PAGE.write_text(page())
     figures.reproductions(records("reproduce"), PLOT)
     figures.leaderboard(leaders(), PLOT.with_name("leaderboard.png"))
-    figures.encoders(records("matrix")[0], PLOT.with_name("encoders.png"))
+    for record in records("matrix"):
+        figures.encoders(record, PLOT.with_name("encoders.png"))
     figures.sinusoids(records("sinusoid"), REPLICATED, PLOT.with_name("sinusoids.png"))

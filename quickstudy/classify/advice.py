@@ -17,6 +17,8 @@ from quickstudy.errors import SettingError
 
 _NEAR = 0.1
 """Share of the median distance between examples of a class; a nearer pair counts as copies."""
+_ALIKE = 0.25
+"""The same share for thumbnails of pictures (see benchmarks/copies.py)."""
 _NEIGHBOURS = 20
 """Number of neighbours that measure how typical an example is (Hacohen et al. 2022, section 3.1)."""
 
@@ -57,8 +59,8 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     """Return the pairs of examples that are copies.
 
     Two examples are copies if they are equal, or nearly equal. Pictures are compared by their thumbnails, so that a
-    copy may be resized and compressed again. Others are nearly equal if the distance of their embeddings is below a
-    tenth of the median distance between examples of the same class.
+    copy may be resized and compressed again (see ``nearness``). Others are nearly equal if the distance of their
+    embeddings is below a tenth of the median distance between examples of the same class.
 
     >>> import torch
     >>> from quickstudy.learners import Prototypical
@@ -71,9 +73,12 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     """
     inputs = classifier.inputs
     z, within = inputs.thumbnails(classifier.items), inputs.copies_within
-    if z is None:
+    y = classifier.data.y.numpy()
+    if z is not None:
+        within = nearness(z, y, within)
+    else:
         z = classifier.embedded.double().cpu().numpy()
-        within = _NEAR * _usual_distance(z, classifier.data.y.numpy())
+        within = _NEAR * _usual_distance(z, y)
     _, same_bytes = np.unique(classifier.data.x.flatten(1).numpy(), axis=0, return_inverse=True)
     group = same_bytes.reshape(-1)
     # A search by tree, since a table of all distances would need the square of the number of examples.
@@ -81,6 +86,20 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     members = [np.flatnonzero(group == g) for g in np.flatnonzero(np.bincount(group) > 1)]
     near |= {pair for rows in members for pair in combinations(rows.tolist(), 2)}
     return [Pair(i, j, bool(group[i] == group[j])) for i, j in sorted(near)]
+
+
+def nearness(z: np.ndarray, y: np.ndarray, within: float) -> float:
+    """Return the distance of thumbnails below which pictures are copies.
+
+    It is at most a quarter of the median distance between pictures of a class: small pictures of one digit are much
+    alike. Where classes have two pictures or fewer, these may be copies themselves, and do not count.
+
+    Args:
+        z: Thumbnails, (n, d).
+        y: Classes from 0, (n,).
+        within: Largest distance for this kind of picture.
+    """
+    return min(within, _ALIKE * _usual_distance(z, y)) if len(z) > 2 * (y.max() + 1) else within
 
 
 def _usual_distance(z: np.ndarray, y: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from quickstudy import ClassDataset, Classifier, load
 from quickstudy.classify.advice import confusable, duplicates, next_to_label, suspects, unbalanced
 from quickstudy.errors import SettingError
 from quickstudy.inputs.images import Images
+from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
 
 LEARNER, IMAGES = load("glyphs-proto"), Images()
@@ -41,6 +42,13 @@ def test_clean_sets_raise_hardly_an_alarm():
     assert sum(len(suspects(one)) for one in few) <= 5  # of 250 examples
     assert all(duplicates(one) == [] for one in few)
     assert sum(len(confusable(one)) for one in few) <= 3
+
+
+def test_small_pictures_of_one_digit_are_alike_and_no_copies():
+    data = digits()
+    rows = torch.arange(0, len(data.x), 9)
+    few = Classifier(LEARNER, IMAGES, ClassDataset.from_labels(data.x[rows], data.y[rows].tolist()))
+    assert duplicates(few) == []
 
 
 def test_a_planted_copy_is_found():

@@ -138,6 +138,7 @@ def test_draw(visit, client, size, tmp_path):
     page.locator("#open").click()
     page.locator("#zip-file").set_input_files(archive)
     learned(page, "wave", 2)
+    expect(page.locator("body")).to_have_attribute("data-ready", page.url.rpartition("/")[2])
     assert page.url != before
     assert counts(client, page) == {"circle": 3, "cross": 3, "square": 3, "wave": 2}
     draw(page, SQUARE)

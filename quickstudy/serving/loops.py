@@ -133,7 +133,8 @@ def _wave(task: Task, grid: torch.Tensor) -> torch.Tensor:
     def basis(x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x.sin(), x.cos()], 1)
 
-    return basis(grid) @ torch.linalg.lstsq(basis(task.support.x), task.support.y).solution
+    weights: torch.Tensor = torch.linalg.lstsq(basis(task.support.x), task.support.y).solution
+    return basis(grid) @ weights
 
 
 def _rounded(values: torch.Tensor) -> list[float]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.serving.browser import CIRCLE, CROSS, DESKTOP, PHONE, SQUARE, WAVE, Visit, chromium, draw, faults
+from tests.serving.browser import CIRCLE, CROSS, DESKTOP, PATIENCE, PHONE, SQUARE, WAVE, Visit, chromium, draw, faults
 from tests.serving.conftest import drawing, server
 
 SIZES = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -138,11 +138,12 @@ def test_draw(visit, client, size, tmp_path):
     page.locator("#open").click()
     page.locator("#zip-file").set_input_files(archive)
     learned(page, "wave", 2)
+    expect(page.locator("body")).to_have_attribute("data-ready", page.url.rpartition("/")[2])
     assert page.url != before
     assert counts(client, page) == {"circle": 3, "cross": 3, "square": 3, "wave": 2}
     draw(page, SQUARE)
-    expect(page.locator(HEADLINE)).to_have_text("square")
-    with page.expect_download() as download:
+    expect(page.locator(".bar", has_text="square").locator(".number")).to_have_text(re.compile(r"[6-9]\d %|> 99 %"))
+    with page.expect_download(timeout=10 * PATIENCE) as download:  # the slowest of all requests
         page.locator("#onnx").click()
     assert Path(download.value.path()).stat().st_size > 10_000
 

@@ -22,6 +22,7 @@ async function go(mode, wanted) {
   const name = await own(wanted ?? nameOf(mode)).catch(() => wanted ?? nameOf(mode));
   if (mine !== turn) return;
   current?.view?.close?.();
+  delete document.body.dataset.ready;
   setName(mode, name);
   setOfTab("mode", mode);
   show(mode, name);

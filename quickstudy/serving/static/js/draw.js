@@ -52,8 +52,8 @@ export async function build(places, classifier) {
     due = performance.now() + Math.max(BETWEEN, 2 * (performance.now() - begun)); // so that the stroke's end seldom waits
   });
   pad.addEventListener("stroke", () => { setOfTab(`strokes:${classifier.name}`, pad.strokes); ask(false); });
-  await pile.load();
   pad.set(ofTab(`strokes:${classifier.name}`, []), { undoable: false });
+  await pile.load();
   return { undo: () => document.activeElement === canvas && pad.undo() };
 }
 

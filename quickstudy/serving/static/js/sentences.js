@@ -34,9 +34,9 @@ export async function build(places, classifier) {
     ask(text);
   };
   input.addEventListener("input", changed);
-  await pile.load();
   input.value = ofTab(`text:${classifier.name}`, "");
   changed();
+  await pile.load();
   return {};
 }
 

@@ -17,6 +17,7 @@ function download(blob, name) {
 export async function save(classifier, kind) {
   if (!classifier.ready) await classifier.wake();
   if (!classifier.ready) return notify("Nothing is learned yet; add examples of two classes.", { wrong: true });
+  if (kind === "onnx") notify("Exporting, which takes some seconds …");
   return tried(async () => download(await api.file(classifier.name, kind), `${classifier.name}.${kind}`));
 }
 

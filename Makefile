@@ -12,7 +12,7 @@ setup: .venv/.installed  ## Make .venv and install everything, pinned
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: setup  ## Meta-train on invented characters, then learn what was never seen; writes demo/out/report.html

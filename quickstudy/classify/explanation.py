@@ -20,8 +20,8 @@ from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
 PixelMethod = Literal["occlusion", "integrated-gradients"]
-_AT_ONCE = 16
-"""Number of changed images that are answered at once."""
+_AT_ONCE = 2**20
+"""Numbers of changed images that are answered at once; at least 8 images are, and at most 64."""
 _LEARN_AGAIN = 1000
 """Largest number of examples that a learner without embeddings learns again without, one by one."""
 
@@ -202,15 +202,16 @@ def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occl
         others = torch.cat([logits[:, :best], logits[:, best + 1 :]], 1)
         return logits[:, best] - others.logsumexp(1)
 
+    at_once = min(64, max(8, _AT_ONCE // x.numel()))
     if method == "occlusion":
         side = max(3, x.shape[-1] // 7)
         stride = max(1, side // 4)
         with torch.no_grad():
             attribution = Occlusion(odds).attribute(
-                x, (x.shape[1], side, side), (x.shape[1], stride, stride), ground, perturbations_per_eval=_AT_ONCE
+                x, (x.shape[1], side, side), (x.shape[1], stride, stride), ground, perturbations_per_eval=at_once
             )
     else:
-        attribution = IntegratedGradients(odds).attribute(x, ground, n_steps=32, internal_batch_size=_AT_ONCE)
+        attribution = IntegratedGradients(odds).attribute(x, ground, n_steps=32, internal_batch_size=at_once)
     heat: np.ndarray = attribution[0].sum(0).detach().cpu().numpy()
     return heat
 

@@ -135,6 +135,7 @@ def test_sets_are_mapies(trained, unseen):
         np.testing.assert_array_equal(found.members(torch.tensor(p), coverage).numpy(), sets[:, :, i])
 
 
+@pytest.mark.slow
 def test_promises_are_kept_on_new_tasks(trained, unseen):
     found = calibrate(trained, Episodes(unseen.select(range(30)), 5, 1, 5, split="validation"), 5, 1, n_tasks=300)
     assert found.n_tasks == 150

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -165,8 +166,9 @@ def test_version_is_that_of_the_package(cli):
 
 def test_completion_is_installed_and_completes(tmp_path):
     own = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
-    done = subprocess.run([*QUICKSTUDY, "--install-completion", "bash"], env=own, capture_output=True, text=True)
-    assert done.returncode == 0
+    command = f"{shlex.join([*QUICKSTUDY, '--install-completion'])}; exit $?"  # the shell that asks is looked for
+    done = subprocess.run(["bash", "-c", command], env=own, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
     assert "_QUICKSTUDY_COMPLETE" in (tmp_path / ".bash_completions" / "quickstudy.sh").read_text()
     typed = {"_QUICKSTUDY_COMPLETE": "complete_bash", "COMP_WORDS": "quickstudy tr", "COMP_CWORD": "1"}
     done = subprocess.run(QUICKSTUDY, env={**own, **typed}, capture_output=True, text=True)

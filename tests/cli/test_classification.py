@@ -189,6 +189,7 @@ def test_a_damaged_classifier_is_one_line(refused, classifier, drawings):
     assert "support.safetensors cannot be read" in refused("predict", classifier, drawings[0])
 
 
+@pytest.mark.slow
 def test_shared_characters_of_five_classes_with_one_to_four_examples(cli, shared, tmp_path):
     with zipfile.ZipFile(shared / "images_evaluation.zip") as archive:
         names = sorted(name for name in archive.namelist() if "/Angelic/character0" in name and name.endswith(".png"))

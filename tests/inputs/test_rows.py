@@ -178,6 +178,7 @@ def test_a_label_is_no_column_of_a_table(tmp_path):
         labelled_rows(tmp_path / "a.csv", Columns(text="width"))
 
 
+@pytest.mark.slow
 def test_a_million_rows_take_no_more_memory_than_one(tmp_path):
     import tracemalloc
 

@@ -9,6 +9,8 @@ from quickstudy.errors import SettingError
 from quickstudy.runs.settings import FIELDS, complete, load_settings
 
 IDLE = {
+    "inputs": ("photos", {"data": "text"}, {"data": "folders"}),
+    "encoder": ("minilm", {"data": "glyphs"}, {"data": "text"}),
     "split": ("small1", {}, {"data": "omniglot"}),
     "rotations": ("classes", {"data": "text"}, {"data": "omniglot"}),
     "within_alphabets": (True, {}, {"data": "omniglot"}),

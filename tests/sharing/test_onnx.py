@@ -93,6 +93,7 @@ class Untraceable(Learner):
         return lambda x: (x if x.sum() > 0 else -x).flatten(1)[:, : support.y.shape[1]] + self.bias
 
 
+@pytest.mark.slow
 def test_an_encoder_embeds_elsewhere_as_here_and_the_exporter_has_nothing_to_say(tmp_path):
     command = [sys.executable, "-m", "quickstudy", "export", "glyphs-proto", "-o", tmp_path / "net.onnx", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -184,11 +184,12 @@ for last in range(1, 1000):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "before", "after"),
     [
         ("save", "('a', 'b') 1 4", "('c', 'd', 'e') None 4"),
-        pytest.param("amend", "('a', 'b') 1 4", "('a', 'b') 2 4", marks=pytest.mark.slow),
+        ("amend", "('a', 'b') 1 4", "('a', 'b') 2 4"),
     ],
 )
 def test_a_process_killed_at_any_call_leaves_the_old_one_or_the_new_one(tmp_path, what, before, after):

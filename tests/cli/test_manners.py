@@ -50,6 +50,7 @@ def test_a_bar_is_drawn_on_a_terminal_in_colours(tmp_path):
     assert COLOUR.search(said)
 
 
+@pytest.mark.slow
 def test_without_colours_where_none_are_wanted(tmp_path):
     said = on_a_terminal([*TRAIN, "--out", str(tmp_path / "run")], NO_COLOR="1")
     assert b"30/30" in said

@@ -124,6 +124,7 @@ def test_a_format_is_checked(wrong):
 
 
 @pytest.mark.skipif(not OMNIGLOT.exists(), reason="needs Omniglot")
+@pytest.mark.slow
 def test_shared_omniglot_drawings_are_their_box_means():
     import zipfile
 

@@ -53,6 +53,7 @@ def test_what_was_stopped_goes_on_and_what_is_done_is_not_done_again(given, tmp_
     assert [p.step for _, progress in again.trainings() for p in progress] == []
 
 
+@pytest.mark.slow
 def test_a_second_training_starts_from_the_net_of_the_first(given, tmp_path, monkeypatch):
     monkeypatch.setattr(budget, "_seconds", lambda *args: (0.51, 0.01))
     first = {"algorithm": "cosine-baseline", "data": "folders", "width": 4, "n_way": 3, "n_query": 3}

@@ -403,6 +403,21 @@ def disturbances() -> str:
     return said + table(columns, rows)
 
 
+def server() -> str:
+    record = records("serve")[0]
+    rows = [
+        [r["kind"], *(f"{r[f'{who}_p50_ms']:.0f} / {r[f'{who}_p95_ms']:.0f} ms" for who in ("alone", "together"))]
+        for r in record["rows"]
+    ]
+    r = record["rows"][0]
+    said = (
+        f"Time to an answer of `quickstudy serve` on one core, median / 95th percentile of {r['requests']:,} requests:\n"
+        f"by one client, and by {r['clients']} clients, each of which asks again when it is answered, so that each\n"
+        "waits for the others. `benchmarks/serve.py`.\n\n"
+    )
+    return said + table(["", "one client", f"{r['clients']} clients"], rows)
+
+
 def page() -> str:
     parts = [HEAD]
     for title, folder, make in (
@@ -415,6 +430,7 @@ def page() -> str:
         ("Drawing or photograph", "looks", looks),
         ("Drawings on any page", "disturbances", disturbances),
         ("Copies among pictures", "copies", copies),
+        ("Answers over HTTP", "serve", server),
         ("Promises by a classifier's own examples", "promises", promises),
         ("Sentences of domains never seen", "text", text),
         ("Omniglot, evaluation alphabets", "omniglot", evaluations),

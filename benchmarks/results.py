@@ -411,7 +411,7 @@ def server() -> str:
     ]
     r = record["rows"][0]
     said = (
-        f"Time to an answer of `quickstudy serve` on one core, median / 95th percentile of {r['requests']:,} requests:\n"
+        f"Time to an answer of `quickstudy serve` on one core, median / 95th percentile, {r['requests']:,} requests:\n"
         f"by one client, and by {r['clients']} clients, each of which asks again when it is answered, so that each\n"
         "waits for the others. `benchmarks/serve.py`.\n\n"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy import stats
 
-from benchmarks.results_photos import copies, encoders_and_heads, looks, photographs
+from benchmarks.results_photos import copies, encoders_and_heads, frozen_on_cifar, looks, photographs
 from benchmarks.tables import ROOT, percent, records, table
 
 PAGE, PLOT = ROOT / "docs" / "results.md", ROOT / "docs" / "results.png"
@@ -427,6 +427,7 @@ def page() -> str:
         ("The weights that come with the package", "shipped", shipped),
         ("Photographs without a run", "photos", photographs),
         ("Which encoder and which head", "matrix", encoders_and_heads),
+        ("CIFAR-FS by the encoder of photographs", "cifar-fs", frozen_on_cifar),
         ("Drawing or photograph", "looks", looks),
         ("Drawings on any page", "disturbances", disturbances),
         ("Copies among pictures", "copies", copies),

@@ -104,6 +104,23 @@ def _picks(record: Record) -> str:
     return f"What to pick, by five shots of validation classes: {picks}.\n\n{figure}\n"
 
 
+def frozen_on_cifar() -> str:
+    record = records("cifar-fs")[0]
+    heads = list(record["cells"][-1]["heads"])
+    rows = [
+        [f"{c['n_way']}-way {c['n_shot']}-shot", *(percent(c["heads"][h]) if h in c["heads"] else "" for h in heads)]
+        for c in record["cells"]
+    ]
+    said = (
+        f"Heads on the features of {record['encoder']}, which was trained on ImageNet; nothing is trained here.\n"
+        f"{record['cells'][0]['n_tasks']:,} tasks of {record['cells'][0]['n_query']} queries per class, inductive;\n"
+        f"{record['split']}. ImageNet has most of these classes, so this is no\n"
+        "figure of new classes. Published beside it: frozen CLIP ViT-B, nearest mean 57.7 and 81.0 % (Fifty et al.\n"
+        "2024, CAML, table 1). `benchmarks/cifar_frozen.py`.\n\n"
+    )
+    return said + table(["", *heads], rows)
+
+
 def looks() -> str:
     record = records("looks")[0]
     rows = [

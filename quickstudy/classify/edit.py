@@ -10,7 +10,7 @@ import torch
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.learn import Start, default_start
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
@@ -80,6 +80,18 @@ def relabelled(classifier: Classifier, row: int, label: str) -> Classifier:
         DataError: Fewer than two classes are left.
     """
     return _changed(classifier, lambda i, old: label if i == row else old)
+
+
+def renamed(classifier: Classifier, label: str, to: str) -> Classifier:
+    """Return a classifier in which a class has another label; the label of another class joins the two.
+
+    Raises:
+        SettingError: The classifier does not know the class.
+        DataError: Fewer than two classes are left.
+    """
+    if label not in classifier.labels:
+        raise SettingError(unknown("class", label, classifier.labels))
+    return _changed(classifier, lambda _, old: to if old == label else old)
 
 
 def _changed(classifier: Classifier, label_of: Callable[[int, str], str | None]) -> Classifier:

@@ -12,7 +12,7 @@ from fastapi import Path as InPath
 
 from quickstudy.classify.check import next_examples
 from quickstudy.classify.classifier import Classifier
-from quickstudy.classify.edit import learned, relabelled, with_more, without
+from quickstudy.classify.edit import learned, relabelled, renamed, with_more, without
 from quickstudy.errors import DataError, QuickstudyError
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Item
@@ -189,6 +189,13 @@ def routes(store: Store, work: Work, metrics: Metrics, limits: Limits) -> APIRou
         )
         return state(name, held, notes)
 
+    @api.patch("/{name}/labels/{label:path}", openapi_extra=_takes_json(shapes.Relabel))
+    async def rename(name: Name, label: Label, request: Request) -> dict[str, Any]:
+        """Give a class another label; the label of another class joins the two."""
+        body, _ = await body_of(request, shapes.Relabel, limits)
+        held, notes = await work.learn(lambda: store.change(name, lambda h: renamed(h.classifier, label, body.label)))
+        return state(name, held, notes)
+
     @api.delete("/{name}/labels/{label:path}")
     async def forget(name: Name, label: Label) -> dict[str, Any]:
         """Forget a class with all its examples."""
@@ -208,7 +215,7 @@ def routes(store: Store, work: Work, metrics: Metrics, limits: Limits) -> APIRou
             _check_nouns(items, held.classifier.inputs.noun)
             return {**views.answers(held.classifier, items, body), "version": held.version}
 
-        result, notes = await work.answer(answer)
+        result, notes = await work.answer(answer, request)
         metrics.answers.inc(len(result["answers"]))
         return {**result, "warnings": notes}
 
@@ -223,7 +230,7 @@ def routes(store: Store, work: Work, metrics: Metrics, limits: Limits) -> APIRou
             _check_nouns([item], held.classifier.inputs.noun)
             return {**views.explained(held, item, limits), "version": held.version}
 
-        result, notes = await work.learn(reasons)
+        result, notes = await work.learn(reasons, request)
         return {**result, "warnings": notes}
 
     @api.post("/{name}/next", openapi_extra=_takes(shapes.Pool))
@@ -239,7 +246,7 @@ def routes(store: Store, work: Work, metrics: Metrics, limits: Limits) -> APIRou
             names, unreadable = next_examples(held.classifier, numbered, body.n)
             return {"label_next": [int(each) for each in names], "unreadable": unreadable}
 
-        result, notes = await work.learn(choose)
+        result, notes = await work.learn(choose, request)
         return {**result, "warnings": notes}
 
     return api

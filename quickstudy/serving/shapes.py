@@ -90,7 +90,7 @@ class Pool(Shape):
 
 
 class Relabel(Shape):
-    """The right label of an example."""
+    """The right label of an example, or of a class."""
 
     label: Label
 

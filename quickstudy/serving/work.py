@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from starlette.requests import ClientDisconnect, Request
+
 T = TypeVar("T")
 _notes = threading.local()
 
@@ -18,31 +20,51 @@ class Work:
     """Two threads with a queue each; one thread per queue, because more would only divide one processor."""
 
     def __init__(self) -> None:
-        self._answering = ThreadPoolExecutor(1, "answer")
-        self._learning = ThreadPoolExecutor(1, "learn")
+        self._answering = _Queue("answer")
+        self._learning = _Queue("learn")
 
-    async def answer(self, function: Callable[[], T]) -> tuple[T, list[str]]:
-        """Return the result of a short function, and its warnings."""
-        return await self._run(self._answering, function)
+    async def answer(self, function: Callable[[], T], request: Request | None = None) -> tuple[T, list[str]]:
+        """Return the result of a short function, and its warnings.
 
-    async def learn(self, function: Callable[[], T]) -> tuple[T, list[str]]:
-        """Return the result of a function that may take long, and its warnings."""
-        return await self._run(self._learning, function)
+        Args:
+            function: Function of no arguments.
+            request: Request that the result is for; nothing is done if its client is gone when its turn comes.
 
-    async def _run(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> tuple[T, list[str]]:
-        def run() -> tuple[T, list[str]]:
-            _notes.messages = []
-            try:
-                return function(), list(dict.fromkeys(_notes.messages))
-            finally:
-                del _notes.messages
+        Raises:
+            ClientDisconnect: The client is gone.
+        """
+        return await self._answering.run(function, request)
 
-        return await asyncio.get_running_loop().run_in_executor(pool, run)
+    async def learn(self, function: Callable[[], T], request: Request | None = None) -> tuple[T, list[str]]:
+        """Return the result of a function that may take long, and its warnings; see ``answer``."""
+        return await self._learning.run(function, request)
 
     def close(self) -> None:
         """End the threads when their current work is done."""
-        self._answering.shutdown(cancel_futures=True)
-        self._learning.shutdown(cancel_futures=True)
+        self._answering.thread.shutdown(cancel_futures=True)
+        self._learning.thread.shutdown(cancel_futures=True)
+
+
+class _Queue:
+    """A thread that does one function after another, in the order of their arrival."""
+
+    def __init__(self, name: str) -> None:
+        self.thread = ThreadPoolExecutor(1, name)
+        self._turn = asyncio.Lock()
+
+    async def run(self, function: Callable[[], T], request: Request | None) -> tuple[T, list[str]]:
+        async with self._turn:
+            if request is not None and await request.is_disconnected():
+                raise ClientDisconnect
+            return await asyncio.get_running_loop().run_in_executor(self.thread, _noted, function)
+
+
+def _noted(function: Callable[[], T]) -> tuple[T, list[str]]:
+    _notes.messages = []
+    try:
+        return function(), list(dict.fromkeys(_notes.messages))
+    finally:
+        del _notes.messages
 
 
 @contextmanager

@@ -141,6 +141,21 @@ def test_an_example_is_relabelled_and_forgotten(client):
     assert made(client.get(f"{LIST}/{name}/examples"))["examples"] == listed
 
 
+def test_a_class_is_renamed_and_joined_in_one_change(client):
+    name = rows(client)["name"]
+    before = made(client.get(f"{LIST}/{name}/examples"))["examples"]
+    state = made(client.patch(f"{LIST}/{name}/labels/small", json={"label": "odd/one"}))
+    assert state["labels"] == {"large": 2, "odd/one": 2}
+    made(client.post(f"{LIST}/{name}/examples", json={"examples": [{"label": "new", "row": ROWS[0]["row"]}]}))
+    state = made(client.patch(f"{LIST}/{name}/labels/odd%2Fone", json={"label": "new"}))
+    assert state["labels"] == {"large": 2, "new": 3}
+    assert "unknown class" in refused(client.patch(f"{LIST}/{name}/labels/small", json={"label": "x"}))
+    assert "class" in refused(client.patch(f"{LIST}/{name}/labels/large", json={"label": "new"}))
+    for _ in range(3):
+        made(client.post(f"{LIST}/{name}/undo"))
+    assert made(client.get(f"{LIST}/{name}/examples"))["examples"] == before
+
+
 def test_a_class_is_forgotten(client):
     name = rows(client)["name"]
     made(client.post(f"{LIST}/{name}/examples", json={"examples": [{"label": "odd/one", "row": ROWS[0]["row"]}]}))

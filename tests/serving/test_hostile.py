@@ -144,7 +144,7 @@ def test_a_minute_of_eight_clients_without_an_error(running):
         return n
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(ask, range(8))) > 1000
+        assert min(pool.map(ask, range(8))) > 0
 
 
 def test_memory_stays_flat(running):

@@ -48,6 +48,8 @@ export const drop = (name) => json(at(name), { method: "DELETE" });
 export const undo = (name) => json(at(name, "undo"), { method: "POST" });
 export const forgetExample = (name, id) => json(at(name, "examples", id), { method: "DELETE" });
 export const forgetLabel = (name, label) => json(at(name, "labels", label), { method: "DELETE" });
+export const renameLabel = (name, label, to) =>
+  json(at(name, "labels", label), { method: "PATCH", body: { label: to } });
 export const relabel = (name, id, label) =>
   json(at(name, "examples", id), { method: "PATCH", body: { label } });
 

@@ -106,9 +106,8 @@ export class Classifier extends EventTarget {
     this.empties = this.empties.map((each) => (each === label ? to : each));
     this.order = this.order.map((each) => (each === label ? to : each));
     for (const item of this.waiting) if (item.label === label) item.label = to;
-    const ids = this.examples.filter((each) => each.label === label).map((each) => each.id);
-    if (!ids.length) return this.#changed();
-    return this.#queue(() => this.#change(`rename ${label} to ${to}`, ids.map((id) => () => api.relabel(this.name, id, to))));
+    if (!this.state?.labels[label]) return this.#changed();
+    return this.#queue(() => this.#change(`rename ${label} to ${to}`, [() => api.renameLabel(this.name, label, to)]));
   }
 
   /** Give an example another class. */

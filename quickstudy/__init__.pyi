@@ -1,6 +1,7 @@
 """Public names of quickstudy, each with the module that defines it."""
 
 from .classify.answer import Answer as Answer
+from .classify.bulk import predict_to_file as predict_to_file
 from .classify.check import check as check
 from .classify.classifier import Classifier as Classifier
 from .classify.estimators import FewShotClassifier as FewShotClassifier
@@ -72,6 +73,7 @@ from .nets import convert_norms as convert_norms
 from .nets import record_population as record_population
 from .runs.calibration import calibrate as calibrate
 from .runs.doctor import doctor as doctor
+from .runs.tune import tune as tune
 from .serving.server import create_app as create_app
 from .serving.server import serve as serve
 from .sharing.hub import from_pretrained as from_pretrained

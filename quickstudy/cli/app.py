@@ -31,6 +31,7 @@ from quickstudy.cli.runs import runs
 from quickstudy.cli.serve import serve
 from quickstudy.cli.tasks import tasks
 from quickstudy.cli.train import train
+from quickstudy.cli.tune import tune
 from quickstudy.errors import QuickstudyError, one_line
 
 app = typer.Typer(
@@ -69,8 +70,8 @@ def quickstudy(
 
 
 COMMANDS = (
-    train, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, serve, calibrate, tasks, algorithms,
-    encoders, doctor, examples, info,
+    train, tune, evaluate, runs, reproduce, adapt, predict, explain, check, export, push, serve, calibrate, tasks,
+    algorithms, encoders, doctor, examples, info,
 )  # fmt: skip
 for each in COMMANDS:
     command(each)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +11,7 @@ import typer
 from quickstudy.cli.options import ClassifierFolder, Encoding, Json, TextColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from quickstudy.classify.answer import Answer
 
@@ -47,19 +49,53 @@ def predict(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out inputs that cannot be read, list them, and exit with code 1.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the answers to this new file, .csv, .jsonl or .parquet, in constant memory; the same command "
+            "continues after an interruption."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer; for --out.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster that answers, such as auto; for --out.")
+    ] = None,
 ) -> None:
     """Label images, sentences or rows of tables, with the probability of each label."""
-    import sys
-
     from quickstudy.classify.answer import SCHEMA
+    from quickstudy.classify.answer_files import csv_lines
+    from quickstudy.classify.bulk import predict_to_file
     from quickstudy.classify.classifier import Classifier
     from quickstudy.cli.output import print_json
+    from quickstudy.errors import SettingError
     from quickstudy.inputs.rows import Columns, opened
     from quickstudy.inputs.sentences import sentences_of
 
-    model = Classifier.load(classifier)
     given = [line.rstrip("\n") for line in sys.stdin] if inputs == ["-"] else inputs
     columns = Columns(text_column, encoding=encoding)
+    if out is not None:
+        written = predict_to_file(
+            classifier,
+            given,
+            out,
+            coverage=coverage,
+            false_alarms=false_alarms,
+            rest_on=rest_on,  # type: ignore[arg-type]  # checked there
+            skip_bad=skip_bad,
+            text=text,
+            columns=columns,
+            workers=workers,
+            ray=ray,
+        )
+        if json:
+            print_json({"schema": SCHEMA, "out": str(out), **written._asdict()})
+        else:
+            print(f"{written.n_answers:,} answers in {out}")
+        _list_skipped(written.skipped)
+        return
+    if workers > 1 or ray:
+        raise SettingError("--workers and --ray need --out FILE; add it")
+    model = Classifier.load(classifier)
     errors: list[Exception] = []
     answers = model.answer(
         sentences_of(model.inputs, given) if text else opened(model.inputs, given, columns),
@@ -72,10 +108,17 @@ def predict(
         summaries = [answer.summary() for answer in answers]
         print_json({"schema": SCHEMA, "answers": summaries, "skipped": [str(error) for error in errors]})
     elif csv:
-        _print_csv(answers, model.labels)
+        lines = csv_lines((answer.summary() for answer in answers), model.labels)
+        for line in lines:
+            print(line, end="")
     else:
         for answer in answers:
             print("\t".join(_cells(answer)))
+    _list_skipped(errors)
+
+
+def _list_skipped(errors: Sequence[object]) -> None:
+    """Name the inputs that were left out on stderr, and exit with code 1 if there are any."""
     for error in errors:
         print(f"quickstudy: skipped: {error}", file=sys.stderr)
     if errors:
@@ -88,25 +131,3 @@ def _cells(answer: Answer) -> list[str]:
     if answer.members is not None:
         cells.append(f"{{{', '.join(answer.members)}}}" + " unlike all examples" * bool(answer.unlike))
     return [*cells, "rests on the calibration"] if answer.rest_on == "calibration" else cells
-
-
-def _print_csv(answers: Iterable[Answer], labels: tuple[str, ...]) -> None:
-    """Print the columns of docs/output.md, as soon as there are answers."""
-    import csv
-    import sys
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    for number, answer in enumerate(answers):
-        facts = answer.summary()
-        probabilities = facts.pop("probabilities")
-        if number == 0:
-            writer.writerow([*facts, *(f"p({label})" for label in labels)])
-        writer.writerow([*map(_cell, facts.values()), *(f"{p:.6f}" for p in probabilities.values())])
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6f}"
-    return "|".join(value) if isinstance(value, list) else value

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, BinaryIO, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
 
-_MAX_BYTES = 2**30
+_BLOCK = 1024  # rows that are read at once
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,14 @@ class Arrays(Inputs):
 
     def open(self, source: str | Path | bytes) -> Iterator[Item]:
         """Yield the rows of a NumPy file (.npy), (n, *shape)."""
-        name = "upload" if isinstance(source, bytes) else str(source)
-        x = _read(name, source if isinstance(source, bytes) else Path(source))
-        if x.shape[1:] != self.shape:
-            raise DataError(f"{name!r} holds arrays of shape {x.shape[1:]}, but {self.shape} is needed; convert them")
-        yield from (Item(f"{name} row {i}", row) for i, row in enumerate(x, 1))
+        if isinstance(source, bytes):
+            name, blocks = "upload", iter([_read("upload", source)])
+        else:
+            name, blocks = str(source), blocks_of(Path(source), self.shape, _BLOCK)
+        for k, x in enumerate(blocks):
+            if x.shape[1:] != self.shape:
+                raise DataError(f"{name!r} holds arrays of shape {x.shape[1:]}, but {self.shape} is needed; convert it")
+            yield from (Item(f"{name} row {k * _BLOCK + i}", row) for i, row in enumerate(x, 1))
 
     @classmethod
     def labelled(cls, source: Path) -> list[tuple[Item, str]]:
@@ -82,30 +85,53 @@ class Arrays(Inputs):
         return content.getvalue()
 
 
-def _read(name: str, source: Path | bytes) -> np.ndarray:
-    """Return the array of a NumPy file. Its length is checked against its header before memory is allocated."""
-    content = source if isinstance(source, bytes) else _content(name, source)
+def blocks_of(path: Path, shape: tuple[int, ...], size: int) -> Iterator[np.ndarray]:
+    """Yield the rows of a NumPy file (.npy) of arrays, (n, *shape), a number of rows at a time.
+
+    Raises:
+        DataError: The file cannot be read, or holds arrays of another shape.
+    """
+    name = str(path)
+    try:
+        if path.exists() and not path.is_file():  # opening a pipe would block until another program writes to it
+            raise DataError(f"{name!r} cannot be read: it is not a file; give a NumPy file (.npy)")
+        with path.open("rb") as file:
+            array = _header(name, file, path.stat().st_size)
+            if array.shape[1:] != shape:
+                raise DataError(f"{name!r} holds arrays of shape {array.shape[1:]}, but {shape} is needed; convert it")
+            for first in range(0, array.shape[0], size):
+                # Mapped anew for each block, because pages that were read count as memory of the process.
+                x = np.memmap(file, array.dtype, "r", array.start, array.shape, array.order)
+                yield np.array(x[first : first + size])
+    except OSError as error:
+        raise DataError(f"{name!r} cannot be read: {error.strerror}") from error
+
+
+class _Header(NamedTuple):
+    shape: tuple[int, ...]
+    order: Literal["C", "F"]
+    dtype: np.dtype[Any]
+    start: int
+
+
+def _read(name: str, content: bytes) -> np.ndarray:
+    """Return the array that the content of a NumPy file holds."""
     file = io.BytesIO(content)
+    shape, order, dtype, start = _header(name, file, len(content))
+    x: np.ndarray = np.frombuffer(bytearray(content), dtype, math.prod(shape), start).reshape(shape, order=order)
+    return x
+
+
+def _header(name: str, file: BinaryIO, size: int) -> _Header:
+    """Return the header of a NumPy file; it is compared with the file's size before memory is allocated."""
     try:
         version = np.lib.format.read_magic(file)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, by_columns, dtype = header(file)
         n, start = math.prod(shape), file.tell()
-        whole = dtype.kind in "biuf" and min(shape, default=0) >= 0 and n * dtype.itemsize == len(content) - start
+        whole = dtype.kind in "biuf" and min(shape, default=0) >= 0 and n * dtype.itemsize == size - start
     except Exception as error:  # the header is parsed as Python, so damage raises many kinds, even of the tokenizer
         raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
     if not whole or not shape:
         raise DataError(f"{name!r} does not hold one array of numbers of the size in its header; convert it")
-    x: np.ndarray = np.frombuffer(bytearray(content), dtype, n, start).reshape(shape, order="F" if by_columns else "C")
-    return x
-
-
-def _content(name: str, path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():  # opening a pipe would block until another program writes to it
-            raise DataError(f"{name!r} cannot be read: it is not a file; give a NumPy file (.npy)")
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError(f"{name!r} has more than {_MAX_BYTES:,} bytes; give fewer rows")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{name!r} cannot be read: {error.strerror}") from error
+    return _Header(shape, "F" if by_columns else "C", dtype, start)

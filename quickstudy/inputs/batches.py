@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from torch import Tensor
 from quickstudy.errors import DataError
 from quickstudy.inputs.base import Inputs, Item
 
+T = TypeVar("T")
 BATCH = 64
 """Number of items that are encoded and classified at once."""
 Skip = Callable[[DataError], object]
@@ -54,3 +57,14 @@ def encoded_batches(
                 continue
             x = torch.cat(parts)
         yield rows, x
+
+
+def grouped(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield things in lists of a size; the last one may be shorter.
+
+    >>> list(grouped("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(things)
+    while group := list(islice(rest, size)):
+        yield group

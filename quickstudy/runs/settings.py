@@ -40,6 +40,7 @@ __all__ = [
     "complete",
     "kinds",
     "load_settings",
+    "read_settings",
 ]
 
 PREFIX = "QUICKSTUDY_"
@@ -63,7 +64,7 @@ def load_settings(
     given: dict[str, Any] = {}
     origin: dict[str, str] = {}
     for source, values in (
-        (str(file), _read(file) if file else {}),
+        (str(file), read_settings(file) if file else {}),
         ("the environment", _variables(variables)),
         ("the command line", flags or {}),
     ):
@@ -190,7 +191,12 @@ def _validated(given: Mapping[str, Any], origin: Mapping[str, str] | None) -> Se
     return settings
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_settings(file: Path) -> dict[str, Any]:
+    """Return the settings in a TOML file, not yet checked.
+
+    Raises:
+        SettingError: There is no such file, or it is not TOML.
+    """
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:

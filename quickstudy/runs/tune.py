@@ -1,0 +1,278 @@
+"""Search of settings by Optuna: short runs answer, and those that fall behind end early."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from quickstudy.errors import DataError, Interrupted, QuickstudyError, SettingError
+from quickstudy.io.console import note
+from quickstudy.io.files import replace
+from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.run import Run
+from quickstudy.runs.settings import Settings, load_settings, read_settings
+from quickstudy.runs.signals import between_steps
+from quickstudy.runs.space import Space, space_of
+from quickstudy.tasks.source import FunctionSource
+
+if TYPE_CHECKING:
+    import optuna
+
+_FACTOR = 3  # of the runs at a validation, this share's best go on
+_SEEDS = 100_000  # trials of a study whose proposals have different seeds
+_PLACE = "folder"  # a trial's attribute: the machine and the folder of its run
+
+
+class Tuned(NamedTuple):
+    """Result of a search.
+
+    Attributes:
+        settings: The best settings of the search, by name.
+        validation: Their best validation: accuracy, or the mean squared error.
+        trials: Number of trials that ended, by state: "complete" and "pruned".
+        file: TOML file of all settings that were given or found, for ``train --config``.
+    """
+
+    settings: dict[str, Any]
+    validation: float
+    trials: dict[str, int]
+    file: Path
+
+
+def tune(
+    space: Sequence[str],
+    out: Path | str,
+    *,
+    config: Path | str | None = None,
+    flags: Mapping[str, Any] | None = None,
+    trials: int = 40,
+    budget: float | None = None,
+    storage: str | None = None,
+) -> Tuned:
+    """Search settings by validation tasks, and write the best ones to a file.
+
+    Optuna's TPE sampler proposes. Each trial is a run in the folder. At each validation, a run that is not in the best
+    third of those that came so far ends (successive halving). The same call continues a study after an interruption.
+    Several processes may share one study: on one machine by its folder, on several by a database.
+
+    Args:
+        space: Ranges and choices, such as "inner_lr=1e-3..1" and "width=32|64". A wide range is searched by logarithm.
+        out: Folder of the study: its journal, a run per trial, ``best.toml`` and ``study.png``.
+        config: TOML file of the other settings.
+        flags: Settings that override the file.
+        trials: Number of trials of the study, by all processes together.
+        budget: Minutes after which this call ends; its last run is continued by the next call.
+        storage: URL of a database instead of the journal, such as "postgresql://...".
+
+    Raises:
+        SettingError: The space or a setting is wrong, the study searches something else, or Optuna is not installed.
+        Interrupted: A signal ended the search, which was saved.
+        DataError: The budget ended before the first validation.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> fixed = {"algorithm": "maml", "data": "sinusoid", "steps": 2, "validation_tasks": 2}
+    >>> with TemporaryDirectory() as folder:
+    ...     tune(["inner_lr=1e-3..1e-1"], folder, flags=fixed, trials=2).trials
+    {'complete': 2, 'pruned': 0}
+    """
+    given = ({} if config is None else read_settings(Path(config))) | dict(flags or {})
+    search = Search(space_of(space), Path(out), given, storage)
+    end = float("inf") if budget is None else time.monotonic() + 60 * budget
+    with between_steps() as stop:
+        while time.monotonic() < end:
+            with search.next_trial(trials) as trial:
+                if trial is None:
+                    break
+                search.run(trial, stop, end)
+    return search.result()
+
+
+class Search:
+    """A study of Optuna in a folder, and the runs of its trials.
+
+    Args:
+        space: What is searched.
+        out: Folder.
+        given: Settings that are fixed.
+        storage: URL of a database, or None for a journal in the folder.
+    """
+
+    def __init__(self, space: Space, out: Path, given: dict[str, Any], storage: str | None) -> None:
+        try:
+            import optuna
+        except ImportError:
+            raise SettingError("optuna is not installed; pip install 'quickstudy[tune]'") from None
+        self.optuna, self.out, self.given = optuna, out.resolve(), given
+        self.distributions = {name: each.distribution() for name, each in space.items()}
+        first = {name: _first(each) for name, each in self.distributions.items()}
+        base = self.settings(first)
+        self.seed = base.seed
+        fixed = {name: value for name, value in base.model_dump(mode="json").items() if name not in space}
+        about = json.dumps({"space": {k: str(v) for k, v in space.items()}, "settings": fixed}, sort_keys=True)
+        self.out.mkdir(parents=True, exist_ok=True)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.study = optuna.create_study(
+            storage=_journal(self.out / "study.log") if storage is None else storage,
+            study_name=self.out.name,
+            load_if_exists=True,
+            direction="minimize" if isinstance(Experiment(base).source, FunctionSource) else "maximize",
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=_FACTOR),
+        )
+        if self.study.user_attrs.get("about", about) != about:
+            raise SettingError(f"the study in {str(out)!r} has another space or settings; choose another --out")
+        self.study.set_user_attr("about", about)
+
+    def settings(self, found: Mapping[str, Any]) -> Settings:
+        """Return the settings of a trial."""
+        return load_settings(environment={}, flags=self.given | dict(found))
+
+    @contextmanager
+    def next_trial(self, trials: int) -> Iterator[optuna.Trial | None]:
+        """Context with a trial of this process alone: an interrupted one, else a new one, or None if all are done.
+
+        A trial is locked while its process lives. One that is running and not locked was left by a process that ended:
+        it counts as failed, and a new trial continues its run.
+        """
+        states = self.optuna.trial.TrialState
+        with FileLock(self.out / "study.lock"):
+            for left in self.study.get_trials(states=[states.RUNNING]):
+                machine, folder = left.user_attrs.get(_PLACE, ("", ""))
+                if machine == platform.node() and _is_free(folder):
+                    self.study.enqueue_trial(left.params, user_attrs={_PLACE: (machine, folder)})
+                    self.study.tell(left.number, state=states.FAIL)
+            every = self.study.get_trials(deepcopy=False)
+            waiting = any(each.state == states.WAITING for each in every)
+            if not waiting and sum(each.state != states.FAIL for each in every) >= trials:
+                yield None
+                return
+            self.study.sampler = self.optuna.samplers.TPESampler(seed=_SEEDS * self.seed + len(every))
+            trial = self.study.ask(self.distributions)
+            if _PLACE not in trial.user_attrs:
+                trial.set_user_attr(_PLACE, (platform.node(), str(self.out / f"trial-{trial.number:04d}")))
+            lock = FileLock(_lock_of(trial.user_attrs[_PLACE][1]))
+            lock.acquire()
+        try:
+            yield trial
+        finally:
+            lock.release()
+
+    def run(self, trial: optuna.Trial, stop: Callable[[], int], end: float) -> None:
+        """Train the run of a trial, from where it was left, until it is done, pruned, or the time is over."""
+        states = self.optuna.trial.TrialState
+        run = Run(trial.user_attrs[_PLACE][1])
+        settings = self.settings({name: trial.params[name] for name in self.distributions})
+        resume = run.exists()
+        earlier = [line["validation"]["mean"] for line in run.metrics() if line.get("validation")] if resume else []
+        for number, mean in enumerate(earlier, 1):
+            trial.report(mean, number)
+        number = len(earlier)
+        try:
+            for progress in Experiment(settings).train(run.folder, resume=resume, stop=stop):
+                if progress.validation is None:
+                    continue
+                number += 1
+                trial.report(progress.validation.mean, number)
+                if trial.should_prune():
+                    self.study.tell(trial, state=states.PRUNED)
+                    return
+                if time.monotonic() >= end and progress.step < settings.steps:
+                    return
+        except Interrupted:
+            raise
+        except QuickstudyError as error:
+            note(f"trial {trial.number} failed, and counts as pruned: {error}")
+            self.study.tell(trial, state=states.PRUNED)
+            return
+        validation = Run(run.folder).validation
+        assert validation is not None, "a run ends with a validation"
+        self.study.tell(trial, validation["mean"])
+
+    def result(self) -> Tuned:
+        """Write the best settings and the picture of the study.
+
+        Raises:
+            DataError: No trial is complete.
+        """
+        states = [trial.state.name.lower() for trial in self.study.get_trials(deepcopy=False)]
+        if "complete" not in states:
+            raise DataError(f"no trial of the study in {str(self.out)!r} is complete; give more trials or minutes")
+        best = self.study.best_trial
+        found = {name: best.params[name] for name in self.distributions}
+        file = self.out / "best.toml"
+        replace(file, _toml(self.given | found).encode())
+        _draw(self.study, list(self.distributions), self.out / "study.png")
+        return Tuned(found, float(best.value or 0), {name: states.count(name) for name in ("complete", "pruned")}, file)
+
+
+def _journal(path: Path) -> optuna.storages.BaseStorage:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _first(distribution: Any) -> Any:
+    """Return some value of a distribution."""
+    return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
+
+
+def _lock_of(folder: str) -> str:
+    return f"{folder}.lock"
+
+
+def _is_free(folder: str) -> bool:
+    """Return whether no process holds the lock of a trial."""
+    try:
+        with FileLock(_lock_of(folder), blocking=False):
+            return True
+    except Timeout:
+        return False
+
+
+def _toml(settings: Mapping[str, Any]) -> str:
+    """Return settings as TOML.
+
+    >>> print(_toml({"inner_lr": 0.1, "arguments": {"temperature": 2}, "algorithm": "maml"}), end="")
+    inner_lr = 0.1
+    algorithm = "maml"
+    arguments = {"temperature" = 2}
+    """
+    lines = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            text = "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
+        else:
+            text = json.dumps(str(value) if isinstance(value, Path) else value)
+        lines.append(f"{name} = {text}")
+    return "\n".join(sorted(lines, key=lambda line: line.startswith("arguments"))) + "\n"
+
+
+def _draw(study: optuna.Study, names: Sequence[str], path: Path) -> None:
+    """Draw the validations of the trials in their order, and over each setting; without matplotlib, nothing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.intermediate_values]
+    values = [trial.intermediate_values[max(trial.intermediate_values)] for trial in trials]
+    colours = ["C0" if trial.state.name == "COMPLETE" else "0.7" for trial in trials]
+    figure = Figure(figsize=(3.2 * (1 + len(names)), 3), layout="constrained")
+    panels = figure.subplots(1, 1 + len(names), sharey=True)
+    panels[0].scatter([trial.number for trial in trials], values, c=colours, s=12)
+    panels[0].set(title="validation by trial (grey: pruned)", xlabel="trial")
+    for panel, name in zip(panels[1:], names, strict=True):
+        panel.scatter([trial.params[name] for trial in trials], values, c=colours, s=12)
+        if getattr(trials[0].distributions[name], "log", False):
+            panel.set_xscale("log")
+        panel.set(xlabel=name)
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=110)
+    replace(path, content.getvalue())

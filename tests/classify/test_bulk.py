@@ -1,0 +1,185 @@
+"""Answers to many inputs in a file: the same as one by one, after any interruption, by any number of workers."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import quickstudy as qs
+from quickstudy.classify import bulk
+from quickstudy.classify.answer_files import csv_lines
+from quickstudy.classify.bulk import predict_to_file
+from quickstudy.errors import DataError, SettingError
+from quickstudy.inputs import stream
+from quickstudy.inputs.dataset import ClassDataset
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Example pictures and rows with a classifier each, and one of arrays."""
+    folder = tmp_path_factory.mktemp("bulk")
+    qs.examples(folder)
+    qs.adapt(folder / "pictures").save(folder / "digits")
+    qs.adapt(folder / "rows.csv").save(folder / "stones")
+    corners = ClassDataset.from_labels(torch.tensor([[0.0, 1.0], [0.2, 1.0], [5.0, 0.0], [4.0, 1.0]]), list("aabb"))
+    qs.Classifier(qs.Prototypical(qs.Identity(2)), qs.Arrays((2,)), corners).save(folder / "corners")
+    np.save(folder / "many.npy", np.random.default_rng(0).normal(2, 2, (2500, 2)).astype(np.float32))
+    return folder
+
+
+@pytest.fixture
+def parts_of_ten(monkeypatch):
+    monkeypatch.setattr(stream, "PART", 10)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(("model", "source"), [("digits", "unsorted"), ("stones", "new-rows.csv")])
+def test_the_file_holds_the_answers_of_predict(place, tmp_path, model, source, suffix, parts_of_ten):
+    classifier = qs.Classifier.load(place / model)
+    answers = [answer.summary() for answer in classifier.answer([place / source], coverage=0.8)]
+    out = tmp_path / f"answers.{suffix}"
+    written = predict_to_file(place / model, [place / source], out, coverage=0.8)
+    assert written == (len(answers), [])
+    assert len(answers) > 3
+    if suffix == "csv":
+        assert out.read_text() == "".join(csv_lines(answers, classifier.labels))
+        return
+    if suffix == "jsonl":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+    else:
+        rows = pq.read_table(out).to_pylist()
+        rows = [{**row, "probabilities": {label: row[f"p({label})"] for label in classifier.labels}} for row in rows]
+    for row, answer in zip(rows, answers, strict=True):
+        assert row["probabilities"] == pytest.approx(answer.pop("probabilities"), abs=1e-6)
+        assert row["confidence"] == pytest.approx(answer.pop("confidence"), abs=1e-6)
+        assert answer.items() <= row.items()
+
+
+def test_rows_of_an_array_are_numbered_in_the_file(place, tmp_path):
+    predict_to_file(place / "corners", [place / "many.npy"], tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["input"] for row in rows] == [f"{place / 'many.npy'} row {i}" for i in range(1, 2501)]
+    expected = qs.Classifier.load(place / "corners").predict(np.load(place / "many.npy"))
+    assert [row["label"] for row in rows] == expected
+
+
+@pytest.mark.parametrize("by_columns", [False, True])
+def test_a_block_of_an_array_is_read_at_a_time(tmp_path, by_columns):
+    x = np.arange(60, dtype=np.float64).reshape(20, 3)
+    np.save(tmp_path / "x.npy", np.asfortranarray(x) if by_columns else x)
+    blocks = list(qs.inputs.arrays.blocks_of(tmp_path / "x.npy", (3,), 8))
+    assert [len(block) for block in blocks] == [8, 8, 4]
+    assert (np.concatenate(blocks) == x).all()
+    assert not any(isinstance(block, np.memmap) for block in blocks)
+
+
+def test_only_what_is_missing_is_answered_after_an_interruption(place, tmp_path, parts_of_ten, monkeypatch):
+    whole, out = tmp_path / "whole.csv", tmp_path / "a.csv"
+    predict_to_file(place / "digits", [place / "unsorted"], whole)
+    n_parts, real, done = -(-len(list((place / "unsorted").iterdir())) // 10), bulk.answered, []
+
+    def failing(folder, version, question, numbered):
+        if len(done) == n_parts - 1:
+            raise KeyboardInterrupt
+        done.append(numbered[0])
+        return real(folder, version, question, numbered)
+
+    monkeypatch.setattr(bulk, "answered", failing)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(place / "digits", [place / "unsorted"], out)
+    assert not out.exists()
+    assert n_parts > 1
+    monkeypatch.setattr(bulk, "answered", lambda *given: done.append(given[-1][0]) or real(*given))
+    predict_to_file(place / "digits", [place / "unsorted"], out)
+    assert done == list(range(1, n_parts + 1)), "no part is answered twice"
+    assert out.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / ".a.csv.parts").exists()
+
+
+def test_parts_of_another_call_are_refused(place, tmp_path, monkeypatch):
+    out = tmp_path / "a.csv"
+    with monkeypatch.context() as context:
+        context.setattr(bulk, "write_answers", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            predict_to_file(place / "corners", [place / "many.npy"], out)
+    with pytest.raises(SettingError, match="another classifier, question or other inputs"):
+        predict_to_file(place / "corners", [place / "many.npy"], out, coverage=0.5)
+    assert predict_to_file(place / "corners", [place / "many.npy"], out).n_answers == 2500
+    with pytest.raises(SettingError, match="exists already"):
+        predict_to_file(place / "corners", [place / "many.npy"], out)
+
+
+def test_patterns_and_bad_files(place, tmp_path):
+    pictures = sorted((place / "unsorted").iterdir())[:3]
+    for path in pictures:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        predict_to_file(place / "digits", [tmp_path / "*.png"], tmp_path / "a.csv")
+    with pytest.raises(DataError, match="matches no file"):
+        predict_to_file(place / "digits", [tmp_path / "*.gif"], tmp_path / "b.csv")
+    n, [message] = predict_to_file(place / "digits", [tmp_path / "*.png"], tmp_path / "b.csv", skip_bad=True)
+    assert n == 3
+    assert "broken.png" in message
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_same_file(place, tmp_path):
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    predict_to_file(place / "corners", [place / "many.npy"], one)
+    predict_to_file(place / "corners", [place / "many.npy"], two, workers=2)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_the_command(place, tmp_path, cli):
+    out = tmp_path / "a.parquet"
+    result = cli("predict", place / "digits", place / "unsorted", "--out", out)
+    assert result == (0, f"{pq.read_table(out).num_rows} answers in {out}\n", "")
+    assert "need --out" in cli("predict", place / "digits", place / "unsorted", "--workers", 2).err
+
+
+@pytest.mark.slow
+def test_kills_lose_and_double_no_row(place, tmp_path):
+    """20 bulk predictions, each killed at a random moment and then continued, write the file of one that was not."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(2, 2, (30_000, 2)).astype(np.float32))
+    whole = tmp_path / "whole.csv"
+    predict_to_file(place / "corners", [tmp_path / "x.npy"], whole)
+    dice = np.random.default_rng(2)
+    for i in range(20):
+        out = tmp_path / f"{i}.csv"
+        command = [sys.executable, "-m", "quickstudy", "predict", place / "corners", tmp_path / "x.npy", "--out", out]
+        process = subprocess.Popen([*command, "--workers", str(1 + i % 2)], stdout=subprocess.DEVNULL)
+        parts = tmp_path / f".{out.name}.parts"
+        while not len(list(parts.glob("*.json"))) > 1 + dice.integers(20) and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        time.sleep(0.5)  # workers whose parent is gone end
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        assert out.read_bytes() == whole.read_bytes()
+
+
+def test_the_memory_of_a_part_does_not_grow_with_the_inputs(place):
+    """Inputs are read as parts are asked for."""
+    parts = stream.parts_of(qs.Arrays((2,)), [str(place / "many.npy"), "missing.npy"], qs.Columns(), False, None)
+    assert [len(next(parts).things) for _ in range(3)] == [1024, 1024, 452]
+    with pytest.raises(DataError, match=r"missing\.npy"):
+        next(parts)
+
+
+def test_sources_are_stamped_by_size_and_time(tmp_path):
+    path = Path(tmp_path, "x.txt")
+    path.write_text("a")
+    before = stream.stamp([str(path)])
+    os.utime(path, (1, 1))
+    assert stream.stamp([str(path)]) != before == before

@@ -1,0 +1,140 @@
+"""Search of settings: continued after any end, shared by processes, and its result can be trained."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+
+import optuna
+import pytest
+
+import quickstudy as qs
+from quickstudy.errors import DataError, SettingError
+from quickstudy.runs.run import Run
+from quickstudy.runs.settings import load_settings
+
+FLAGS = {
+    "algorithm": "maml", "data": "sinusoid", "steps": 4, "validate_every": 2, "validation_tasks": 2,
+    "tasks_per_step": 2,
+}  # fmt: skip
+SPACE = ["inner_lr=1e-3..1e-1"]
+
+
+def study(folder):
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.log")))
+    return optuna.load_study(study_name=folder.name, storage=storage)
+
+
+def test_each_trial_is_a_run_and_the_best_can_be_trained(tmp_path):
+    out = tmp_path / "study"
+    tuned = qs.tune([*SPACE, "inner_steps=1|2"], out, flags=FLAGS, trials=5)
+    assert sum(tuned.trials.values()) == 5
+    best = study(out).best_trial
+    run = Run(out / f"trial-{best.number:04d}")
+    assert run.validation["mean"] == tuned.validation == min(t.value for t in study(out).trials if t.value is not None)
+    assert {name: getattr(run.settings, name) for name in tuned.settings} == tuned.settings
+    assert tomllib.loads(tuned.file.read_text()) == FLAGS | tuned.settings
+    assert load_settings(tuned.file, environment={}) == run.settings
+    assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_call_goes_on_and_gives_the_same_trials(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    qs.tune(SPACE, whole, flags=FLAGS, trials=4)
+    qs.tune(SPACE, parts, flags=FLAGS, trials=2)
+    qs.tune(SPACE, parts, flags=FLAGS, trials=4)
+    assert [t.params for t in study(parts).trials] == [t.params for t in study(whole).trials]
+    assert qs.tune(SPACE, parts, flags=FLAGS, trials=4).trials["complete"] == len(
+        [t for t in study(whole).trials if t.state.name == "COMPLETE"]
+    )
+
+
+def test_a_trial_that_falls_behind_ends_early(tmp_path):
+    """With the same seed, only the rate differs; one that changes nothing is worse than one that learns."""
+    flags = FLAGS | {"steps": 30, "validate_every": 3, "validation_tasks": 20, "outer_lr": 0.01}
+    out = tmp_path / "study"
+    tuned = qs.tune(["inner_lr=1e-7|1e-6|1e-5|0.02"], out, flags=flags, trials=10)
+    assert tuned.trials["pruned"] > 0
+    steps = {t.state.name: Run(out / f"trial-{t.number:04d}").last_step for t in study(out).trials}
+    assert steps["PRUNED"] < steps["COMPLETE"] == 30
+
+
+def test_an_interrupted_trial_is_continued(tmp_path):
+    out = tmp_path / "study"
+    with pytest.raises(DataError, match="no trial of the study"):
+        qs.tune(SPACE, out, flags=FLAGS, trials=2, budget=0.0001)
+    [left] = study(out).trials
+    folder = out / "trial-0000"
+    assert left.state.name == "RUNNING"
+    assert Run(folder).last_step == 2
+    qs.tune(SPACE, out, flags=FLAGS, trials=2)
+    assert Counter(t.state.name for t in study(out).trials)["FAIL"] == 1
+    continued = study(out).trials[1]
+    assert continued.params == left.params
+    assert continued.user_attrs["folder"][1] == str(folder)
+    assert Run(folder).last_step == 4
+
+
+def test_another_space_is_refused(tmp_path):
+    qs.tune(SPACE, tmp_path / "s", flags=FLAGS, trials=1)
+    with pytest.raises(SettingError, match="another space or settings"):
+        qs.tune(["inner_lr=1e-3..1"], tmp_path / "s", flags=FLAGS, trials=1)
+    with pytest.raises(SettingError, match="no effect"):
+        qs.tune(["halve_every=5..9"], tmp_path / "t", flags=FLAGS, trials=1)
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_run_that_cannot_be_trained_counts_as_pruned(tmp_path):
+    tuned = qs.tune(["inner_lr=0.01|1e200"], tmp_path / "s", flags=FLAGS, trials=6)
+    assert tuned.settings == {"inner_lr": 0.01}
+    assert {t.params["inner_lr"] for t in study(tmp_path / "s").trials if t.state.name == "PRUNED"} == {1e200}
+
+
+def test_the_command(cli, tmp_path):
+    flags = [f"--{k.replace('_', '-')}={v}" for k, v in FLAGS.items()]
+    result = cli("tune", "--space", SPACE[0], "--trials", 1, "--out", tmp_path / "s", "--json", *flags)
+    assert json.loads(result.out)["trials"] == {"complete": 1, "pruned": 0}
+
+
+COMMAND = [sys.executable, "-m", "quickstudy", "tune", "--space", SPACE[0], "--algorithm", "maml", "--data", "sinusoid"]
+SMALL = ["--steps", "20", "--validate-every", "5", "--validation-tasks", "5"]
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study(tmp_path):
+    command = [*COMMAND, *SMALL, "--trials", "12", "--out", str(tmp_path / "s")]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    trials = study(tmp_path / "s").trials
+    assert len(trials) == 12
+    assert len({t.user_attrs["folder"][1] for t in trials}) == len({t.params["inner_lr"] for t in trials}) == 12
+    assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}
+
+
+@pytest.mark.slow
+def test_kills_lose_and_double_no_trial(tmp_path):
+    """20 kills while a study runs: the trials that ended stay, and each run ends once."""
+    out = tmp_path / "s"
+    command = [*COMMAND, *SMALL, "--trials", "25", "--out", str(out)]
+    ended: dict[str, float] = {}
+    for kill in range(20):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(4 + 0.37 * kill % 2)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        if (out / "study.log").exists():
+            now = {t.user_attrs["folder"][1]: t.value for t in study(out).trials if t.state.name == "COMPLETE"}
+            assert now.items() >= ended.items()
+            ended = now
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    trials = [t for t in study(out).trials if t.state.name != "FAIL"]
+    assert len(trials) == 25
+    assert len({t.user_attrs["folder"][1] for t in trials}) == 25
+    assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}

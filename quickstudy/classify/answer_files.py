@@ -38,7 +38,7 @@ def write_answers(path: Path, summaries: Iterable[dict[str, Any]], labels: Seque
 
     Args:
         path: Name of the file; its suffix is the form.
-        summaries: What ``Answer.summary`` returns for each answer.
+        summaries: Results of ``Answer.summary``.
         labels: Labels of the classifier.
     """
     write = {".csv": _write_csv, ".jsonl": _write_json_lines, ".parquet": _write_parquet}[path.suffix.lower()]

@@ -26,7 +26,7 @@ from quickstudy.models.seal import read_seal
 
 
 class Written(NamedTuple):
-    """What was written.
+    """Result of ``predict_to_file``.
 
     Attributes:
         n_answers: Number of answers.
@@ -39,7 +39,7 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about each input; see ``Classifier.answer``."""
+    """Question about each input; see ``Classifier.answer``."""
 
     coverage: float | None
     false_alarms: float | None
@@ -126,7 +126,7 @@ def answered(folder: Path, version: str, question: Question, numbered: tuple[int
     Args:
         folder: Folder of the classifier, which each process loads once.
         version: Checksums of the classifier's files.
-        question: What is asked about each input.
+        question: Question about each input.
         numbered: Number of the part, and its inputs.
     """
     number, part = numbered

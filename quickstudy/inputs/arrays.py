@@ -100,7 +100,7 @@ def blocks_of(path: Path, shape: tuple[int, ...], size: int) -> Iterator[np.ndar
             if array.shape[1:] != shape:
                 raise DataError(f"{name!r} holds arrays of shape {array.shape[1:]}, but {shape} is needed; convert it")
             for first in range(0, array.shape[0], size):
-                # Mapped anew for each block, because pages that were read count as memory of the process.
+                # Mapped again for each block, because pages that were read count as memory of the process.
                 x = np.memmap(file, array.dtype, "r", array.start, array.shape, array.order)
                 yield np.array(x[first : first + size])
     except OSError as error:

@@ -26,7 +26,7 @@ from quickstudy.tasks.source import FunctionSource
 if TYPE_CHECKING:
     import optuna
 
-_FACTOR = 3  # of the runs at a validation, this share's best go on
+_FACTOR = 3  # at each validation, the best third continues
 _SEEDS = 100_000  # trials of a study whose proposals have different seeds
 _PLACE = "folder"  # a trial's attribute: the machine and the folder of its run
 
@@ -80,8 +80,8 @@ def tune(
     >>> from tempfile import TemporaryDirectory
     >>> fixed = {"algorithm": "maml", "data": "sinusoid", "steps": 2, "validation_tasks": 2}
     >>> with TemporaryDirectory() as folder:
-    ...     tune(["inner_lr=1e-3..1e-1"], folder, flags=fixed, trials=2).trials
-    {'complete': 2, 'pruned': 0}
+    ...     tune(["inner_lr=1e-3..1e-1"], folder, flags=fixed, trials=1).trials
+    {'complete': 1, 'pruned': 0}
     """
     given = ({} if config is None else read_settings(Path(config))) | dict(flags or {})
     search = Search(space_of(space), Path(out), given, storage)
@@ -99,7 +99,7 @@ class Search:
     """A study of Optuna in a folder, and the runs of its trials.
 
     Args:
-        space: What is searched.
+        space: Ranges and choices of settings.
         out: Folder.
         given: Settings that are fixed.
         storage: URL of a database, or None for a journal in the folder.
@@ -205,11 +205,11 @@ class Search:
         if "complete" not in states:
             raise DataError(f"no trial of the study in {str(self.out)!r} is complete; give more trials or minutes")
         best = self.study.best_trial
-        found = {name: best.params[name] for name in self.distributions}
+        values = {name: best.params[name] for name in self.distributions}
         file = self.out / "best.toml"
-        replace(file, _toml(self.given | found).encode())
+        replace(file, _toml(self.given | values).encode())
         _draw(self.study, list(self.distributions), self.out / "study.png")
-        return Tuned(found, float(best.value or 0), {name: states.count(name) for name in ("complete", "pruned")}, file)
+        return Tuned(values, float(best.value or 0), {name: states.count(name) for name in ("complete", "pruned")}, file)
 
 
 def _journal(path: Path) -> optuna.storages.BaseStorage:

@@ -1,4 +1,5 @@
-# `make demo` and `make test` set everything up in .venv; Python 3.11 to 3.14 is all they need.
+# `make demo` and `make test` set everything up in .venv; Python 3.11 to 3.14 is all they need. On Linux without a GPU,
+# `export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu` before saves gigabytes of CUDA.
 PYTHON ?= python3
 BIN := .venv/bin
 SECONDS ?= 60

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -47,16 +46,19 @@ def write_answers(path: Path, summaries: Iterable[dict[str, Any]], labels: Seque
 
 
 def csv_lines(summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of a CSV file of answers, the names of the columns first.
+    """Yield the lines of a CSV file of answers; the names of the columns come with the first answer.
 
-    >>> [line] = csv_lines([], ["yes", "no"])
-    >>> line
-    'input,label,confidence,set,unlike,none,rest_on,p(yes),p(no)\\n'
+    >>> answer = {**dict.fromkeys(_COLUMNS), "input": "a", "label": "yes", "probabilities": {"yes": 0.9, "no": 0.1}}
+    >>> print(*csv_lines([answer], ["yes", "no"]), sep="", end="")
+    input,label,confidence,set,unlike,none,rest_on,p(yes),p(no)
+    a,yes,,,,,,0.900000,0.100000
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for row in chain([(*_COLUMNS, *_names(labels))], (_cells(summary, labels) for summary in summaries)):
-        writer.writerow(row)
+    for number, summary in enumerate(summaries):
+        if number == 0:
+            writer.writerow([*_COLUMNS, *_names(labels)])
+        writer.writerow(_cells(summary, labels))
         yield text.getvalue()
         text.seek(0)
         text.truncate()

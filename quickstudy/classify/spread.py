@@ -62,9 +62,14 @@ def _on_cluster(function: Callable[[S], T], parts: Iterable[S], address: str) ->
                 fault = one_line(error)
                 raise SettingError(f"no Ray cluster at {address!r}: {fault}; start one by `ray start`") from error
             stack.callback(ray.shutdown)
-        remote: Any = ray.remote(function)
+        remote: Any = ray.remote(_applied)
+        shared = ray.put(function)
         most = 2 * int(ray.cluster_resources().get("CPU", 1))
-        yield from _in_order(parts, remote.remote, ray.get, most)
+        yield from _in_order(parts, lambda part: remote.remote(shared, part), ray.get, most)
+
+
+def _applied(function: Callable[[S], T], part: S) -> T:
+    return function(part)  # because Ray takes plain functions only
 
 
 def _in_order(parts: Iterable[S], submit: Callable[[S], Any], result: Callable[[Any], T], most: int) -> Iterator[T]:

@@ -51,5 +51,5 @@ def adapt(
     else:
         total = ", ".join(f"{label} {count}" for label, count in counts.items())
         other = {"photos": "drawings", "images": "photos"}.get(str(INPUTS.name_of(type(classifier.inputs))))
-        hint = f"; if they are {other}, --as {other}" if other and start is None and look is None else ""
+        hint = f"; give --as {other} if that is wrong" if other and start is None and look is None else ""
         print(f"{out}: learned {len(counts)} classes of {classifier.inputs.words} ({total}){hint}")

@@ -54,11 +54,14 @@ def explain(
 
 def _print_reasons(why: Explanation, model: Classifier) -> None:
     names = [model.inputs.caption(item) for item in model.items]
-    for i in why.supporting[:3]:
-        if why.influence[i] >= _LEAST:
-            print(f"  example {names[i]!r} of {why.label_of[i]} supports it: {100 * why.influence[i]:.1f} %")
-    for i in why.misleading[:3]:
-        if -why.influence[i] >= _LEAST:
-            print(f"  example {names[i]!r} of {why.label_of[i]} opposes it: {100 * why.influence[i]:.1f} %")
-    for part, share in sorted(why.parts, key=lambda pair: -abs(pair[1]))[:5]:
-        print(f"  the {model.inputs.part} {part!r} supports it: {100 * share:.1f} %")
+    rows = [*why.supporting[:3], *why.misleading[:3]]
+    reasons = [(f"example {names[i]!r} of {why.label_of[i]}", float(why.influence[i])) for i in rows]
+    parts = sorted(why.parts, key=lambda pair: -abs(pair[1]))[:5]
+    reasons += [(f"the {model.inputs.part} {part!r}", share) for part, share in parts]
+    strong = [(reason, share) for reason, share in reasons if abs(share) >= _LEAST]
+    for reason, share in strong:
+        print(f"  without {reason}, it is {100 * abs(share):.1f} % {'less' if share > 0 else 'more'} sure")
+    if not strong:
+        print(f"  no example and no {model.inputs.part} changes it by 0.1 % when it is left out")
+    nearest = why.nearest[0]
+    print(f"  the most similar example is {names[nearest]!r} of {why.label_of[nearest]}")

@@ -23,7 +23,16 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     table = Table(*(Column(name, overflow="fold") for name in rows[0]))  # nothing is cut off
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    if console.measure(table).maximum <= 1.5 * console.width:
+        console.print(table)
+        return
+    for row in rows:  # a table would break every word
+        first, *others = row.items()
+        print(first[1])
+        for name, value in others:
+            if value != "":
+                print(f"  {name}: {value}")
 
 
 def write_record(record: dict[str, Any], out: Path | None) -> None:

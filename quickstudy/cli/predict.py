@@ -127,7 +127,8 @@ def _list_skipped(errors: Sequence[object]) -> None:
 
 def _cells(answer: Answer) -> list[str]:
     """Return the columns of an answer for people."""
-    cells = [answer.name, answer.word, f"{100 * answer.probabilities[answer.label]:.1f} %"]
+    share = f"{100 * answer.probabilities[answer.label]:.1f} %"
+    cells = [answer.name, answer.word, f"rather {answer.label} than others: {share}" if answer.none else share]
     if answer.members is not None:
         cells.append(f"{{{', '.join(answer.members)}}}" + " unlike all examples" * bool(answer.unlike))
     return [*cells, "rests on the calibration"] if answer.rest_on == "calibration" else cells

@@ -80,7 +80,7 @@ class Sentences(Encoded, RowInputs):
     @property
     def words(self) -> str:
         """Words for these inputs in messages."""
-        return "texts" if self.encoder == MINILM else f"texts by {self.encoder}"
+        return "sentences" if self.encoder == MINILM else f"sentences by {self.encoder}"
 
     @classmethod
     def takes(cls, value: Any) -> bool:

@@ -209,7 +209,8 @@ class Search:
         file = self.out / "best.toml"
         replace(file, _toml(self.given | values).encode())
         _draw(self.study, list(self.distributions), self.out / "study.png")
-        return Tuned(values, float(best.value or 0), {name: states.count(name) for name in ("complete", "pruned")}, file)
+        counts = {name: states.count(name) for name in ("complete", "pruned")}
+        return Tuned(values, float(best.value or 0), counts, file)
 
 
 def _journal(path: Path) -> optuna.storages.BaseStorage:

@@ -141,7 +141,7 @@ def test_rows_are_learned_without_a_run(cli, tmp_path):
 def test_sentences_are_learned_without_a_run(cli, tmp_path):
     pytest.importorskip("sentence_transformers")
     source = rows(tmp_path / "talk.csv", [dict(zip(("text", "label"), pair, strict=True)) for pair in TALK])
-    assert "learned 2 classes of texts (food 2, weather 2)" in cli("adapt", source, "-o", tmp_path / "desk").out
+    assert "learned 2 classes of sentences (food 2, weather 2)" in cli("adapt", source, "-o", tmp_path / "desk").out
     new = ["is a storm coming", "I am hungry for pasta"]
     said = json.loads(cli("predict", tmp_path / "desk", *new, "--json").out)["answers"]
     assert [one["label"] for one in said] == ["weather", "food"]

@@ -28,6 +28,7 @@ from .inputs.photos import Photos as Photos
 from .inputs.rows import Columns as Columns
 from .inputs.sentences import Sentences as Sentences
 from .inputs.sentences import read_sentences as read_sentences
+from .inputs.stored import StoredArray as StoredArray
 from .inputs.tables import Table as Table
 from .inputs.text_encoder import TextEncoder as TextEncoder
 from .learners import ANIL as ANIL

@@ -29,6 +29,8 @@ IMPORTS = {
     "vision": ["timm"],
     "onnx": ["onnx", "onnxscript", "onnxruntime"],
     "plot": ["matplotlib"],
+    "ray": ["ray"],
+    "tune": ["optuna"],
     "tensorboard": ["tensorboard"],
     "bench": ["higher", "torchopt"],
     "fuzz": ["atheris"],

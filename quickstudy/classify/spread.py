@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -57,8 +58,9 @@ def _on_cluster(function: Callable[[S], T], parts: Iterable[S], address: str) ->
     with ExitStack() as stack:
         if not ray.is_initialized():
             try:
+                _check_reachable(address)
                 ray.init(address=address, log_to_driver=False)
-            except (ConnectionError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 fault = one_line(error)
                 raise SettingError(f"no Ray cluster at {address!r}: {fault}; start one by `ray start`") from error
             stack.callback(ray.shutdown)
@@ -66,6 +68,13 @@ def _on_cluster(function: Callable[[S], T], parts: Iterable[S], address: str) ->
         shared = ray.put(function)
         most = 2 * int(ray.cluster_resources().get("CPU", 1))
         yield from _in_order(parts, lambda part: remote.remote(shared, part), ray.get, most)
+
+
+def _check_reachable(address: str) -> None:
+    """Raise an error if nothing answers at HOST:PORT, for which Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon:
+        socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
 
 
 def _applied(function: Callable[[S], T], part: S) -> T:

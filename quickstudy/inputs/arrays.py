@@ -91,23 +91,34 @@ def blocks_of(path: Path, shape: tuple[int, ...], size: int) -> Iterator[np.ndar
     Raises:
         DataError: The file cannot be read, or holds arrays of another shape.
     """
+    header = header_of(path)
+    if header.shape[1:] != shape:
+        raise DataError(f"{str(path)!r} holds arrays of shape {header.shape[1:]}, but {shape} is needed; convert it")
+    for first in range(0, header.shape[0], size):
+        # Mapped again for each block, because pages that were read count as memory of the process.
+        x = np.memmap(path, header.dtype, "r", header.start, header.shape, header.order)
+        yield np.array(x[first : first + size])
+
+
+def header_of(path: Path) -> Header:
+    """Return the header of a NumPy file (.npy); its size is that of the array.
+
+    Raises:
+        DataError: The file cannot be read, or does not hold an array of numbers.
+    """
     name = str(path)
     try:
         if path.exists() and not path.is_file():  # opening a pipe would block until another program writes to it
             raise DataError(f"{name!r} cannot be read: it is not a file; give a NumPy file (.npy)")
         with path.open("rb") as file:
-            array = _header(name, file, path.stat().st_size)
-            if array.shape[1:] != shape:
-                raise DataError(f"{name!r} holds arrays of shape {array.shape[1:]}, but {shape} is needed; convert it")
-            for first in range(0, array.shape[0], size):
-                # Mapped again for each block, because pages that were read count as memory of the process.
-                x = np.memmap(file, array.dtype, "r", array.start, array.shape, array.order)
-                yield np.array(x[first : first + size])
+            return _header(name, file, path.stat().st_size)
     except OSError as error:
         raise DataError(f"{name!r} cannot be read: {error.strerror}") from error
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
+    """Header of a NumPy file: shape, order and number type of its array, and the byte where it starts."""
+
     shape: tuple[int, ...]
     order: Literal["C", "F"]
     dtype: np.dtype[Any]
@@ -122,7 +133,7 @@ def _read(name: str, content: bytes) -> np.ndarray:
     return x
 
 
-def _header(name: str, file: BinaryIO, size: int) -> _Header:
+def _header(name: str, file: BinaryIO, size: int) -> Header:
     """Return the header of a NumPy file; it is compared with the file's size before memory is allocated."""
     try:
         version = np.lib.format.read_magic(file)
@@ -134,4 +145,4 @@ def _header(name: str, file: BinaryIO, size: int) -> _Header:
         raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
     if not whole or not shape:
         raise DataError(f"{name!r} does not hold one array of numbers of the size in its header; convert it")
-    return _Header(shape, "F" if by_columns else "C", dtype, start)
+    return Header(shape, "F" if by_columns else "C", dtype, start)

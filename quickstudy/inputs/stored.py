@@ -1,0 +1,91 @@
+"""Arrays in a file that may be larger than memory, read row by row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from quickstudy.errors import DataError
+from quickstudy.inputs.arrays import header_of
+from quickstudy.io.files import read_json, replace
+
+_BLOCK = 2**26
+"""Bytes that have a checksum of their own."""
+
+
+class StoredArray:
+    """Labelled inputs in a NumPy file, read when a task needs them.
+
+    It is a map-style dataset for ``Episodes.from_dataset``; with ``cache=False``, memory does not grow with the file.
+
+    Args:
+        path: NumPy file (.npy) of inputs, (n, *input), such as uint8 images (n, channels, height, width).
+        labels: Label of each input, n.
+
+    Attributes:
+        targets: The labels.
+
+    Raises:
+        DataError: The file cannot be read, is stored by columns, or has another number of inputs than labels.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/x.npy", np.arange(8.0).reshape(4, 2))
+    ...     data = StoredArray(f"{folder}/x.npy", ["a", "a", "b", "b"])
+    ...     data[3]
+    (tensor([6., 7.], dtype=torch.float64), 'b')
+    """
+
+    def __init__(self, path: Path | str, labels: Sequence[Any]) -> None:
+        self.path, self.targets = Path(path), labels
+        shape, order, self._dtype, self._start = header_of(self.path)
+        if order == "F":
+            raise DataError(f"{str(path)!r} is stored by columns; save it by numpy.ascontiguousarray")
+        if shape[0] != len(labels):
+            raise DataError(f"{str(path)!r} holds {shape[0]} inputs, but there are {len(labels)} labels; give one each")
+        self._shape = shape[1:]
+        self._row = math.prod(self._shape) * self._dtype.itemsize
+        self._file = self.path.open("rb")
+
+    def __len__(self) -> int:
+        """Return the number of inputs."""
+        return len(self.targets)
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, Any]:
+        """Return an input, (*input), and its label; threads may read at the same time."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        content = bytearray(self._row)
+        if os.preadv(self._file.fileno(), [content], self._start + index * self._row) != self._row:
+            raise DataError(f"{str(self.path)!r} became shorter while it was read; copy it again")
+        row = np.frombuffer(content, self._dtype).reshape(self._shape)
+        return torch.from_numpy(row), self.targets[index]
+
+    def seal(self) -> Path:
+        """Write a checksum of each block of 64 MiB to a file beside the array, and return its name."""
+        sums = self.path.with_name(self.path.name + ".sha256.json")
+        replace(sums, json.dumps({"block": _BLOCK, "sha256": list(self._sums(_BLOCK))}).encode())
+        return sums
+
+    def check(self) -> list[int]:
+        """Return the numbers of the blocks, from 0, that differ from their checksums.
+
+        Raises:
+            ModelError: There are no checksums.
+        """
+        about = read_json(self.path.with_name(self.path.name + ".sha256.json"))
+        return [i for i, (a, b) in enumerate(zip(about["sha256"], self._sums(about["block"]), strict=True)) if a != b]
+
+    def _sums(self, block: int) -> Iterator[str]:
+        with self.path.open("rb") as file:
+            while content := file.read(block):
+                yield hashlib.sha256(content).hexdigest()

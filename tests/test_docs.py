@@ -86,6 +86,7 @@ def test_few_blocks_are_not_run():
         "omniglot",
         "omniglot",
         "scaling",
+        "scaling",
     ]
     assert sum("two minutes" in block.text for block in LONG) == 1
     assert (len(PYTHON), len(SHELL)) >= (8, 11)

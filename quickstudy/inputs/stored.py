@@ -19,7 +19,7 @@ from quickstudy.inputs.arrays import header_of
 from quickstudy.io.files import read_json, replace
 
 _BLOCK = 2**26
-"""Bytes that have a checksum of their own."""
+"""Bytes of a block, which has a checksum."""
 
 
 class StoredArray:

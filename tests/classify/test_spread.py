@@ -1,10 +1,12 @@
 """One function over many parts, in this process, in several, or on a cluster."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ import quickstudy as qs
 from quickstudy.classify.bulk import predict_to_file
 from quickstudy.classify.spread import spread
 from quickstudy.errors import SettingError, WorkerLost
+
+PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
 
 def test_parts_are_read_as_they_are_needed():
@@ -82,15 +86,11 @@ def test_a_cluster_of_two_nodes_writes_the_same_file(cluster, tmp_path, monkeypa
     ray.init(address=cluster, log_to_driver=False)
     try:
         assert len(ray.nodes()) == 2
-        classifier = qs.load(tmp_path / "stones")
-        answered = ray.data.read_csv(str(tmp_path / "new-rows.csv")).map_batches(
-            lambda batch: {"answer": [each.word for each in classifier.answer(rows_of(batch))]}, batch_size=4
-        )
-        expected = [answer.word for answer in classifier.answer([tmp_path / "new-rows.csv"])]
-        assert [row["answer"] for row in answered.take_all()] == expected
+        [block] = re.findall(r"^```py\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        monkeypatch.chdir(tmp_path)
+        variables: dict = {}
+        exec(block, variables)
+        expected = [answer.word for answer in qs.load("stones").answer(["new-rows.csv"])]
+        assert [row["answer"] for row in variables["answered"].take_all()] == expected
     finally:
         ray.shutdown()
-
-
-def rows_of(batch):
-    return [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]

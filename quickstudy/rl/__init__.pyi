@@ -1,0 +1,17 @@
+from .environments import ENVIRONMENTS as ENVIRONMENTS
+from .environments.bandits import Bandits as Bandits
+from .environments.base import Continuous as Continuous
+from .environments.base import Discrete as Discrete
+from .environments.base import Environment as Environment
+from .environments.base import Transition as Transition
+from .environments.base import for_episodes as for_episodes
+from .environments.mdps import MDPs as MDPs
+from .environments.navigation import Navigation as Navigation
+from .environments.navigation import SparseNavigation as SparseNavigation
+from .learners import AGENTS as AGENTS
+from .learners.base import Agent as Agent
+from .learners.maml import MAML as MAML
+from .policy import Policy as Policy
+from .rollout import Draws as Draws
+from .rollout import Trajectories as Trajectories
+from .rollout import rollout as rollout

@@ -42,7 +42,7 @@ class Trajectories(NamedTuple):
 class Draws:
     """Source of all random numbers of one step: tasks, episodes, and what else a learner draws.
 
-    Each number is a pure function of (seed, split, step, task) and of what it is for, so a run that was interrupted
+    Each number is a pure function of (seed, split, step, task) and of its purpose. So a run that was interrupted
     continues with the same numbers.
 
     Args:

@@ -35,15 +35,17 @@ def surrogate(policy: Policy, params: Params, batch: Batch, estimator: Estimator
     """Return a loss per task, (n_tasks,), whose gradient is minus that of the expected return, estimated.
 
     All three have the same gradient, the policy gradient, at the weights that the episodes were sampled with. The
-    inner loop is differentiated a second time, and there they differ, because the sampling depends on the weights too:
+    inner loop is differentiated a second time, and there they differ, because the sampling depends on the weights too.
 
-    - "dice" multiplies each advantage by the change of the likelihood of the episode so far. Its derivatives of any
-      order are unbiased if the advantages are (Foerster et al. 2018, arXiv:1802.05098, with the baseline of Farquhar
-      et al. 2019, arXiv:1909.10549). Its variance is the largest.
-    - "lvc" multiplies each advantage by the likelihood ratio of its own action. Its second derivative leaves out the
-      products of different steps, which has a smaller variance (Rothfuss et al. 2019, section 5, arXiv:1810.06784).
-    - "score" multiplies each advantage by the log-likelihood, as the program of Finn et al. 2017 does. Its second
-      derivative does not see that the sampling changes.
+    "dice" multiplies each advantage by the change of the likelihood of the episode so far. Its derivatives of any order
+    are unbiased if the advantages are. Its variance is the largest. See Foerster et al. 2018, arXiv:1802.05098, and for
+    advantages Farquhar et al. 2019, arXiv:1909.10549.
+
+    "lvc" multiplies each advantage by the likelihood ratio of the same action. Its second derivative leaves out the
+    products of different steps, which has a smaller variance. See Rothfuss et al. 2019, section 5, arXiv:1810.06784.
+
+    "score" multiplies each advantage by the log-likelihood, as the program of Finn et al. 2017 does. Its second
+    derivative ignores that the sampling changes.
 
     Args:
         policy: Policy.

@@ -18,8 +18,8 @@ from quickstudy.tasks.tree import Tree
 class Agent(nn.Module, ABC):
     """Learner that learns to learn to act.
 
-    What is meta-learned is an ``nn.Parameter``. Its first argument is an environment, of which it reads the sizes only;
-    every other argument of its ``__init__`` is an attribute, so that a run can save it.
+    What is meta-learned is an ``nn.Parameter``. Its first argument is an environment, of which it reads the sizes only.
+    Every other argument of its ``__init__`` is an attribute, so that a run can save it.
 
     An outer step is ``improve``. Adapting to new tasks is ``adaptation``. Both play episodes themselves, since the
     episodes depend on the adapted policy. All random numbers come from ``draws``, so both are functions of the weights.

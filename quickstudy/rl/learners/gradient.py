@@ -59,7 +59,7 @@ class GradientAgent(Agent):
         return {name: p.detach().expand(n_tasks, *p.shape).clone() for name, p in self.policy.params().items()}
 
     def inner_loss(self, params: Params, batch: Batch, t: int = 0) -> Tensor:
-        """Return the sum of the tasks' losses, so that each task's gradient is that of its own loss."""
+        """Return the sum of the tasks' losses, so that each task's gradient depends on its own loss alone."""
         return surrogate(self.policy, params, batch, self.estimator).sum()
 
     def updated(self, params: Params, batch: Batch, t: int, *, first_order: bool = False) -> Params:

@@ -61,10 +61,12 @@ class MAML(GradientAgent):
     """MAML: a policy from which a few policy gradient steps on a task's episodes lead to a high return.
 
     The outer gradient is that of the mean return after the updates, through the updates. The episodes before an update
-    are part of the update and receive no credit of their own: the expectation over them is inside the updated weights
-    (formulation I of Rothfuss et al. 2019, arXiv:1810.06784). ``surrogate`` describes the estimators of the inner
-    Hessian. The outer step is one of TRPO. Its curvature is that of the adapted policies' divergence, J^T F J with the
-    Jacobian J of the updates. At the old weights this is the exact Hessian, since the divergence has no gradient there.
+    are a part of the update: the expectation over them is inside the updated weights, and they get no further credit.
+    This is formulation I of Rothfuss et al. 2019, arXiv:1810.06784. ``surrogate`` describes the estimators of the inner
+    Hessian.
+
+    The outer step is one of TRPO. Its curvature is that of the adapted policies' divergence, J^T F J with the Jacobian
+    J of the updates. At the old weights this is the exact Hessian, since the divergence has no gradient there.
 
     Args:
         environment: Environment whose observations and actions the policy has.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ class Policy(nn.Module):
         actions: Actions that it chooses.
         hidden: Widths of the hidden layers; none for a table of logits, if observations are one-hot.
         activation: "tanh" or "relu".
+        std: Initial standard deviation of continuous actions.
 
     Attributes:
         noise: Number of uniform numbers that one action needs.
@@ -48,9 +50,11 @@ class Policy(nn.Module):
         actions: Actions,
         hidden: Sequence[int] = (100, 100),
         activation: Literal["tanh", "relu"] = "relu",
+        std: float = 1.0,
     ) -> None:
         super().__init__()
-        self.inputs, self.actions, self.hidden, self.activation = inputs, actions, tuple(hidden), activation
+        self.inputs, self.actions, self.hidden = inputs, actions, tuple(hidden)
+        self.activation, self.std = activation, std
         self.discrete = isinstance(actions, Discrete)
         outputs = actions.n if isinstance(actions, Discrete) else actions.size
         self.noise = 1 if self.discrete else outputs
@@ -60,14 +64,12 @@ class Policy(nn.Module):
             nn.init.zeros_(layer.bias)
         self.layers = nn.ModuleList(layers)
         if not self.discrete:
-            self.log_std = nn.Parameter(torch.zeros(outputs))
+            self.log_std = nn.Parameter(torch.full((outputs,), math.log(std)))
 
     @classmethod
-    def of(
-        cls, environment: Environment, hidden: Sequence[int] = (100, 100), activation: Literal["tanh", "relu"] = "relu"
-    ) -> Policy:
-        """Return a policy for an environment."""
-        return cls(environment.observation_size, environment.actions, hidden, activation)
+    def of(cls, environment: Environment, hidden: Sequence[int] = (100, 100), **options: Any) -> Policy:
+        """Return a policy for an environment; options are ``activation`` and ``std``."""
+        return cls(environment.observation_size, environment.actions, hidden, **options)
 
     def params(self) -> Params:
         """Return the parameters by name."""

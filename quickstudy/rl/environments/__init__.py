@@ -18,6 +18,8 @@ ENVIRONMENTS: Registry[type[Environment]] = Registry(
         "sparse-navigation": _HOME + "navigation:SparseNavigation",
         "bandits": _HOME + "bandits:Bandits",
         "mdps": _HOME + "mdps:MDPs",
+        "cheetah-direction": _HOME + "cheetah:CheetahDirection",
+        "cheetah-velocity": _HOME + "cheetah:CheetahVelocity",
     },
     base=_HOME + "base:Environment",
     group="quickstudy.environments",

@@ -15,6 +15,10 @@ AGENTS: Registry[type[Agent]] = Registry(
     "agent",
     {
         "maml": _HOME + "maml:MAML",
+        "reptile": _HOME + "reptile:Reptile",
+        "finetuned": _HOME + "baselines:Finetuned",
+        "random": _HOME + "baselines:Random",
+        "oracle": _HOME + "baselines:Oracle",
     },
     base=_HOME + "base:Agent",
     group="quickstudy.agents",

@@ -25,6 +25,7 @@ class GradientAgent(Agent):
         environment: Environment whose observations and actions the policy has.
         hidden: Widths of the policy's hidden layers.
         activation: "relu" or "tanh".
+        std: Initial standard deviation of continuous actions.
         inner_lr: Inner step size.
         later_lr: Factor of the step size from the second update on.
         n_episodes: Episodes per task and update in training.
@@ -41,6 +42,7 @@ class GradientAgent(Agent):
         *,
         hidden: Sequence[int] = (100, 100),
         activation: Literal["tanh", "relu"] = "relu",
+        std: float = 1.0,
         inner_lr: float = 0.5,
         later_lr: float = 0.5,
         n_episodes: int = 20,
@@ -50,9 +52,10 @@ class GradientAgent(Agent):
     ) -> None:
         super().__init__()
         check_estimator(estimator)
-        self.hidden, self.activation, self.inner_lr, self.later_lr = tuple(hidden), activation, inner_lr, later_lr
+        self.hidden, self.activation, self.std = tuple(hidden), activation, std
+        self.inner_lr, self.later_lr = inner_lr, later_lr
         self.n_episodes, self.discount, self.gae_lambda, self.estimator = n_episodes, discount, gae_lambda, estimator
-        self.policy = Policy.of(environment, hidden, activation)
+        self.policy = Policy.of(environment, hidden, activation=activation, std=std)
 
     def stacked(self, n_tasks: int) -> Params:
         """Return the policy's weights as constants, once per task."""

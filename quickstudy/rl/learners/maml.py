@@ -61,7 +61,7 @@ class MAML(GradientAgent):
     """MAML: a policy from which a few policy gradient steps on a task's episodes lead to a high return.
 
     The outer gradient is that of the mean return after the updates, through the updates. The episodes before an update
-    are a part of the update: the expectation over them is inside the updated weights, and they get no further credit.
+    are a part of the update: the expectation over them is inside the updated weights. They get no further credit.
     This is formulation I of Rothfuss et al. 2019, arXiv:1810.06784. ``surrogate`` describes the estimators of the inner
     Hessian.
 
@@ -108,9 +108,9 @@ class MAML(GradientAgent):
         """Return an optimiser that is not used: the trust region decides the outer step."""
         return torch.optim.SGD(self.parameters(), lr)
 
-    def chain(self, batches: Sequence[Batch]) -> Chain:
+    def chain(self, batches: Sequence[Batch], n_tasks: int) -> Chain:
         """Return the updates on each task's episodes, from the policy's weights."""
-        chain = Chain(self.stacked(len(batches[0].weights)))
+        chain = Chain(self.stacked(n_tasks))
         for batch in batches:
             chain.extend(self, batch, first_order=self.first_order)
         return chain
@@ -167,12 +167,14 @@ class MAML(GradientAgent):
         with torch.no_grad():
             old = distribution_of(self.policy, chain.params, outer)
             old_log_prob = old.log_prob(outer.actions)
-        k = self.curvature_episodes
-        curvature = self.curvature(self.chain([batch.first(k) for batch in batches]), outer.first(k), chain.params)
+        k, n_tasks = self.curvature_episodes, len(outer.weights)
+        curvature = self.curvature(
+            self.chain([batch.first(k) for batch in batches], n_tasks), outer.first(k), chain.params
+        )
 
         def evaluate(vector: Tensor) -> tuple[float, float]:
             names = self.policy.params()
-            new = dict(zip(names, _each(vector, self.policy, len(outer.weights)), strict=True))
+            new = dict(zip(names, _each(vector, self.policy, n_tasks), strict=True))
             with torch.no_grad():
                 for t, batch in enumerate(batches):
                     new = self.updated(new, batch, t)

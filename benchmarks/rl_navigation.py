@@ -24,7 +24,7 @@ from quickstudy.runs.provenance import provenance
 from quickstudy.training.process import keep_memory
 
 PUBLISHED = (-40.41, -11.68, -3.33, -3.23)
-MAML = {"std": 0.5, "max_kl": 0.03, "cg_steps": 6}
+MAML = {"std": 0.5, "max_kl": 0.02, "cg_steps": 6}
 AGENTS = {
     "maml": (MAML, 200),
     "finetuned": (MAML, 100),

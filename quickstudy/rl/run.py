@@ -148,10 +148,9 @@ def recorded(folder: Path, settings: Settings, agent: Agent, begun: int) -> Iter
         replace(folder / RECORD, _json(record))
     elif settings != Run(folder).settings:  # continued to more steps
         before = Run(folder).record
+        new = settings.model_dump(mode="json")
         extensions = [*before.get("extensions", []), {"steps_before": before["settings"].get("steps"), **provenance()}]
-        replace(
-            folder / RECORD, _json({**before, "settings": settings.model_dump(mode="json"), "extensions": extensions})
-        )
+        replace(folder / RECORD, _json({**before, "settings": new, "extensions": extensions}))
     (folder / RESULT).unlink(missing_ok=True)
     with named(folder / METRICS), (folder / METRICS).open("rb+" if begun else "wb") as metrics:
         metrics.truncate(begun)

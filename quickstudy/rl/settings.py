@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -64,6 +65,24 @@ def settings_of(values: dict[str, Any]) -> Settings:
         raise SettingError(f"{name} = {one_line(repr(first['input']))}: {first['msg']}") from None
     build_agent(settings, build_environment(settings))
     return settings
+
+
+def arguments_of(flag: str, text: str) -> dict[str, Any]:
+    """Return the arguments that a flag gives as JSON.
+
+    Raises:
+        SettingError: The text is not a JSON object.
+
+    >>> arguments_of("--agent-arguments", '{"inner_lr": 0.1}')
+    {'inner_lr': 0.1}
+    """
+    try:
+        arguments = json.loads(text)
+    except ValueError as error:
+        raise SettingError(f"{flag} {one_line(text)!r} is not JSON: {error}") from None
+    if not isinstance(arguments, dict):
+        raise SettingError(f'{flag} {one_line(text)!r} is not a JSON object; write {{"name": value}}')
+    return arguments
 
 
 def build_environment(settings: Settings) -> Environment:

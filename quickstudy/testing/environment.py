@@ -56,9 +56,12 @@ def _check_tasks(environment: Environment, draws: Draws, tasks: Tree) -> None:
     assert _equal(tasks, draws.tasks(environment)), "the same numbers give other tasks; draw from the given generator"
     fewer = environment.sample_tasks(draws.seed, draws.split, draws.step, 1)
     assert _equal(rows(tasks, slice(0, 1)), fewer), "a task depends on the number of tasks"
+    # Many, since tasks may be few, such as two directions.
+    many = Draws(draws.seed, draws.split, draws.step, 32)
+    tasks, n = many.tasks(environment), many.n_tasks
     for other in (Draws(draws.seed, "test", 1, n), Draws(draws.seed, "train", 2, n), Draws(draws.seed + 1, "train", 1, n)):
         assert not _equal(tasks, other.tasks(environment)), f"{other} gives the same tasks; draw from the generator"
-    assert not all(torch.equal(leaf[0], leaf[1]) for leaf in tree_leaves(tasks)), "all tasks are the same"
+    assert not all(bool((leaf == leaf[:1]).all()) for leaf in tree_leaves(tasks)), "all tasks are the same"
 
 
 def _numbers(environment: Environment, draws: Draws, n_episodes: int) -> tuple[Tensor, Tensor]:

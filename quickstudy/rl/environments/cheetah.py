@@ -27,7 +27,7 @@ class _Cheetah(Simulators):
             return gym.make("HalfCheetah-v5", ctrl_cost_weight=CONTROL_COST, max_episode_steps=self.horizon + 1)
         except gym.error.DependencyNotInstalled as error:
             raise SettingError(
-                f"HalfCheetah-v5 needs mujoco ({one_line(error)}); pip install 'quickstudy[mujoco]'"
+                f"HalfCheetah-v5 needs mujoco ({one_line(error)}); pip install 'quickstudy[rl]'"
             ) from None
 
     def hint(self, tasks: Tensor) -> Tensor:

@@ -129,9 +129,7 @@ def _size(space: Any) -> int:
         return int(space.n)
     if isinstance(space, spaces.Box):
         return int(np.prod(space.shape))
-    raise DataError(
-        f"observations are {type(space).__name__}; give a Box or Discrete (gymnasium.wrappers flattens others)"
-    )
+    raise DataError(f"observations are {type(space).__name__}; give a Box or Discrete, by a wrapper of gymnasium")
 
 
 def _actions(space: Any) -> Discrete | Continuous:

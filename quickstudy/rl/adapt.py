@@ -163,7 +163,8 @@ class _Action(nn.Module):
         self.policy = policy
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.policy(x).mode()
+        action: Tensor = self.policy(x).mode()
+        return action
 
 
 def export_policy(policy: Policy, path: Path | str) -> None:

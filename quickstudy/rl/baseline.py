@@ -74,7 +74,8 @@ def values(trajectories: Trajectories, discount: float) -> Tensor:
     rows, targets = x.flatten(1, 2), y.flatten(1, 2).unsqueeze(-1)
     penalty = RIDGE * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
     weights = torch.linalg.solve(rows.mT @ rows + penalty, rows.mT @ targets)
-    return (rows @ weights).view_as(y).to(trajectories.rewards.dtype)
+    fitted: Tensor = rows @ weights
+    return fitted.view_as(y).to(trajectories.rewards.dtype)
 
 
 def advantages(trajectories: Trajectories, values: Tensor, discount: float, gae_lambda: float) -> Tensor:

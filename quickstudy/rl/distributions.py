@@ -77,7 +77,7 @@ class Gaussian:
 
     def log_prob(self, action: Tensor) -> Tensor:
         """Return the log-density of each action, (*,)."""
-        z = (action - self.mean) * (-self.log_std).exp()
+        z: Tensor = (action - self.mean) * (-self.log_std).exp()
         return -0.5 * z.square().sum(-1) - self.log_std.sum(-1) - 0.5 * math.log(2 * math.pi) * z.shape[-1]
 
     def kl(self, other: Gaussian) -> Tensor:

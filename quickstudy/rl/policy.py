@@ -113,5 +113,5 @@ class Policy(nn.Module):
                 f"an observation of shape {tuple(x.shape)} was given, this policy takes {self.inputs} numbers"
             )
         with torch.no_grad():
-            distribution = self(x)
+            distribution: Distribution = self(x)
             return distribution.mode() if noise is None else distribution.sample(noise)

@@ -96,7 +96,8 @@ def build_environment(settings: Settings) -> Environment:
         from quickstudy.rl.environments.gymnasium import Gymnasium
 
         return construct(Gymnasium, {"env": settings.environment, **arguments})
-    return construct(_checked(ENVIRONMENTS, settings.environment, arguments), arguments)
+    environment: Environment = construct(_checked(ENVIRONMENTS, settings.environment, arguments), arguments)
+    return environment
 
 
 def build_agent(settings: Settings, environment: Environment) -> Agent:

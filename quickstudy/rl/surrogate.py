@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -28,7 +28,8 @@ def check_estimator(name: str) -> None:
 
 def distribution_of(policy: Policy, params: Params, batch: Batch) -> Distribution:
     """Return the distribution of the action of every step."""
-    return policy(batch.observations, params)
+    distribution: Distribution = policy(batch.observations, params)
+    return distribution
 
 
 def surrogate(policy: Policy, params: Params, batch: Batch, estimator: Estimator) -> Tensor:
@@ -86,5 +87,6 @@ def ratio_loss(policy: Policy, params: Params, batch: Batch, old: Tensor, clip: 
 
 def mean_kl(policy: Policy, params: Params, batch: Batch, old: Distribution) -> Tensor:
     """Return the divergence of the policy from an older one, the mean over steps and tasks, a scalar."""
-    each = old.kl(distribution_of(policy, params, batch)).view_as(batch.weights)
+    new: Any = distribution_of(policy, params, batch)
+    each = old.kl(new).view_as(batch.weights)
     return (batch.weights * each).sum((1, 2)).mean()

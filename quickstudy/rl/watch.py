@@ -86,7 +86,7 @@ def _animated(path: Path, goals: Tensor, played: list[Trajectories]) -> Path:
     pages = []
     for frame in range(_FRAMES):
         figure = Figure(figsize=(2 * len(played), 2 * len(goals)), dpi=60)
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)
         _draw(figure, goals, played, frame)
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

@@ -54,7 +54,7 @@ class CheetahDirection(_Cheetah):
 
     def reward(self, task: np.ndarray, reward: float, info: dict[str, Any]) -> float:
         """Return the velocity in the direction, minus the cost of the action."""
-        return float(task) * info["x_velocity"] + info["reward_ctrl"]
+        return float(task * info["x_velocity"] + info["reward_ctrl"])
 
 
 class CheetahVelocity(_Cheetah):
@@ -81,4 +81,4 @@ class CheetahVelocity(_Cheetah):
 
     def reward(self, task: np.ndarray, reward: float, info: dict[str, Any]) -> float:
         """Return minus the distance from the velocity, minus the cost of the action."""
-        return -abs(info["x_velocity"] - float(task)) + info["reward_ctrl"]
+        return float(-abs(info["x_velocity"] - task) + info["reward_ctrl"])

@@ -107,7 +107,7 @@ class Simulators(Environment):
             return (action.flatten() + int(space.start)).tolist()
         share = (action.clamp(-1, 1).flatten(0, 1).numpy() + 1) / 2
         moves = space.low.ravel() + share * (space.high - space.low).ravel()
-        return moves.astype(space.dtype).reshape(-1, *space.shape)
+        return np.asarray(moves, space.dtype).reshape(-1, *space.shape)
 
 
 def gymnasium() -> Any:

@@ -207,7 +207,7 @@ def _fisher(agent: GradientAgent, params: Params, batch: Batch) -> Any:
 def _each(vector: Tensor, policy: Policy, n_tasks: int) -> Vectors:
     """Return a flat vector as one tensor per parameter, repeated for every task."""
     like = list(policy.parameters())
-    parts = vector.split([p.numel() for p in like])
+    parts = torch.split(vector, [p.numel() for p in like])
     return [part.view_as(p).expand(n_tasks, *p.shape) for part, p in zip(parts, like, strict=True)]
 
 

@@ -98,7 +98,8 @@ class Simulators(Environment):
 
     def _seen(self, observation: Any) -> np.ndarray:
         if np.ndim(observation) == 0:
-            return np.eye(self.observation_size, dtype=np.float32)[int(observation - self._spaces[0].start)]
+            place = int(observation - self._spaces[0].start)
+            return np.asarray(np.arange(self.observation_size) == place, np.float32)
         return np.asarray(observation, np.float32).ravel()
 
     def _moves(self, action: Tensor) -> Any:

@@ -78,8 +78,8 @@ class Gaussian:
     def log_prob(self, action: Tensor) -> Tensor:
         """Return the log-density of each action, (*,)."""
         z: Tensor = (action - self.mean) * (-self.log_std).exp()
-        density: Tensor = -0.5 * z.square().sum(-1) - self.log_std.sum(-1)
-        return density - 0.5 * math.log(2 * math.pi) * z.shape[-1]
+        total: Tensor = -0.5 * z.square().sum(-1) - self.log_std.sum(-1) - 0.5 * math.log(2 * math.pi) * z.shape[-1]
+        return total
 
     def kl(self, other: Gaussian) -> Tensor:
         """Return the Kullback-Leibler divergence of this distribution from another, (*,)."""

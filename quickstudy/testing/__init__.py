@@ -6,4 +6,7 @@ from quickstudy.testing.learner import LAWS, TOLERANCE, check_learner, noise_tas
 from quickstudy.testing.net import check_net
 from quickstudy.testing.source import check_source
 
-__all__ = ["LAWS", "TOLERANCE", "check_environment", "check_inputs", "check_learner", "check_net", "check_source", "noise_tasks"]
+__all__ = [
+    "LAWS", "TOLERANCE", "check_environment", "check_inputs", "check_learner", "check_net", "check_source",
+    "noise_tasks",
+]  # fmt: skip

@@ -59,7 +59,8 @@ def _check_tasks(environment: Environment, draws: Draws, tasks: Tree) -> None:
     # Many, since tasks may be few, such as two directions.
     many = Draws(draws.seed, draws.split, draws.step, 32)
     tasks, n = many.tasks(environment), many.n_tasks
-    for other in (Draws(draws.seed, "test", 1, n), Draws(draws.seed, "train", 2, n), Draws(draws.seed + 1, "train", 1, n)):
+    seed = draws.seed
+    for other in (Draws(seed, "test", 1, n), Draws(seed, "train", 2, n), Draws(seed + 1, "train", 1, n)):
         assert not _equal(tasks, other.tasks(environment)), f"{other} gives the same tasks; draw from the generator"
     assert not all(bool((leaf == leaf[:1]).all()) for leaf in tree_leaves(tasks)), "all tasks are the same"
 
@@ -96,7 +97,8 @@ def _played(environment: Environment, tasks: Tree, actions: Tensor, noise: Tenso
         if ended is not None:
             assert ended.dtype == torch.bool, f"ended holds {ended.dtype}; give bool"
             running = running * ~ended
-    assert all(torch.equal(a, b) for a, b in zip(before, tree_leaves(tasks), strict=True)), "an episode changes its task"
+    unchanged = all(torch.equal(a, b) for a, b in zip(before, tree_leaves(tasks), strict=True))
+    assert unchanged, "an episode changes its task"
     parts = (seen, list(actions), rewards, alive)
     return Trajectories(*(torch.stack(part, 2) for part in parts))
 

@@ -69,7 +69,8 @@ class Gaussian:
 
     def sample(self, noise: Noise) -> Tensor:
         """Return actions (*, size) for uniform numbers (*, size)."""
-        return self.mean + self.log_std.exp() * torch.special.ndtri(noise.clamp(1e-7, 1 - 1e-7))
+        normal: Tensor = torch.special.ndtri(noise.clamp(1e-7, 1 - 1e-7))
+        return self.mean + self.log_std.exp() * normal
 
     def mode(self) -> Tensor:
         """Return the means, (*, size)."""
@@ -78,8 +79,7 @@ class Gaussian:
     def log_prob(self, action: Tensor) -> Tensor:
         """Return the log-density of each action, (*,)."""
         z: Tensor = (action - self.mean) * (-self.log_std).exp()
-        total: Tensor = -0.5 * z.square().sum(-1) - self.log_std.sum(-1) - 0.5 * math.log(2 * math.pi) * z.shape[-1]
-        return total
+        return -0.5 * z.square().sum(-1) - self.log_std.sum(-1) - 0.5 * math.log(2 * math.pi) * z.shape[-1]
 
     def kl(self, other: Gaussian) -> Tensor:
         """Return the Kullback-Leibler divergence of this distribution from another, (*,)."""

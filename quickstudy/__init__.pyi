@@ -1,5 +1,6 @@
 """Public names of quickstudy, each with the module that defines it."""
 
+from . import rl as rl
 from .classify.answer import Answer as Answer
 from .classify.bulk import predict_to_file as predict_to_file
 from .classify.check import check as check

@@ -13,7 +13,7 @@ import quickstudy
 ROOT = Path(quickstudy.__file__).parent
 LAYERS = [
     "errors", "registry", "io", "inputs", "tasks", "nets", "learners", "training", "models", "classify", "runs",
-    "sharing", "serving", "testing", "cli", "__main__",
+    "sharing", "rl", "serving", "testing", "cli", "__main__",
 ]  # fmt: skip
 """From the ground up: what lies in a folder imports from its own folder or lower ones."""
 RANK = {name: rank for rank, name in enumerate(LAYERS)}

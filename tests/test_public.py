@@ -26,7 +26,12 @@ WITHOUT_EXAMPLE = {
 }
 """Public names that show no example, and why."""
 
-NAMES = {name: getattr(module, name) for module in (quickstudy, quickstudy.testing) for name in sorted(module.__all__)}
+NAMES = {
+    name: getattr(module, name)
+    for module in (quickstudy, quickstudy.testing)
+    for name in sorted(module.__all__)
+    if not inspect.ismodule(getattr(module, name))
+}
 CODE = {name: inspect.unwrap(value) for name, value in NAMES.items() if callable(value)}
 _DOCUMENTED = r"^ *(?:\*{{0,2}}\w+, )*\*{{0,2}}{}(?:, \*{{0,2}}\w+)*: "
 

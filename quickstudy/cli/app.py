@@ -27,6 +27,7 @@ from quickstudy.cli.options import Command, Commands, manners
 from quickstudy.cli.predict import predict
 from quickstudy.cli.push import push
 from quickstudy.cli.reproduce import reproduce
+from quickstudy.cli.rl import app as rl
 from quickstudy.cli.runs import runs
 from quickstudy.cli.serve import serve
 from quickstudy.cli.tasks import tasks
@@ -75,6 +76,7 @@ COMMANDS = (
 )  # fmt: skip
 for each in COMMANDS:
     command(each)
+app.add_typer(rl, name="rl")
 
 
 def main() -> None:

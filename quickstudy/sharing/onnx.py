@@ -98,7 +98,7 @@ def _embeddings(learner: Learner) -> tuple[nn.Module, str, dict[str, Any]]:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Suppress torch's own warnings, which are about operators that no model here needs."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -163,7 +163,7 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
         metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe} | (
             {"limits": limits} if limits else {}
         )
-    with torch.no_grad(), _silent():
+    with torch.no_grad(), silent():
         try:
             program = torch.onnx.export(
                 module,

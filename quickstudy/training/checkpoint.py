@@ -18,13 +18,12 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import CheckpointError, one_line
 from quickstudy.io.files import whole_folder
-from quickstudy.learners import Learner
 from quickstudy.training.outer import State
 
 KEEP = 2
@@ -45,7 +44,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self, folder: Path, learner: Learner, optimizer: Optimizer, schedule: LRScheduler, state: State
+        self, folder: Path, learner: nn.Module, optimizer: Optimizer, schedule: LRScheduler, state: State
     ) -> None:
         self.folder, self.learner, self.optimizer, self.schedule, self.state = (
             folder, learner, optimizer, schedule, state,

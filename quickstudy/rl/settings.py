@@ -1,0 +1,136 @@
+"""Settings of a training on environments, as plain data."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from quickstudy.errors import SettingError, one_line
+from quickstudy.learners.draws import seeded
+from quickstudy.models.build import construct
+from quickstudy.registry import Registry
+from quickstudy.rl.environments import ENVIRONMENTS
+from quickstudy.rl.environments.base import Environment
+from quickstudy.rl.learners import AGENTS
+from quickstudy.rl.learners.base import Agent
+
+
+class Settings(BaseModel):
+    """Everything that decides a training, and so its result.
+
+    Attributes:
+        agent: Name in ``AGENTS``.
+        environment: Name in ``ENVIRONMENTS``, or "module:function" for your own (see ``Gymnasium``).
+        agent_arguments: Arguments of the agent.
+        environment_arguments: Arguments of the environment.
+        steps: Number of outer steps.
+        tasks_per_step: Number of tasks in one step.
+        outer_lr: Rate of the outer optimiser; MAML's trust region does not use it.
+        seed: Seed of the weights, tasks and episodes.
+        save_every: Steps between two checkpoints.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    agent: str = "maml"
+    environment: str = "navigation"
+    agent_arguments: dict[str, Any] = {}
+    environment_arguments: dict[str, Any] = {}
+    steps: int = Field(100, ge=1)
+    tasks_per_step: int = Field(20, ge=1)
+    outer_lr: float = Field(0.1, gt=0)
+    seed: int = Field(0, ge=0)
+    save_every: int = Field(10, ge=1)
+
+
+def settings_of(values: dict[str, Any]) -> Settings:
+    """Return checked settings.
+
+    Raises:
+        SettingError: A setting is unknown or out of range, or an argument does not fit its class.
+
+    >>> settings_of({"steps": 0})
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.SettingError: steps = 0: Input should be greater than or equal to 1
+    """
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise SettingError(f"{name} = {one_line(repr(first['input']))}: {first['msg']}") from None
+    build_agent(settings, build_environment(settings))
+    return settings
+
+
+def arguments_of(flag: str, text: str) -> dict[str, Any]:
+    """Return the arguments that a flag gives as JSON.
+
+    Raises:
+        SettingError: The text is not a JSON object.
+
+    >>> arguments_of("--agent-arguments", '{"inner_lr": 0.1}')
+    {'inner_lr': 0.1}
+    """
+    try:
+        arguments = json.loads(text)
+    except ValueError as error:
+        raise SettingError(f"{flag} {one_line(text)!r} is not JSON: {error}") from None
+    if not isinstance(arguments, dict):
+        raise SettingError(f'{flag} {one_line(text)!r} is not a JSON object; write {{"name": value}}')
+    return arguments
+
+
+def build_environment(settings: Settings) -> Environment:
+    """Return the environment of settings.
+
+    Raises:
+        SettingError: The name is unknown, or an argument does not fit.
+    """
+    arguments = dict(settings.environment_arguments)
+    if ":" in settings.environment:
+        from quickstudy.rl.environments.gymnasium import Gymnasium
+
+        return construct(Gymnasium, {"env": settings.environment, **arguments})
+    environment: Environment = construct(_checked(ENVIRONMENTS, settings.environment, arguments), arguments)
+    return environment
+
+
+def build_agent(settings: Settings, environment: Environment) -> Agent:
+    """Return the agent of settings, with weights drawn by the seed.
+
+    Raises:
+        SettingError: The name is unknown, or an argument does not fit.
+    """
+    arguments = dict(settings.agent_arguments)
+    cls = _checked(AGENTS, settings.agent, arguments)
+    try:
+        with seeded(settings.seed):
+            agent: Agent = construct(cls, {"environment": environment, **arguments})
+    except SettingError:
+        raise
+    except Exception as error:  # constructors may raise any error for a wrong type or combination
+        raise SettingError(f"agent {settings.agent!r} cannot be built from {arguments}: {one_line(error)}") from error
+    return agent
+
+
+def _checked(registry: Registry[Any], name: str, arguments: dict[str, Any]) -> Any:
+    """Return the class of a name, and refuse arguments that neither it nor a class that it extends has."""
+    cls = registry[name]
+    known: set[str] = set()
+    for each in cls.__mro__:
+        if "__init__" in vars(each):
+            parameters = inspect.signature(each.__init__).parameters.values()
+            known |= {p.name for p in parameters if p.kind is not p.VAR_KEYWORD} - {"self", "environment"}
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                break
+    for argument in arguments:
+        if argument not in known:
+            raise SettingError(
+                f"{registry.noun} {name!r} has no argument {argument!r}; it has {', '.join(sorted(known)) or 'none'}"
+            )
+    return cls

@@ -1,0 +1,62 @@
+"""``quickstudy rl``: what the commands print and refuse."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from quickstudy.cli.app import app
+from quickstudy.errors import QuickstudyError
+
+SMALL = ["--agent-arguments", '{"hidden": [4], "n_episodes": 2}', "--env-arguments", '{"horizon": 4}']
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, ["rl", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_train_evaluate_adapt_and_watch(tmp_path):
+    run = tmp_path / "run"
+    assert call("train", *SMALL, "--steps", 2, "--tasks-per-step", 2, "--out", run).strip() == str(run)
+    result = json.loads(call("evaluate", run, "--tasks", 3, "--episodes", 2, "--json"))
+    assert len(result["means"]) == len(result["ci95"]) == 4
+    assert json.loads((run / "result.json").read_text())["evaluations"] == [result]
+    assert "return after 0 to 1 updates" in call("evaluate", run, "--tasks", 3, "--updates", 1)
+    adapted = json.loads(call("adapt", run, "-o", tmp_path / "policy", "--json"))
+    assert len(adapted["returns"]) == 2
+    pytest.importorskip("matplotlib")
+    paths = call("watch", run, "-o", tmp_path / "paths.png", "--tasks", 1, "--updates", 1).split()
+    assert [path[-3:] for path in paths] == ["png", "gif"]
+    assert call("train", "--resume", run, "--steps", 3).strip() == str(run)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--agent", "mamel"], "did you mean 'maml'"),
+        (["--agent-arguments", "{"], "is not JSON"),
+        (["--agent-arguments", "[1]"], "not a JSON object"),
+        (["--resume", "nowhere", "--seed", "1"], "leave out all others"),
+        (["--resume", "nowhere"], "no run in"),
+        (["--env", "nowhere:make"], "cannot be imported"),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments, message, tmp_path):
+    with pytest.raises(QuickstudyError, match=message) as error:
+        call("train", *arguments, *([] if "--resume" in arguments else ["--out", tmp_path / "run"]))
+    assert "\n" not in str(error.value)
+
+
+def test_other_commands_do_not_import_it():
+    code = (
+        "import sys, quickstudy.cli.app, quickstudy.runs.train, quickstudy.classify.learn\n"
+        "print([name for name in sys.modules if name.startswith(('quickstudy.rl', 'gymnasium'))])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

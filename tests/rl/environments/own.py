@@ -1,0 +1,58 @@
+"""Environments of one's own, as a user would write them."""
+
+import gymnasium
+import numpy as np
+
+
+class Slope(gymnasium.Env):
+    """A cart on a line has to be pushed to where its seed says."""
+
+    observation_space = gymnasium.spaces.Box(-10, 10, (2,))
+    action_space = gymnasium.spaces.Box(-2, 2, (2,))
+
+    def __init__(self, seed: int) -> None:
+        self.goal = np.random.default_rng(seed).uniform(-1, 1, 2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.at = self.np_random.normal(0, 0.01, 2)
+        return self.at.astype(np.float32), {}
+
+    def step(self, action):
+        self.at = self.at + 0.1 * action
+        distance = np.linalg.norm(self.at - self.goal)
+        return self.at.astype(np.float32), -distance, bool(distance < 0.05), False, {}
+
+
+class Switch(Slope):
+    observation_space = gymnasium.spaces.Discrete(3, start=1)
+    action_space = gymnasium.spaces.Discrete(2, start=5)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place = int(self.np_random.integers(1, 4))
+        return self.place, {}
+
+    def step(self, action):
+        assert action in (5, 6)
+        return self.place, float(action - 5) * self.goal[0], False, False, {}
+
+
+class Unseeded(Slope):
+    def reset(self, *, seed=None, options=None):
+        self.at = np.random.default_rng().normal(0, 0.01, 2)
+        return self.at.astype(np.float32), {}
+
+
+class Growing(Slope):
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.observation_space = gymnasium.spaces.Box(-10, 10, (2 + (seed > 0),))
+
+
+def fails(seed: int) -> None:
+    raise RuntimeError("no\nway")
+
+
+def text(seed: int) -> str:
+    return "an environment"

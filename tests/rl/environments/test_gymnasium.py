@@ -1,0 +1,47 @@
+"""Environments of one's own by module:function."""
+
+import pytest
+import torch
+
+from quickstudy.errors import DataError, SettingError
+from quickstudy.rl.environments.base import Continuous, Discrete
+from quickstudy.rl.environments.gymnasium import Gymnasium
+from quickstudy.testing import check_environment
+
+pytest.importorskip("gymnasium")
+OWN = "tests.rl.environments.own:"
+
+
+@pytest.mark.parametrize(("name", "size", "actions"), [("Slope", 2, Continuous(2)), ("Switch", 3, Discrete(2))])
+def test_your_own_environment_keeps_the_laws(name, size, actions):
+    environment = Gymnasium(OWN + name, horizon=5)
+    assert (environment.observation_size, environment.actions) == (size, actions)
+    check_environment(environment, n_tasks=2, n_episodes=2)
+
+
+def test_actions_are_scaled_to_the_bounds():
+    environment = Gymnasium(OWN + "Slope", horizon=5)
+    state, first = environment.reset(torch.tensor([4]), 1, torch.tensor([[[0.3]]]))
+    after = environment.step(state, torch.tensor([[[1.0, -0.5]]]), torch.zeros(1, 1, 1)).observation
+    assert torch.allclose(after - first, torch.tensor([[[0.2, -0.1]]]), atol=1e-6)
+
+
+def test_what_is_not_seeded_is_found_out():
+    with pytest.raises(AssertionError, match="random numbers"):
+        check_environment(Gymnasium(OWN + "Unseeded", horizon=3), n_tasks=2, n_episodes=2)
+
+
+def test_tasks_of_different_spaces_are_refused():
+    environment = Gymnasium(OWN + "Growing", horizon=3)
+    with pytest.raises(DataError, match="different spaces"):
+        environment.reset(torch.tensor([7]), 1, torch.zeros(1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("nothing", "cannot be imported"), ("fails", "failed for seed 0: no way"), ("text", "returned a str")],
+)
+def test_a_wrong_function_is_refused_in_one_line(name, message):
+    with pytest.raises(SettingError, match=message) as error:
+        Gymnasium(OWN + name)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,128 @@
+"""Trainings on environments: folders, exact resume, refused settings."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from quickstudy.errors import Interrupted, ModelError, SettingError
+from quickstudy.rl.run import Run
+from quickstudy.rl.settings import settings_of
+from quickstudy.rl.training import outer_loop, resumed, train
+
+SMALL = {
+    "maml": {"hidden": [8], "n_episodes": 4},
+    "reptile": {"hidden": [8], "n_episodes": 4, "inner_steps": 2},
+    "finetuned": {"hidden": [8], "n_episodes": 4},
+    "oracle": {"hidden": [8], "n_episodes": 4},
+}
+
+
+def settings(agent="maml", environment="navigation", steps=6, **changes):
+    arguments = {"horizon": 5} if environment == "navigation" else {}
+    values = {
+        "agent": agent, "agent_arguments": SMALL[agent], "environment": environment, "tasks_per_step": 3,
+        "environment_arguments": arguments, "steps": steps, "save_every": 2,
+    }  # fmt: skip
+    return settings_of(values | changes)
+
+
+def sha(folder):
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def lines(folder):
+    return [{k: v for k, v in line.items() if k != "seconds"} for line in Run(folder).metrics()]
+
+
+@pytest.mark.parametrize(("agent", "environment"), [("maml", "navigation"), ("reptile", "bandits"), ("oracle", "mdps")])
+def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path, agent, environment):
+    s = settings(agent, environment)
+    train(s, tmp_path / "whole")
+    calls = iter(range(100))
+    with pytest.raises(Interrupted):
+        for _ in outer_loop(s, tmp_path / "parts", stop=lambda: signal.SIGTERM if next(calls) == 2 else 0):
+            pass
+    assert len(lines(tmp_path / "parts")) == 3
+    train(s, tmp_path / "parts", resume=True)
+    assert sha(tmp_path / "whole") == sha(tmp_path / "parts")
+    assert lines(tmp_path / "whole") == lines(tmp_path / "parts")
+
+
+def test_a_run_that_was_killed_ends_with_the_same_bytes(tmp_path):
+    s = settings()
+    train(s, tmp_path / "whole")
+    loop = outer_loop(s, tmp_path / "parts")
+    for _ in range(5):  # one step after the newest checkpoint
+        next(loop)
+    del loop
+    train(s, tmp_path / "parts", resume=True)
+    assert sha(tmp_path / "whole") == sha(tmp_path / "parts")
+    assert lines(tmp_path / "whole") == lines(tmp_path / "parts")
+
+
+def test_a_longer_run_is_the_same_as_one_planned_so(tmp_path):
+    train(settings(steps=3), tmp_path / "a")
+    train(resumed(tmp_path / "a", 5), tmp_path / "a", resume=True)
+    train(settings(steps=5), tmp_path / "b")
+    assert sha(tmp_path / "a") == sha(tmp_path / "b")
+    assert Run(tmp_path / "a").settings.steps == 5
+    with pytest.raises(SettingError, match="give more"):
+        resumed(tmp_path / "a", 2)
+
+
+def test_another_seed_gives_other_weights(tmp_path):
+    assert sha(train(settings(steps=1), tmp_path / "a")) != sha(train(settings(steps=1, seed=1), tmp_path / "b"))
+
+
+def test_the_weights_are_those_that_are_loaded(tmp_path):
+    folder = train(settings(steps=2), tmp_path / "run")
+    assert Run(folder).agent.policy.hidden == (8,)
+    (folder / "model.safetensors").write_bytes(b"x" * 100)
+    with pytest.raises(ModelError):
+        _ = Run(folder).agent
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
+    train(settings(steps=1), tmp_path)
+    with pytest.raises(SettingError, match="--resume"):
+        train(settings(steps=1), tmp_path)
+    with pytest.raises(ModelError, match="no run"):
+        train(settings(steps=1), tmp_path / "none", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 0}, "steps = 0"),
+        ({"stepz": 3}, "stepz"),
+        ({"agent": "mamel"}, "did you mean 'maml'"),
+        ({"environment": "navigaton"}, "did you mean 'navigation'"),
+        ({"agent_arguments": {"hiden": 3}}, "no argument 'hiden'; it has"),
+        ({"agent_arguments": {"hidden": "wide"}}, "cannot be built"),
+        ({"agent_arguments": {"estimator": "dise"}}, "did you mean 'dice'"),
+        ({"agent": "finetuned", "agent_arguments": {"inner_steps": 2}}, "inner_steps"),
+        ({"environment_arguments": {"horizon": "long"}}, "horizon"),
+    ],
+)
+def test_wrong_settings_are_refused_in_one_line(values, message):
+    with pytest.raises(SettingError, match=message) as error:
+        settings_of(values)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_signal_ends_the_command_between_two_steps(tmp_path):
+    command = [sys.executable, "-m", "quickstudy", "rl", "train", "--steps", "100000", "--out", str(tmp_path / "run")]
+    arguments = json.dumps(SMALL["maml"])
+    process = subprocess.Popen([*command, "--agent-arguments", arguments], stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run" / "model.safetensors").exists():
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "continue with `quickstudy rl train --resume" in errors

@@ -30,6 +30,7 @@ IMPORTS = {
     "onnx": ["onnx", "onnxscript", "onnxruntime"],
     "plot": ["matplotlib"],
     "ray": ["ray"],
+    "rl": ["gymnasium"],
     "tune": ["optuna"],
     "tensorboard": ["tensorboard"],
     "bench": ["higher", "torchopt"],

@@ -32,15 +32,19 @@ from .inputs.stored import StoredArray as StoredArray
 from .inputs.tables import Table as Table
 from .inputs.text_encoder import TextEncoder as TextEncoder
 from .learners import ANIL as ANIL
+from .learners import BDCSPN as BDCSPN
 from .learners import IMAML as IMAML
 from .learners import LEARNERS as LEARNERS
 from .learners import LRD2 as LRD2
 from .learners import MAML as MAML
+from .learners import PTMAP as PTMAP
 from .learners import R2D2 as R2D2
+from .learners import TIM as TIM
 from .learners import Baseline as Baseline
 from .learners import CosineBaseline as CosineBaseline
 from .learners import Finetune as Finetune
 from .learners import InContext as InContext
+from .learners import LaplacianShot as LaplacianShot
 from .learners import Learner as Learner
 from .learners import MAMLPlusPlus as MAMLPlusPlus
 from .learners import Matching as Matching
@@ -52,6 +56,7 @@ from .learners import Relation as Relation
 from .learners import Reptile as Reptile
 from .learners import Siamese as Siamese
 from .learners import SimpleShot as SimpleShot
+from .learners import TransductiveFinetune as TransductiveFinetune
 from .learners.inner import INNER_RULES as INNER_RULES
 from .learners.inner import Adam as Adam
 from .learners.inner import LearnedRates as LearnedRates

@@ -11,7 +11,7 @@ from quickstudy.tasks.tree import Tree
 
 
 class BDCSPN(TransductiveLearner):
-    """BD-CSPN: prototypes that take in the queries, which are first moved onto the support; cosines to them.
+    """BD-CSPN: prototypes that take in the queries, which are moved onto the support; then cosines.
 
     The net is trained as in Prototypical Networks; in the paper, as a classifier by cosines.
 
@@ -33,6 +33,7 @@ class BDCSPN(TransductiveLearner):
         self.scale = scale
 
     def answers(self, support: Examples, x: Tree) -> Tensor:
-        """Return scaled cosines of the moved queries and the rectified prototypes."""
-        means, moved = rectified(*directions(support, self.embed(x)), self.scale)
-        return self.scale * F.normalize(moved, dim=-1) @ F.normalize(means, dim=-1).T
+        """Return scaled cosines of the queries and the rectified prototypes."""
+        support, query = directions(support, self.embed(x))
+        means = rectified(support, query, self.scale)
+        return self.scale * query @ F.normalize(means, dim=-1).T

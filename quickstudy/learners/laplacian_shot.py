@@ -45,9 +45,9 @@ class LaplacianShot(TransductiveLearner):
 
     def answers(self, support: Examples, x: Tree) -> Tensor:
         """Return the logits of the assignments after the updates."""
-        means, moved = rectified(*directions(support, self.embed(x)), self.scale)
-        alone = present(support.y, -squared_distances(moved, means))
-        return smoothed(alone, nearest(moved, self.neighbours), self.smoothness, self.test_steps)
+        support, query = directions(support, self.embed(x))
+        alone = present(support.y, -squared_distances(query, rectified(support, query, self.scale)))
+        return smoothed(alone, nearest(query, self.neighbours), self.smoothness, self.test_steps)
 
 
 def nearest(x: Tensor, k: int) -> Tensor:

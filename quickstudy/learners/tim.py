@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from quickstudy.errors import SettingError
 from quickstudy.learners.base import prototypes
 from quickstudy.learners.inner import Adam, Params, descend
-from quickstudy.learners.metric import squared_distances
 from quickstudy.learners.transductive import TransductiveLearner, directions, present
 from quickstudy.tasks.task import Examples
 from quickstudy.tasks.tree import Tree
@@ -76,8 +75,9 @@ class TIM(TransductiveLearner):
         return self.logits(query, update(prototypes(*support), support, query), support.y)
 
     def logits(self, z: Tensor, weights: Tensor, y: Tensor) -> Tensor:
-        """Return the logits of directions, (m, d), given class weights and the support's classes."""
-        return present(y, -0.5 * self.temperature * squared_distances(z, weights))
+        """Return the logits of embeddings of length 1, (m, d), given class weights and the support's classes."""
+        half = 0.5 * (1 + (weights**2).sum(-1))  # squared distances, expanded: lengths are 1 or near, so none is large
+        return present(y, self.temperature * (z @ weights.T - half))
 
     def loss(self, weights: Tensor, support: Examples, query: Tensor) -> Tensor:
         """Return the loss of class weights, a scalar."""

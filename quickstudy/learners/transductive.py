@@ -104,11 +104,12 @@ def present(y: Tensor, logits: Tensor) -> Tensor:
     return torch.where(y.any(0), logits, -FAR)
 
 
-def rectified(support: Examples, query: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Return rectified prototypes (n_way, d), and the queries moved by the difference of the two sets' means.
+def rectified(support: Examples, query: Tensor, scale: float) -> Tensor:
+    """Return prototypes that take in the queries, (n_way, d).
 
-    A moved query belongs to the class with the largest cosine. A prototype is the mean over the class's examples and
-    such queries, with weights exp(scale * cosine to the class's first prototype).
+    The queries are moved by the difference between the means of support and queries. Each then belongs to the class
+    with the largest cosine. A prototype is the mean over the class's examples and such queries, with weights
+    exp(scale * cosine to the class's mean).
 
     Args:
         support: Embedded support, x (n, d) and y (n, n_way).
@@ -118,7 +119,7 @@ def rectified(support: Examples, query: Tensor, scale: float) -> tuple[Tensor, T
     Source: Liu et al. 2020, section 3.2, arXiv:1911.10713.
 
     >>> support = Examples(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.eye(2))
-    >>> rectified(support, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), 10.0)[0]
+    >>> rectified(support, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), 10.0)
     tensor([[1., 0.],
             [0., 1.]])
     """
@@ -129,4 +130,4 @@ def rectified(support: Examples, query: Tensor, scale: float) -> tuple[Tensor, T
     cosines = F.normalize(both, dim=-1) @ means.T
     nearest = torch.eye(y.shape[1]).to(y)[present(y, cosines[len(y) :]).argmax(-1)]
     weights = torch.cat([y, nearest]) * (scale * cosines).exp()
-    return (weights.T @ both) / weights.sum(0).clamp(min=1e-12)[:, None], query
+    return (weights.T @ both) / weights.sum(0).clamp(min=1e-12)[:, None]

@@ -57,9 +57,9 @@ class Episodes:
         rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
         augment: Crop, mirror and recolour each photograph, each in its own way (see ``augmented``).
-        unbalanced: Parameter of the Dirichlet distribution of the classes' shares among a task's queries, such as 2; the
-            number of all queries stays ``n_way * n_query``. What a class has too few examples for, the others give. If
-            None, each class has ``n_query`` queries.
+        unbalanced: Parameter of the Dirichlet distribution of the classes' shares of a task's queries, such as 2. All
+            queries together stay ``n_way * n_query``. What a class has too few examples for, the others give. If None,
+            each class has ``n_query`` queries.
         within: Group of each class. The classes of a task are then all from one group, chosen among those with at least
             ``n_way`` classes. Classes of one group are more similar than classes in general, as the characters of one
             alphabet are (Triantafillou et al. 2020, section 3.2.1, arXiv:1903.03096).
@@ -67,8 +67,8 @@ class Episodes:
     Raises:
         NotEnoughClasses: ``data``, or every group, has fewer than ``n_way`` classes.
         NotEnoughExamples: A class has fewer examples than shots plus queries.
-        SettingError: There is no way or no shot, a list of shots has another length than ``n_way``, or ``unbalanced`` is
-            not above 0.
+        SettingError: There is no way or no shot, a list of shots has another length than ``n_way``, or ``unbalanced``
+            is not above 0.
 
     Source: Veilleux et al. 2021, section 3, arXiv:2204.11181, for unbalanced queries.
 
@@ -102,7 +102,9 @@ class Episodes:
                 f"a list of shots has one count per way"
             )
         if unbalanced is not None and not 0 < unbalanced < math.inf:
-            raise SettingError(f"unbalanced={unbalanced} is no parameter of a distribution; give a number above 0, or 2")
+            raise SettingError(
+                f"unbalanced={unbalanced} is no parameter of a distribution; give a number above 0, or 2"
+            )
         if n_way > data.n_classes:
             raise NotEnoughClasses(
                 f"n_way={n_way} is too many: the {split} split has {data.n_classes} classes; lower n_way or add classes"

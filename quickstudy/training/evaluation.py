@@ -40,7 +40,8 @@ class Evaluation:
         median: Median over tasks.
         n_tasks: Number of tasks.
         transductive: True if an answer could depend on the other queries.
-        seconds_per_adaptation: Median time to adapt to one task and answer its first query, in seconds.
+        seconds_per_adaptation: Median time to adapt to one task and answer its first query, in seconds; all queries if
+            transductive, since they are answered together.
         values: Result of every task.
 
     >>> print(Evaluation("accuracy", 0.981, 0.0026, 1.0, 600, False, 0.004, ()))
@@ -209,5 +210,5 @@ def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int) -> Iterator
     for step in range(n):
         support, query = tasks.sample(step, 1).at(0)
         start = time.perf_counter()
-        learner.adapt(support)(rows(query.x, slice(1)))
+        learner.adapt(support)(query.x if learner.transductive else rows(query.x, slice(1)))
         yield time.perf_counter() - start

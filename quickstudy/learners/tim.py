@@ -79,7 +79,7 @@ class TIM(TransductiveLearner):
         half = 0.5 * (1 + (weights**2).sum(-1))  # squared distances, expanded: lengths are 1 or near, so none is large
         return present(y, self.temperature * (z @ weights.T - half))
 
-    def loss(self, weights: Tensor, support: Examples, query: Tensor) -> Tensor:
+    def objective(self, weights: Tensor, support: Examples, query: Tensor) -> Tensor:
         """Return the loss of class weights, a scalar."""
         fit = -(support.y * self.logits(support.x, weights, support.y).log_softmax(-1)).sum(-1).mean()
         p = self.logits(query, weights, support.y).softmax(-1)
@@ -87,7 +87,7 @@ class TIM(TransductiveLearner):
 
     def _descended(self, weights: Tensor, support: Examples, query: Tensor) -> Tensor:
         def loss(params: Params, data: tuple[Examples, Tensor], t: int) -> Tensor:
-            return self.loss(params["weights"], *data)
+            return self.objective(params["weights"], *data)
 
         rule = Adam(1e-4 if self.inner_lr is None else self.inner_lr, beta1=0.9)
         data = support, query

@@ -25,8 +25,8 @@ class TransductiveFinetune(TransductiveLearner):
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features). Its weights with ``requires_grad=False`` stay.
-        adapt_only: Parameters of the net that a task changes: "all"; "head" for none of them; "norm", the norms'
-            weights and biases; or a pattern of the names in ``net.named_parameters()``.
+        adapt_only: Parameters of the net that a task changes. "all"; "head" for none of them; "norm" for the norms'
+            weights and biases. Any other value is a pattern of the names in ``net.named_parameters()``.
         test_steps: Steps on a task.
         inner_lr: Step size of Adam.
         scale: Factor of the logits.

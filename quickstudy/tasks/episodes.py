@@ -195,9 +195,9 @@ class Episodes:
         if self.unbalanced is not None:  # drawn last: classes and support are those of the balanced task
             queries = shared_out(n_way * self.n_query, rng.dirichlet(np.full(n_way, self.unbalanced)), counts - most)
         further = np.arange(queries.max(initial=0))[:, None]
-        asked = further < queries
-        query, query_position = rows[:, most:].T[: len(further)], np.broadcast_to(np.arange(n_way), asked.shape)
-        return rows[:, :most].T[taken], position[taken], query[asked], query_position[asked], turns, changes
+        chosen = further < queries
+        query, query_position = rows[:, most:].T[: len(further)], np.broadcast_to(np.arange(n_way), chosen.shape)
+        return rows[:, :most].T[taken], position[taken], query[chosen], query_position[chosen], turns, changes
 
     def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, changes: np.ndarray) -> Examples:
         x = take(self.data.x, torch.from_numpy(rows))

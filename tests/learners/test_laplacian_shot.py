@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import torch
 from torch.nn import functional as F
 
@@ -27,7 +29,7 @@ def test_updates_lower_the_loss_whose_bound_they_minimise():
         return float((y * y.log() - y * logits).sum() - 0.35 * (y * (affinity @ y)).sum())
 
     losses = [loss(steps) for steps in range(6)]
-    assert all(after <= before + 1e-12 for before, after in zip(losses, losses[1:], strict=False))
+    assert all(after <= before + 1e-12 for before, after in pairwise(losses))
 
 
 def test_without_smoothness_each_query_is_answered_alone():

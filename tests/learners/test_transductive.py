@@ -73,7 +73,7 @@ def test_rectified_prototypes_by_hand():
     torch.testing.assert_close(means, torch.stack([first, second]))
 
 
-def test_a_classifier_answers_a_batch_together:
+def test_a_classifier_answers_a_batch_together():
     torch.manual_seed(0)
     x = torch.randn(6, WIDTH)
     data = qs.ClassDataset.from_labels(x, list("aabbcc"))

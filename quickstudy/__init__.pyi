@@ -107,6 +107,7 @@ from .tasks.splits import split_classes as split_classes
 from .tasks.task import Examples as Examples
 from .tasks.task import Task as Task
 from .tasks.tiered_imagenet import tiered_imagenet as tiered_imagenet
+from .tasks.varied import VariedEpisodes as VariedEpisodes
 from .training import outer_loop as outer_loop
 from .training import train as train
 from .training.engine import map_tasks as map_tasks

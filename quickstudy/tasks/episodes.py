@@ -102,9 +102,7 @@ class Episodes:
                 f"a list of shots has one count per way"
             )
         if unbalanced is not None and not 0 < unbalanced < math.inf:
-            raise SettingError(
-                f"unbalanced={unbalanced} is no parameter of a distribution; give a number above 0, or 2"
-            )
+            raise SettingError(f"unbalanced={unbalanced} is not above 0; 2 is usual, and None is balanced")
         if n_way > data.n_classes:
             raise NotEnoughClasses(
                 f"n_way={n_way} is too many: the {split} split has {data.n_classes} classes; lower n_way or add classes"

@@ -33,7 +33,9 @@ from .inputs.tables import Table as Table
 from .inputs.text_encoder import TextEncoder as TextEncoder
 from .learners import ANIL as ANIL
 from .learners import BDCSPN as BDCSPN
+from .learners import FEAT as FEAT
 from .learners import IMAML as IMAML
+from .learners import KFO as KFO
 from .learners import LEARNERS as LEARNERS
 from .learners import LRD2 as LRD2
 from .learners import MAML as MAML
@@ -48,6 +50,7 @@ from .learners import LaplacianShot as LaplacianShot
 from .learners import Learner as Learner
 from .learners import MAMLPlusPlus as MAMLPlusPlus
 from .learners import Matching as Matching
+from .learners import MetaCurvature as MetaCurvature
 from .learners import MetaSGD as MetaSGD
 from .learners import NearestPixels as NearestPixels
 from .learners import ProtoMAML as ProtoMAML

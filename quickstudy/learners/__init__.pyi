@@ -6,6 +6,7 @@ from .base import Predictor as Predictor
 from .baseline import Baseline as Baseline
 from .bd_cspn import BDCSPN as BDCSPN
 from .cosine_baseline import CosineBaseline as CosineBaseline
+from .feat import FEAT as FEAT
 from .finetune import Finetune as Finetune
 from .imaml import IMAML as IMAML
 from .in_context import InContext as InContext
@@ -13,6 +14,8 @@ from .laplacian_shot import LaplacianShot as LaplacianShot
 from .maml import MAML as MAML
 from .maml_pp import MAMLPlusPlus as MAMLPlusPlus
 from .matching import Matching as Matching
+from .meta_curvature import KFO as KFO
+from .meta_curvature import MetaCurvature as MetaCurvature
 from .meta_sgd import MetaSGD as MetaSGD
 from .nearest_pixels import NearestPixels as NearestPixels
 from .proto_maml import ProtoMAML as ProtoMAML

@@ -21,13 +21,11 @@ def task(n_query: int = 4) -> Task:
     return Task(*(part._replace(x=part.x.abs()) for part in tasks.at(0)))
 
 
-def peer(name: str) -> ModuleType:
-    """A module of easyfsl's methods alone: the package's own __init__ imports torchvision."""
-    if importlib.util.find_spec("easyfsl") is None:
-        pytest.skip("easyfsl is not installed")
+def peer(name: str, folder: str = "methods") -> ModuleType:
+    """A module of easyfsl alone: the packages around it import torchvision."""
     spec = importlib.util.find_spec("easyfsl")
-    assert spec is not None
-    place = spec.submodule_search_locations[0] + "/methods"
-    package = sys.modules.setdefault("easyfsl.methods", ModuleType("easyfsl.methods"))
-    package.__path__ = [place]
-    return import_module(f"easyfsl.methods.{name}")
+    if spec is None or spec.submodule_search_locations is None:
+        pytest.skip("easyfsl is not installed")
+    package = sys.modules.setdefault(f"easyfsl.{folder}", ModuleType(f"easyfsl.{folder}"))
+    package.__path__ = [f"{spec.submodule_search_locations[0]}/{folder}"]
+    return import_module(f"easyfsl.{folder}.{name}")

@@ -36,7 +36,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "laplacian-shot": _HOME + "laplacian_shot:LaplacianShot",
         "pt-map": _HOME + "pt_map:PTMAP",
         "bd-cspn": _HOME + "bd_cspn:BDCSPN",
-        "transductive-finetune": _HOME + "transductive_finetune:TransductiveFinetune",
+        "trans-finetune": _HOME + "transductive_finetune:TransductiveFinetune",
         "baseline": _HOME + "baseline:Baseline",
         "cosine-baseline": _HOME + "cosine_baseline:CosineBaseline",
         "simple-shot": _HOME + "simple_shot:SimpleShot",

@@ -11,13 +11,13 @@ from quickstudy.nets import Identity
 from quickstudy.tasks.task import Examples
 from tests.learners.transductive import WIDTH, task
 
-NAMES = ["tim", "laplacian-shot", "pt-map", "bd-cspn", "transductive-finetune"]
+NAMES = ["tim", "laplacian-shot", "pt-map", "bd-cspn", "trans-finetune"]
 
 
 @pytest.fixture(params=NAMES)
 def learner(request) -> TransductiveLearner:
     torch.manual_seed(0)
-    more = {"inner_lr": 0.01} if request.param == "transductive-finetune" else {}
+    more = {"inner_lr": 0.01} if request.param == "trans-finetune" else {}
     return LEARNERS[request.param](Identity(WIDTH), **more).double().eval()
 
 

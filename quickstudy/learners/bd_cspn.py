@@ -19,7 +19,7 @@ class BDCSPN(TransductiveLearner):
         net: Maps inputs to embeddings, (n, net.out_features).
         scale: Scale of the cosines, in the weights of the means and in the answers.
 
-    Source: Liu et al. 2020, sections 3.2 and 3.3, arXiv:1911.10713.
+    Source: Liu et al. 2020, section 3, arXiv:1911.10713.
 
     >>> import torch
     >>> from quickstudy.nets import MLP

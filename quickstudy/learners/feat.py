@@ -29,7 +29,7 @@ class FEAT(MetricLearner):
         temperature: Divisor of the squared distances.
         transductive: Normalise by the batch statistics of a task's support and queries.
 
-    Source: Ye et al. 2020, eq. 5 to 9, arXiv:1812.03664.
+    Source: Ye et al. 2020, section 3, arXiv:1812.03664.
 
     >>> from quickstudy.nets import MLP
     >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))

@@ -23,7 +23,7 @@ class LaplacianShot(TransductiveLearner):
         test_steps: Updates of the assignments.
         scale: Scale of the cosines by which prototypes are rectified.
 
-    Source: Ziko et al. 2020, eq. 9 and algorithm 1, arXiv:2006.15486; rectified prototypes, section 4.1.
+    Source: Ziko et al. 2020, algorithm 1, arXiv:2006.15486.
 
     >>> from quickstudy.nets import MLP
     >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
@@ -73,7 +73,7 @@ def smoothed(logits: Tensor, affinity: Tensor, smoothness: float, steps: int) ->
         smoothness: Weight of the neighbours.
         steps: Number of updates, each a minimum of a bound of the loss.
 
-    Source: Ziko et al. 2020, eq. 9, arXiv:2006.15486.
+    Source: Ziko et al. 2020, algorithm 1, arXiv:2006.15486.
 
     >>> smoothed(torch.tensor([[9.0, 0.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0]]), 2.0, 1)[1]
     tensor([1.9998e+00, 2.4676e-04])

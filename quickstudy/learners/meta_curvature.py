@@ -68,7 +68,7 @@ class MetaCurvature(GradientLearner):
         adapt_only: Parameters that the inner loop changes, "all" or a part (see ``GradientLearner``).
         transductive: Normalise queries by their own batch statistics, as the paper does.
 
-    Source: Park and Oliva 2019, eq. 9, arXiv:1902.03356.
+    Source: Park and Oliva 2019, section 3, arXiv:1902.03356.
 
     >>> from quickstudy.nets import MLP
     >>> learner = MetaCurvature(MLP(2, (8,)), n_way=3)
@@ -142,7 +142,7 @@ class KFO(MetaCurvature):
         net, n_way: Arguments of ``MetaCurvature``.
         inner_lr, inner_steps, test_steps, first_order, loss, learned_head, adapt_only, transductive: The same.
 
-    Source: Arnold et al. 2021, section 4, arXiv:1910.13603; as the kernels of learn2learn 0.2.0.
+    Source: Arnold et al. 2021, arXiv:1910.13603; as the kernels of learn2learn 0.2.0.
 
     >>> from quickstudy.nets import MLP
     >>> learner = KFO(MLP(2, (8,)), n_way=3)

@@ -37,7 +37,7 @@ class TIM(TransductiveLearner):
     Raises:
         SettingError: ``inner_lr`` is given although updates alternate.
 
-    Source: Boudiaf et al. 2020, eq. 3 and proposition 1, arXiv:2008.11297.
+    Source: Boudiaf et al. 2020, section 2 and proposition 1, arXiv:2008.11297.
 
     >>> from quickstudy.nets import MLP
     >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))

@@ -116,7 +116,7 @@ def rectified(support: Examples, query: Tensor, scale: float) -> Tensor:
         query: Embedded queries, (m, d).
         scale: Scale of the cosines.
 
-    Source: Liu et al. 2020, section 3.2, arXiv:1911.10713.
+    Source: Liu et al. 2020, section 3, arXiv:1911.10713.
 
     >>> support = Examples(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.eye(2))
     >>> rectified(support, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), 10.0)

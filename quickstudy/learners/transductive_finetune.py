@@ -34,7 +34,7 @@ class TransductiveFinetune(TransductiveLearner):
     Raises:
         SettingError: ``adapt_only`` matches nothing.
 
-    Source: Dhillon et al. 2020, eq. 5 to 7, arXiv:1909.02729.
+    Source: Dhillon et al. 2020, section 3, arXiv:1909.02729.
 
     >>> import torch
     >>> from quickstudy.nets import MLP

@@ -70,7 +70,7 @@ class Episodes:
         SettingError: There is no way or no shot, a list of shots has another length than ``n_way``, or ``unbalanced``
             is not above 0.
 
-    Source: Veilleux et al. 2021, section 3, arXiv:2204.11181, for unbalanced queries.
+    Source: Veilleux et al. 2021, arXiv:2204.11181, for unbalanced queries.
 
     Uint8 images are returned as floats in [0, 1].
 

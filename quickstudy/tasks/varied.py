@@ -33,7 +33,7 @@ class VariedEpisodes:
         NotEnoughExamples: A class has fewer than two examples.
         SettingError: The fewest ways are below 1, or above the most.
 
-    Source: Triantafillou et al. 2020, section 3.2 and appendix A, arXiv:1903.03096.
+    Source: Triantafillou et al. 2020, section 3.2, arXiv:1903.03096.
 
     >>> data = ClassDataset.from_labels(torch.zeros(60, 3), [str(i % 6) for i in range(60)])
     >>> [len(task.query.y) // task.query.y.shape[1] for task in VariedEpisodes(data).sample(step=0, n_tasks=2).tasks]
@@ -84,7 +84,7 @@ def shots_of(most: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> 
         counts: Examples of each class.
         rng: Generator of the task.
 
-    Source: Triantafillou et al. 2020, appendix A, arXiv:1903.03096.
+    Source: Triantafillou et al. 2020, section 3.2, arXiv:1903.03096.
 
     >>> shots_of(np.array([1, 1]), np.array([3, 3]), np.random.default_rng(0)).tolist()
     [1, 1]

@@ -31,8 +31,8 @@ def transductive() -> str:
     said = (
         f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, {counted}, the same tasks for all.\n"
         f"Queries per class: {queries}. Unbalanced: the classes' shares of the queries are drawn from a Dirichlet\n"
-        f"distribution with parameter {record['dirichlet']:g}, as Veilleux et al. 2021. Omniglot's evaluation characters by\n"
-        "`glyphs-proto`'s net, which never saw Omniglot; CIFAR-FS' test classes and 40 categories of Caltech-101 by\n"
+        f"distribution with parameter {record['dirichlet']:g}, as Veilleux et al. 2021.\n"
+        "Omniglot's evaluation characters by `glyphs-proto`'s net, which never saw Omniglot; CIFAR-FS' test classes and 40 categories of Caltech-101 by\n"
         "EfficientNet-Lite0, which knows many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
     )
     return f"{said}{table(['', *columns], lines)}\n{losses(rows)}"

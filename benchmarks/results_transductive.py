@@ -32,8 +32,8 @@ def transductive() -> str:
         f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, {counted}, the same tasks for all.\n"
         f"Queries per class: {queries}. Unbalanced: the classes' shares of the queries are drawn from a Dirichlet\n"
         f"distribution with parameter {record['dirichlet']:g}, as Veilleux et al. 2021.\n"
-        "Omniglot's evaluation characters by `glyphs-proto`'s net, which never saw Omniglot; CIFAR-FS' test classes and 40 categories of Caltech-101 by\n"
-        "EfficientNet-Lite0, which knows many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
+        "Omniglot's evaluation characters by `glyphs-proto`'s net, which never saw Omniglot; CIFAR-FS' test classes and\n"
+        "40 categories of Caltech-101 by EfficientNet-Lite0, which knows many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
     )
     return f"{said}{table(['', *columns], lines)}\n{losses(rows)}"
 

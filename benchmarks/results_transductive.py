@@ -25,15 +25,15 @@ def transductive() -> str:
         ]
         for head in heads
     ]
-    tasks = sorted({r["n_tasks"] for r in rows})
-    counted = f"{tasks[-1]} tasks" + (f" ({tasks[0]} of the slowest head)" if len(tasks) > 1 else "")
     queries = ", ".join(f"{n} on {name}" for name, n in record["n_query"].items())
     said = (
-        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, {counted}, the same tasks for all.\n"
-        f"Queries per class: {queries}. Unbalanced: the classes' shares of the queries are drawn from a Dirichlet\n"
-        f"distribution with parameter {record['dirichlet']:g}, as Veilleux et al. 2021.\n"
-        "Omniglot's evaluation characters by `glyphs-proto`'s net, which never saw Omniglot; CIFAR-FS' test classes and\n"
-        "40 categories of Caltech-101 by EfficientNet-Lite0, which knows many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
+        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, the same {record['n_tasks']} tasks for\n"
+        f"all. Queries per class: {queries}. Unbalanced: the classes'\n"
+        "shares of the queries are drawn from a Dirichlet distribution with parameter "
+        f"{record['dirichlet']:g}, as in Veilleux\n"
+        "et al. 2021. Omniglot's evaluation characters are embedded by `glyphs-proto`'s net, which never saw Omniglot.\n"
+        "The test classes of CIFAR-FS and 40 categories of Caltech-101 are embedded by EfficientNet-Lite0, which knows\n"
+        "many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
     )
     return f"{said}{table(['', *columns], lines)}\n{losses(rows)}"
 

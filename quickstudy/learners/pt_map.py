@@ -9,9 +9,10 @@ from torch.nn import functional as F
 from quickstudy.learners.base import prototypes
 from quickstudy.learners.metric import squared_distances
 from quickstudy.learners.transductive import TransductiveLearner
-from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.task import Examples
 from quickstudy.tasks.tree import Tree
+
+_SCALINGS, _NEWTON = 10, 20  # iterations of the optimal transport
 
 
 class PTMAP(TransductiveLearner):
@@ -75,38 +76,42 @@ class PTMAP(TransductiveLearner):
         return transport(self.strength * squared_distances(query, means), y.any(0))
 
 
-def transport(cost: Tensor, has_examples: Tensor, *, most: int = 1000, precision: float = 1e-6) -> Tensor:
+def transport(cost: Tensor, has_examples: Tensor) -> Tensor:
     """Return the shares with which queries are transported to classes, each of which takes equally many.
 
-    The shares are exp(-cost), whose rows and columns are scaled in turn (Sinkhorn) until rows change by less than the
-    precision.
+    The shares are softmax(v - cost) over the classes, with the v for which each class takes its part. A few scalings of
+    rows and columns (Sinkhorn) come near it, and damped Newton steps then reach it; the dual is concave in v. Sinkhorn
+    alone, as in the paper, has the same limit and often needs hundreds of iterations.
 
     Args:
         cost: Cost of a query for a class, (m, n_way).
         has_examples: Classes that take queries, (n_way,).
-        most: Largest number of iterations.
-        precision: Largest change of a row's sum at the end.
 
     Returns:
-        Shares, (m, n_way). The columns of classes with examples have equal sums, and rows sum to about 1.
+        Shares, (m, n_way); rows sum to 1, and the columns of classes with examples have equal sums.
 
-    Source: Hu et al. 2021, eq. 3, arXiv:2006.03806; Cuturi 2013, algorithm 1, arXiv:1306.0895.
+    Source: Hu et al. 2021, eq. 3, arXiv:2006.03806; the length of a damped step, Sun and Tran-Dinh 2019,
+    arXiv:1703.04599.
 
     >>> transport(torch.tensor([[0.0, 1.0], [0.0, 1.0]]), torch.ones(2, dtype=torch.bool)).round(decimals=3)
     tensor([[0.5000, 0.5000],
             [0.5000, 0.5000]])
     """
-    column = len(cost) / has_examples.sum()
-    # The largest of a row is 1 and not 0, whatever the costs; rows are scaled anyway.
-    plan = (-cost).masked_fill(~has_examples, -torch.inf)
-    plan = (plan - plan.amax(-1, keepdim=True)).exp()
-    before, done = torch.zeros_like(plan[:, 0]), torch.zeros((), dtype=torch.bool, device=cost.device)
-    for _ in range(most):
-        sums = plan.sum(-1)
-        done = done | ((sums - before).abs().amax() <= precision)
-        if not inside_transform() and bool(done):
-            break
-        scaled = plan / sums[:, None].clamp(min=1e-10)
-        scaled = scaled * column / scaled.sum(0).clamp(min=1e-10)
-        plan, before = torch.where(done, plan, scaled), sums
-    return plan
+    part = len(cost) / has_examples.sum()
+
+    def scores(v: Tensor) -> Tensor:
+        return torch.where(has_examples, v - cost, -torch.inf)
+
+    v = torch.zeros_like(cost[0])
+    for _ in range(_SCALINGS):
+        columns = (-cost - scores(v).logsumexp(-1, keepdim=True)).logsumexp(0)
+        v = torch.where(has_examples, part.log() - columns, 0.0)
+    for _ in range(_NEWTON):
+        shares = scores(v).softmax(-1)
+        gap = torch.where(has_examples, part - shares.sum(0), 0.0)
+        # Nearly singular: v is determined up to a constant.
+        hessian = (shares.sum(0) + 1e-5).diag_embed() - shares.T @ shares
+        step = torch.linalg.solve(hessian, gap)
+        length = (step.amax() - step.amin()).clamp(min=1e-12)
+        v = v + step * length.log1p() / length
+    return scores(v).softmax(-1)

@@ -129,9 +129,7 @@ def main() -> None:
                     tasks = Episodes(data, N_WAY, n_shot, QUERIES[name], split="test", unbalanced=unbalanced)
                     started = time.perf_counter()
                     learner = make(data.x.shape[1]).eval()
-                    engine: Engine = (
-                        "vmap" if isinstance(learner, TransductiveLearner) else "loop"
-                    )  # scikit-learn is no vmap
+                    engine: Engine = "loop" if isinstance(learner, LogisticHead) else "vmap"
                     result = evaluate(learner, tasks, n_tasks=given.n_tasks, engine=engine)
                     row[kind] = {"mean": result.mean, "ci95": result.ci95}
                     row["transductive"] = result.transductive

@@ -12,7 +12,7 @@ from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.tasks.task import Examples
 from quickstudy.tasks.tree import Tree
 
-_SCALINGS, _NEWTON = 10, 20  # iterations of the optimal transport
+_SCALINGS, _NEWTON = 10, 40  # iterations of the optimal transport
 
 
 class PTMAP(TransductiveLearner):
@@ -97,7 +97,9 @@ def transport(cost: Tensor, has_examples: Tensor) -> Tensor:
     tensor([[0.5000, 0.5000],
             [0.5000, 0.5000]])
     """
-    part = len(cost) / has_examples.sum()
+    # In double precision: where answers are sure, the Hessian is nearly zero.
+    dtype, cost = cost.dtype, cost.double()
+    part = (len(cost) / has_examples.sum()).double()
 
     def scores(v: Tensor) -> Tensor:
         return torch.where(has_examples, v - cost, -torch.inf)
@@ -109,9 +111,9 @@ def transport(cost: Tensor, has_examples: Tensor) -> Tensor:
     for _ in range(_NEWTON):
         shares = scores(v).softmax(-1)
         gap = torch.where(has_examples, part - shares.sum(0), 0.0)
-        # Nearly singular: v is determined up to a constant.
-        hessian = (shares.sum(0) + 1e-5).diag_embed() - shares.T @ shares
-        step = torch.linalg.solve(hessian, gap)
+        # v is determined up to a constant, hence the small addition to the Hessian.
+        hessian = (shares.sum(0) + 1e-8).diag_embed() - shares.T @ shares
+        step = torch.linalg.solve_ex(hessian, gap).result
         length = (step.amax() - step.amin()).clamp(min=1e-12)
         v = v + step * length.log1p() / length
-    return scores(v).softmax(-1)
+    return scores(v).softmax(-1).to(dtype)

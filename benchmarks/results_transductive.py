@@ -27,12 +27,12 @@ def transductive() -> str:
     ]
     queries = ", ".join(f"{n} on {name}" for name, n in record["n_query"].items())
     how = (
-        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, {record['n_tasks']} tasks, the same for\n"
-        f"all. Queries per class: {queries}. Unbalanced: the classes'\n"
-        f"shares are drawn from a Dirichlet distribution with parameter {record['dirichlet']:g}, as in Veilleux et al.\n"
-        "2021. Omniglot's evaluation characters are embedded by the net of `glyphs-proto`, which never saw Omniglot.\n"
-        "The test classes of CIFAR-FS and 40 categories of Caltech-101 are embedded by EfficientNet-Lite0, which\n"
-        "knows many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
+        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, {record['n_tasks']} tasks for all heads.\n"
+        f"Queries per class: {queries}. Unbalanced: the classes'\n"
+        f"shares are drawn from a Dirichlet distribution with parameter {record['dirichlet']:g} (Veilleux et al. 2021).\n"
+        "Omniglot's evaluation characters are embedded by the net of `glyphs-proto`, which never saw Omniglot. The\n"
+        "test classes of CIFAR-FS and 40 categories of Caltech-101 are embedded by EfficientNet-Lite0, which knows\n"
+        "many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
     )
     return f"{how}{table(['', *columns], lines)}\n{losses(rows)}"
 

@@ -27,9 +27,9 @@ def transductive() -> str:
     ]
     queries = ", ".join(f"{n} on {name}" for name, n in record["n_query"].items())
     how = (
-        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, {record['n_tasks']} tasks for all heads.\n"
+        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, the same {record['n_tasks']} tasks.\n"
         f"Queries per class: {queries}. Unbalanced: the classes'\n"
-        f"shares are drawn from a Dirichlet distribution with parameter {record['dirichlet']:g} (Veilleux et al. 2021).\n"
+        f"shares come from a Dirichlet distribution with parameter {record['dirichlet']:g} (Veilleux et al. 2021).\n"
         "Omniglot's evaluation characters are embedded by the net of `glyphs-proto`, which never saw Omniglot. The\n"
         "test classes of CIFAR-FS and 40 categories of Caltech-101 are embedded by EfficientNet-Lite0, which knows\n"
         "many of them from ImageNet. `benchmarks/transductive.py`.\n\n"

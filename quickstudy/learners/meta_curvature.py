@@ -105,7 +105,7 @@ class MetaCurvature(GradientLearner):
             transductive=transductive,
         )
         self.first_order = first_order
-        like = self.model[1].weight
+        like = next(self.model[1].parameters())
         self._axes = [f"{name}/{axis}" for name, p in self.model.named_parameters() for axis in self._axes_of(name, p)]
         self.matrices = nn.ParameterList(self._first(axis).to(like) for axis in self._axes)
 

@@ -275,7 +275,7 @@ def shared_out(n: int, shares: np.ndarray, most: np.ndarray) -> np.ndarray:
     >>> shared_out(10, np.array([0.7, 0.2, 0.1]), np.array([4, 9, 9])).tolist()
     [4, 4, 2]
     """
-    result = np.minimum(np.floor(n * shares).astype(most.dtype), most)
+    result: np.ndarray = np.minimum(np.floor(n * shares).astype(most.dtype), most)
     for _ in range(n - int(result.sum())):
         result[np.where(result < most, n * shares - result, -np.inf).argmax()] += 1
     return result

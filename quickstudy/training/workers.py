@@ -17,7 +17,7 @@ from torch import Tensor
 from quickstudy.errors import SettingError, WorkerLost, one_line
 from quickstudy.tasks.task import Task, UnequalTasks
 
-Batch = TypeVar("Batch", Task, UnequalTasks)
+Batch = TypeVar("Batch", Task, UnequalTasks, Task | UnequalTasks)
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 """Environment variables of a worker."""

@@ -10,6 +10,7 @@ from typing import Any
 from scipy import stats
 
 from benchmarks.results_photos import copies, encoders_and_heads, frozen_on_cifar, looks, photographs
+from benchmarks.results_transductive import transductive
 from benchmarks.tables import ROOT, percent, records, table
 
 PAGE, PLOT = ROOT / "docs" / "results.md", ROOT / "docs" / "results.png"
@@ -428,6 +429,7 @@ def page() -> str:
         ("Photographs without a run", "photos", photographs),
         ("Which encoder and which head", "matrix", encoders_and_heads),
         ("CIFAR-FS by the encoder of photographs", "cifar-fs", frozen_on_cifar),
+        ("Transductive learners", "transductive", transductive),
         ("Drawing or photograph", "looks", looks),
         ("Drawings on any page", "disturbances", disturbances),
         ("Copies among pictures", "copies", copies),

@@ -40,11 +40,15 @@ def evaluate(
     one_to_one: Annotated[
         bool, typer.Option("--one-to-one", help="Use that each class occurs equally often among the queries.")
     ] = False,
+    unbalanced: Annotated[
+        bool, typer.Option("--unbalanced", help="Draw the classes' shares of each task's queries at random.")
+    ] = False,
     out: Out = None,
     json: Json = False,
 ) -> None:
     """Measure the accuracy of a run on new tasks, with its 95% interval."""
     from quickstudy.cli.output import print_json, write_record
+    from quickstudy.errors import SettingError
     from quickstudy.runs.evaluation import evaluate_challenge, evaluate_run
 
     how: dict[str, Any] = {
@@ -55,9 +59,11 @@ def evaluate(
         "one_to_one": one_to_one,
     }
     if challenge is not None:
+        if unbalanced:
+            raise SettingError("--unbalanced has no effect on a challenge, whose queries are published; leave it out")
         score = evaluate_challenge(run, challenge, data_root, **how)
     else:
         how |= {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query}
-        score = evaluate_run(run, n_tasks, split, seed=seed, rotate=rotate, **how)
+        score = evaluate_run(run, n_tasks, split, seed=seed, rotate=rotate, unbalanced=unbalanced, **how)
     write_record(score.record, out)
     print_json(score.record) if json else print(score)

@@ -86,6 +86,8 @@ class R2D2(MetricLearner):
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
         loss: "cross_entropy", or "mse" for real targets.
+        mean_loss: Divide the squared error by the number of examples, as the authors' program does. The penalty then
+            counts n times as much, and a support that is doubled gives the same answers.
         transductive: Normalise by the batch statistics of a task's support and queries.
 
     The penalty, and the scale and bias of the answers, are learned. A softmax ignores the bias, and over numbers
@@ -102,9 +104,16 @@ class R2D2(MetricLearner):
     # Measured on features of photographs: best temperatures .178, .231, .364 and .562 at 1, 2, 5 and 10 shots.
     rise: ClassVar[float | None] = 0.45
 
-    def __init__(self, net: nn.Module, *, loss: Loss = "cross_entropy", transductive: bool = False) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        *,
+        loss: Loss = "cross_entropy",
+        mean_loss: bool = False,
+        transductive: bool = False,
+    ) -> None:
         super().__init__(net, transductive=transductive)
-        self.loss = loss
+        self.loss, self.mean_loss = loss, mean_loss
         self.log_penalty = nn.Parameter(torch.zeros(()))
         self.scale = nn.Parameter(torch.tensor(10.0 if loss == "cross_entropy" else 1.0))
         self.bias = nn.Parameter(torch.zeros(()))
@@ -121,7 +130,7 @@ class R2D2(MetricLearner):
 
         With G = (x x^T + penalty)^-1 and dual weights a = G y, the weights without example i are a - G_i a_i / G_ii.
         """
-        if type(self).solve is not R2D2.solve:
+        if type(self).solve is not R2D2.solve or self.mean_loss:  # the penalty changes with the number of examples
             return super().left_out(support, query)
         x = self.padded(support.x).double()
         of = x if query is None else self.padded(query).double()
@@ -136,13 +145,17 @@ class R2D2(MetricLearner):
         answers: Tensor = self.scale * logits + self.bias
         return answers.to(support.x)
 
+    def penalty(self, n: int) -> Tensor:
+        """Return the factor of the squared weights for a support of n examples."""
+        return self.log_penalty.exp() * (n if self.mean_loss else 1)
+
     def padded(self, z: Tensor) -> Tensor:
         """Return embeddings with a 1 appended, (n, d) -> (n, d + 1)."""
         return F.pad(z.to(self.scale), (0, 1), value=1.0)
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Return weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
-        return ridge(x, y, self.log_penalty.exp())
+        return ridge(x, y, self.penalty(len(y)))
 
 
 @dataclass(frozen=True, eq=False)

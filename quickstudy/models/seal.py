@@ -13,6 +13,7 @@ from torch import Tensor
 from quickstudy.errors import ModelError, QuickstudyError
 from quickstudy.io.files import read_json, replace
 from quickstudy.learners import Learner
+from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.nets import input_shape
 from quickstudy.tasks.task import Examples
 
@@ -60,14 +61,18 @@ def changed(folder: Path, sums: dict[str, str]) -> Iterator[str]:
 
 
 def probe_of(learner: Learner) -> dict[str, Tensor]:
-    """Return a task of noise, one example per class and one query, with its answer; empty if no answer is possible."""
+    """Return a task of noise with its answer; empty if no answer is possible.
+
+    It has one example per class and one query, or two if queries are answered together.
+    """
     shape, weight = input_shape(learner), next(learner.parameters(), torch.empty(0))
     if shape is None:
         return {}
     n_way: int = getattr(learner, "n_way", 5)
     noise = torch.Generator().manual_seed(0)
-    x = torch.rand(n_way + 1, *shape, generator=noise).to(weight)
-    probe = {"support.x": x[:-1], "support.y": torch.eye(n_way).to(weight), "query.x": x[-1:]}
+    n_query = 2 if isinstance(learner, TransductiveLearner) else 1
+    x = torch.rand(n_way + n_query, *shape, generator=noise).to(weight)
+    probe = {"support.x": x[:n_way], "support.y": torch.eye(n_way).to(weight), "query.x": x[n_way:]}
     try:
         return {**probe, "answers": answers(learner, probe)}
     except QuickstudyError:  # a net without recorded population statistics cannot answer
@@ -75,6 +80,6 @@ def probe_of(learner: Learner) -> dict[str, Tensor]:
 
 
 def answers(learner: Learner, probe: dict[str, Tensor]) -> Tensor:
-    """Return the answer of a learner to the query of a probe."""
+    """Return the answers of a learner to the queries of a probe."""
     with torch.no_grad():
         return learner.adapt(Examples(probe["support.x"], probe["support.y"]))(probe["query.x"])

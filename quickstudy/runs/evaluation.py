@@ -23,6 +23,9 @@ from quickstudy.tasks.splits import Split
 from quickstudy.training.evaluation import Evaluation, evaluate
 from quickstudy.training.process import threads
 
+UNBALANCED = 2.0
+"""Parameter of the Dirichlet distribution of unbalanced queries."""
+
 
 class Score(NamedTuple):
     """Result of the evaluation of a run; ``print`` shows it as one line.
@@ -58,6 +61,7 @@ def evaluate_run(
     views: int | None = None,
     turned: bool = False,
     one_to_one: bool = False,
+    unbalanced: bool = False,
 ) -> Score:
     """Evaluate a run on tasks of a split; a value of None is that of the run's training.
 
@@ -79,6 +83,8 @@ def evaluate_run(
         views: Test-time augmentation: average over this number of slightly warped copies of each image.
         turned: Test-time augmentation: average over the four quarter turns of each image.
         one_to_one: Use that each class occurs equally often among the queries.
+        unbalanced: Draw the classes' shares of each task's queries from a Dirichlet distribution with parameter 2, as
+            in Veilleux et al. 2021, arXiv:2204.11181. The number of all queries stays.
 
     Raises:
         ModelError: The folder is not a run.
@@ -97,9 +103,11 @@ def evaluate_run(
     learner = _learner(trained, settings, test_steps, transductive, views, turned)
     if rotate and not IMAGES.holds(settings):
         raise SettingError(f"--rotate needs images, but {settings.data} has none; leave it out")
+    if unbalanced and one_to_one:
+        raise SettingError("one_to_one needs classes that occur equally often, and unbalanced draws them unequally")
     experiment = Experiment(settings, inputs=trained.model.inputs)
     _check_inputs(experiment, trained)
-    tasks = experiment.test_tasks(split, rotate)  # type: ignore[arg-type]
+    tasks = experiment.test_tasks(split, rotate, UNBALANCED if unbalanced else None)  # type: ignore[arg-type]
     with threads(settings.threads):
         result = evaluate(learner.to(experiment.device), tasks, n_tasks=n_tasks, one_to_one=one_to_one, bar=True)
         made_with = provenance()
@@ -115,6 +123,7 @@ def evaluate_run(
         "views": views,
         "turned": turned,
         "one_to_one": one_to_one,
+        "unbalanced": unbalanced,
         "seed": settings.seed,
         **result.summary(),
         "evaluation": made_with,
@@ -125,7 +134,8 @@ def evaluate_run(
         return Score(result, record, f"{settings.data}, {settings.n_shot} points: {result}")
     where = f"{settings.data} {split}, {settings.n_way}-way {settings.n_shot}-shot"
     cost = f"{1000 * result.seconds_per_adaptation:.1f} ms to adapt"
-    return Score(result, record, f"{where}: {result} (chance {100 / settings.n_way:.1f} %, {cost})")
+    shares = ", unbalanced queries" if unbalanced else ""
+    return Score(result, record, f"{where}: {result}{shares} (chance {100 / settings.n_way:.1f} %, {cost})")
 
 
 def evaluate_challenge(

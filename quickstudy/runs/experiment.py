@@ -212,13 +212,24 @@ class Experiment:
                 schedule.step()
         return schedule
 
-    def test_tasks(self, split: Split = "test", rotate: bool = False) -> TaskSource:
-        """Return tasks of a split, with ``n_way`` classes of ``n_shot`` support and ``n_query`` query examples."""
+    def test_tasks(self, split: Split = "test", rotate: bool = False, unbalanced: float | None = None) -> TaskSource:
+        """Return tasks of a split, with ``n_way`` classes of ``n_shot`` support and ``n_query`` query examples.
+
+        Args:
+            split: Name of the split.
+            rotate, unbalanced: Arguments of ``Episodes``.
+
+        Raises:
+            SettingError: The queries of functions cannot be unbalanced.
+        """
         s = self.settings
         if isinstance(self.source, FunctionSource):
+            if unbalanced is not None:
+                raise SettingError(f"unbalanced queries need classes, but {s.data} has none; leave it out")
             return self.source.tasks(s.n_shot, s.n_query, s.seed, split)
         data = self._data()._asdict()[split].to(self.device)
-        return Episodes(data, s.n_way, s.n_shot, s.n_query, seed=s.seed, split=split, rotate=rotate)
+        sizes = s.n_way, s.n_shot, s.n_query
+        return Episodes(data, *sizes, seed=s.seed, split=split, rotate=rotate, unbalanced=unbalanced)
 
     @cached_property
     def tasks(self) -> TaskSource:

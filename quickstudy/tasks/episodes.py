@@ -6,6 +6,7 @@ indices of a batch are drawn first, then the images are gathered from memory in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,9 @@ class Episodes:
         rotate: Turn each class of each task by one random multiple of 90 degrees, support and query alike.
         warp: Move, turn, stretch and shear each image a little, each in its own way (see ``warped``).
         augment: Crop, mirror and recolour each photograph, each in its own way (see ``augmented``).
+        unbalanced: Parameter of the Dirichlet distribution of the classes' shares of a task's queries, such as 2. All
+            queries together stay ``n_way * n_query``. What a class has too few examples for, the others give. If None,
+            each class has ``n_query`` queries.
         within: Group of each class. The classes of a task are then all from one group, chosen among those with at least
             ``n_way`` classes. Classes of one group are more similar than classes in general, as the characters of one
             alphabet are (Triantafillou et al. 2020, section 3.2.1, arXiv:1903.03096).
@@ -63,7 +67,10 @@ class Episodes:
     Raises:
         NotEnoughClasses: ``data``, or every group, has fewer than ``n_way`` classes.
         NotEnoughExamples: A class has fewer examples than shots plus queries.
-        SettingError: There is no way or no shot, or a list of shots has another length than ``n_way``.
+        SettingError: There is no way or no shot, a list of shots has another length than ``n_way``, or ``unbalanced``
+            is not above 0.
+
+    Source: Veilleux et al. 2021, arXiv:2204.11181, for unbalanced queries.
 
     Uint8 images are returned as floats in [0, 1].
 
@@ -85,6 +92,7 @@ class Episodes:
         rotate: bool = False,
         warp: bool = False,
         augment: bool = False,
+        unbalanced: float | None = None,
         within: Sequence[str] | None = None,
     ) -> None:
         shots = [n_shot] * n_way if isinstance(n_shot, int) else list(n_shot)
@@ -93,6 +101,8 @@ class Episodes:
                 f"n_way={n_way}, n_shot={n_shot}, n_query={n_query}: give at least 1 way, 1 shot and 0 queries; "
                 f"a list of shots has one count per way"
             )
+        if unbalanced is not None and not 0 < unbalanced < math.inf:
+            raise SettingError(f"unbalanced={unbalanced} is not above 0; 2 is usual, and None is balanced")
         if n_way > data.n_classes:
             raise NotEnoughClasses(
                 f"n_way={n_way} is too many: the {split} split has {data.n_classes} classes; lower n_way or add classes"
@@ -113,6 +123,7 @@ class Episodes:
             )
         self.data, self.n_way, self.shots, self.n_query = data, n_way, np.array(shots), n_query
         self.seed, self.split, self.rotate, self.warp, self.augment = seed, split, rotate, warp, augment
+        self.unbalanced = unbalanced
         self.items: Items | None = None
 
     @classmethod
@@ -175,12 +186,16 @@ class Episodes:
         # Shot by shot, not class by class: any consecutive rows are then balanced, as Reptile's inner batches need.
         position = np.tile(np.arange(n_way), (most, 1))
         taken = np.arange(most)[:, None] < shots
-        query = rows[:, most : most + self.n_query].T
-        query_position = np.tile(np.arange(n_way), (self.n_query, 1))
         turns = rng.integers(4, size=n_way) if self.rotate else np.zeros(n_way, dtype=np.int64)
         n = int(shots.sum()) + n_way * self.n_query
         changes = _changes(rng, n, self.warp, self.augment)
-        return rows[:, :most].T[taken], position[taken], query.ravel(), query_position.ravel(), turns, changes
+        queries = np.full(n_way, self.n_query)
+        if self.unbalanced is not None:  # drawn last: classes and support are those of the balanced task
+            queries = shared_out(n_way * self.n_query, rng.dirichlet(np.full(n_way, self.unbalanced)), counts - most)
+        further = np.arange(queries.max(initial=0))[:, None]
+        chosen = further < queries
+        query, query_position = rows[:, most:].T[: len(further)], np.broadcast_to(np.arange(n_way), chosen.shape)
+        return rows[:, :most].T[taken], position[taken], query[chosen], query_position[chosen], turns, changes
 
     def _gather(self, rows: np.ndarray, position: np.ndarray, turns: np.ndarray, changes: np.ndarray) -> Examples:
         x = take(self.data.x, torch.from_numpy(rows))
@@ -243,6 +258,27 @@ class Batches:
         """Draw the rows of one task, and the changes of each image."""
         rows = rng.integers(len(self.data.x), size=self.batch_size)
         return rows, _changes(rng, self.batch_size, self.warp, self.augment)
+
+
+def shared_out(n: int, shares: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return whole numbers in proportion to shares, none above its own limit, that sum to n.
+
+    They are rounded down first. Each further one goes to the number that is furthest below its share.
+
+    Args:
+        n: Sum, at most that of the limits.
+        shares: Shares, which sum to 1.
+        most: Limit of each number.
+
+    >>> shared_out(10, np.array([0.7, 0.2, 0.1]), np.array([9, 9, 9])).tolist()
+    [7, 2, 1]
+    >>> shared_out(10, np.array([0.7, 0.2, 0.1]), np.array([4, 9, 9])).tolist()
+    [4, 4, 2]
+    """
+    result: np.ndarray = np.minimum(np.floor(n * shares).astype(most.dtype), most)
+    for _ in range(n - int(result.sum())):
+        result[np.where(result < most, n * shares - result, -np.inf).argmax()] += 1
+    return result
 
 
 def _changes(rng: np.random.Generator, n: int, warp: bool, augment: bool) -> np.ndarray:

@@ -169,6 +169,13 @@ def _support_order_is_irrelevant(learner: Learner, tasks: Task) -> float:
     return _distance(*(_logits(learner, Task(each, query)) for each in (support, shuffled)))
 
 
+def _query_order_is_irrelevant(learner: Learner, tasks: Task) -> float:
+    """The answers to permuted queries are the permuted answers, also of a learner that answers them together."""
+    predict, (x, y) = learner.adapt(tasks.at(0).support), tasks.at(0).query
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
+    return _distance(predict(x)[order], predict(rows(x, order)))
+
+
 def queries_are_independent(learner: Learner, tasks: Task) -> float:
     """A query alone gets the same logits as among other queries, unless the learner is marked as transductive."""
     if learner.transductive:
@@ -238,6 +245,7 @@ LAWS: tuple[Callable[[Learner, Task], float], ...] = (
     _again_is_the_same,
     _predictors_stand_alone,
     _support_order_is_irrelevant,
+    _query_order_is_irrelevant,
     queries_are_independent,
     _unequal_shots,
     _any_number_of_classes,

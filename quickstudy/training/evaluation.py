@@ -20,7 +20,7 @@ from quickstudy.io.console import shown
 from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.draws import seeded
 from quickstudy.tasks.episodes import seeds_of
-from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.tasks.task import AnySource, Task, grouped
 from quickstudy.tasks.tree import Tree, rows
 from quickstudy.training.engine import Engine, Settled, distance, map_tasks, settle
 from quickstudy.training.workers import ALONE, Workers
@@ -40,7 +40,8 @@ class Evaluation:
         median: Median over tasks.
         n_tasks: Number of tasks.
         transductive: True if an answer could depend on the other queries.
-        seconds_per_adaptation: Median time to adapt to one task and answer its first query, in seconds.
+        seconds_per_adaptation: Median time to adapt to one task and answer its first query, in seconds; all queries if
+            transductive, since they are answered together.
         values: Result of every task.
 
     >>> print(Evaluation("accuracy", 0.981, 0.0026, 1.0, 600, False, 0.004, ()))
@@ -70,7 +71,7 @@ class Evaluation:
 
 def evaluate(
     learner: Learner,
-    tasks: TaskSource,
+    tasks: AnySource,
     *,
     n_tasks: int = 600,
     transductive: bool | None = None,
@@ -116,13 +117,18 @@ def evaluate(
         steps = range(math.ceil(n_tasks / BATCH))
         how: Settled | None = None
         for step in shown(steps, "tasks") if bar else steps:
-            batch = Task(*learner.with_rows(*tasks.sample(step, min(BATCH, n_tasks - len(values))), axes=2))
-            how = how or settle(learner, lambda few, engine: [map_tasks(answer, few, engine=engine)], batch, engine)
+            batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
             mine = workers.share(batch)
-            seeds = workers.share_of(seeds_of(tasks, step, len(batch))) if how.draws else None
-            answers = map_tasks(answer, mine, engine=how.engine, seeds=seeds)
-            answers = torch.stack([assigned(scores) for scores in answers]) if one_to_one else answers
-            values += workers.gather(metric(answers, mine.query.y, learner.loss).tolist())
+            results = [0.0] * len(mine)
+            for numbers, group in grouped(mine):
+                group = Task(*learner.with_rows(*group, axes=2))
+                how = how or settle(learner, lambda few, engine: [map_tasks(answer, few, engine=engine)], group, engine)
+                seeds = workers.share_of(seeds_of(tasks, step, len(batch))) if how.draws else None
+                answers = map_tasks(answer, group, engine=how.engine, seeds=seeds and [seeds[i] for i in numbers])
+                answers = torch.stack([assigned(scores) for scores in answers]) if one_to_one else answers
+                for i, value in zip(numbers, metric(answers, group.query.y, learner.loss).tolist(), strict=True):
+                    results[i] = value
+            values += workers.gather(results)
         seconds = median(_adaptation_seconds(learner, tasks, min(n_tasks, 11)))
         used = learner.transductive or one_to_one or _transductive(learner, tasks)
     name = "accuracy" if learner.loss == "cross_entropy" else "mse"
@@ -174,9 +180,9 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
         learner.transductive = before
 
 
-def _transductive(learner: Learner, tasks: TaskSource) -> bool:
+def _transductive(learner: Learner, tasks: AnySource) -> bool:
     """Return whether the queries of the first task normalise each other."""
-    support, query = tasks.sample(0, 1).at(0)
+    support, query = _first(tasks, 0)
     return depends_on_others(learner.adapt(support), query.x)
 
 
@@ -205,9 +211,14 @@ def depends_on_others(predict: Predictor, x: Tree) -> bool:
     return True
 
 
-def _adaptation_seconds(learner: Learner, tasks: TaskSource, n: int) -> Iterator[float]:
+def _first(tasks: AnySource, step: int) -> Task:
+    """Return the first task of a step."""
+    return grouped(tasks.sample(step, 1))[0][1].at(0)
+
+
+def _adaptation_seconds(learner: Learner, tasks: AnySource, n: int) -> Iterator[float]:
     for step in range(n):
-        support, query = tasks.sample(step, 1).at(0)
+        support, query = _first(tasks, step)
         start = time.perf_counter()
-        learner.adapt(support)(rows(query.x, slice(1)))
+        learner.adapt(support)(query.x if learner.transductive else rows(query.x, slice(1)))
         yield time.perf_counter() - start

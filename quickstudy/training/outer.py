@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Literal
 
 import torch
@@ -19,7 +19,7 @@ from quickstudy.errors import QuickstudyError
 from quickstudy.learners import Learner
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.tasks.episodes import seeds_of
-from quickstudy.tasks.task import Task, TaskSource
+from quickstudy.tasks.task import AnySource, Task, TaskSource, UnequalTasks, grouped
 from quickstudy.tasks.tree import concatenated, flat
 from quickstudy.training.engine import Engine, backward, map_tasks, settle
 from quickstudy.training.evaluation import Evaluation, evaluate
@@ -91,7 +91,7 @@ class State:
 
 def outer_loop(
     learner: Learner,
-    tasks: TaskSource,
+    tasks: AnySource,
     optimizer: Optimizer,
     *,
     steps: int,
@@ -155,14 +155,15 @@ def outer_loop(
             break
         learner.train()
         learner.anneal((step - 1) / steps)
-        batch = Task(*learner.with_rows(*tasks.sample(step, tasks_per_step), axes=2))
+        batch = tasks.sample(step, tasks_per_step)
         if state.engine is None:
-            state.engine, state.draws = settle(learner, partial(losses_and_gradients, learner), batch, engine)
+            first = Task(*learner.with_rows(*grouped(batch)[0][1], axes=2))
+            state.engine, state.draws = settle(learner, partial(losses_and_gradients, learner), first, engine)
         seeds = seeds_of(tasks, step, tasks_per_step) if state.draws else None
         descend = partial(_descend, learner, meta_loss, optimizer=optimizer, workers=workers, engine=state.engine)
         value = descend(batch, seeds=seeds)
         if not math.isfinite(value):
-            bad = _bad_tasks(meta_loss, batch, workers, seeds)
+            bad = _bad_tasks(learner, meta_loss, batch, workers, seeds)
             if not (skip_bad_tasks and bad) or tasks_per_step - len(bad) < workers.size:
                 which = f" (tasks {', '.join(map(str, bad))})" if bad else ""
                 raise DivergedError(
@@ -217,7 +218,7 @@ def losses_and_gradients(learner: Learner, tasks: Task, engine: Engine) -> list[
 def _descend(
     learner: Learner,
     meta_loss: Callable[[Task], Tensor],
-    tasks: Task,
+    tasks: Task | UnequalTasks,
     *,
     optimizer: Optimizer,
     workers: Workers,
@@ -227,7 +228,12 @@ def _descend(
     """Return the mean loss of all workers' tasks, NaN if a gradient is not finite; gradients are left in ``.grad``."""
     optimizer.zero_grad()
     mine = seeds and workers.share_of(seeds)
-    loss = backward(meta_loss, workers.share(tasks), len(tasks), engine=engine, seeds=mine)
+    losses = []
+    for numbers, group in grouped(workers.share(tasks)):
+        group = Task(*learner.with_rows(*group, axes=2))
+        drawn = mine and [mine[i] for i in numbers]
+        losses.append(backward(meta_loss, group, len(tasks), engine=engine, seeds=drawn))
+    loss = torch.stack(losses).sum()
     gradients = [p.grad for p in learner.parameters() if p.grad is not None]
     workers.sum([loss, *gradients])
     if not gradients:
@@ -237,20 +243,30 @@ def _descend(
 
 
 def _bad_tasks(
-    meta_loss: Callable[[Task], Tensor], tasks: Task, workers: Workers, seeds: list[int] | None
+    learner: Learner,
+    meta_loss: Callable[[Task], Tensor],
+    tasks: Task | UnequalTasks,
+    workers: Workers,
+    seeds: list[int] | None,
 ) -> list[int]:
     """Return the numbers of the tasks whose own loss is not finite."""
-    mine = map_tasks(meta_loss, workers.share(tasks), engine="loop", seeds=seeds and workers.share_of(seeds))
-    losses = workers.gather(mine.tolist())
+    mine, drawn = workers.share(tasks), seeds and workers.share_of(seeds)
+    results = [0.0] * len(mine)
+    for numbers, group in grouped(mine):
+        group = Task(*learner.with_rows(*group, axes=2))
+        values = map_tasks(meta_loss, group, engine="loop", seeds=drawn and [drawn[i] for i in numbers])
+        for i, value in zip(numbers, values.tolist(), strict=True):
+            results[i] = value
+    losses = workers.gather(results)
     return [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
 
 
-def observe(learner: Learner, tasks: TaskSource) -> None:
+def observe(learner: Learner, tasks: AnySource) -> None:
     """Let a learner measure population statistics on inputs of training tasks."""
-    batch = tasks.sample(0, 1)
+    [(_, batch)] = grouped(tasks.sample(0, 1))
     each = batch.support.y.shape[1] + batch.query.y.shape[1]
-    batch = tasks.sample(0, math.ceil(OBSERVED / each))
-    learner.observe(concatenated(flat(batch.support.x), flat(batch.query.x)))
+    parts = [part.x for _, group in grouped(tasks.sample(0, math.ceil(OBSERVED / each))) for part in group]
+    learner.observe(reduce(concatenated, map(flat, parts)))
 
 
 def _better(new: Evaluation, old: float | None) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 
 from quickstudy.learners import Learner
-from quickstudy.tasks.task import TaskSource
+from quickstudy.tasks.task import AnySource, TaskSource
 from quickstudy.training.bar import show
 from quickstudy.training.engine import Engine
 from quickstudy.training.outer import Progress, outer_loop
@@ -14,7 +14,7 @@ from quickstudy.training.outer import Progress, outer_loop
 
 def train(
     learner: Learner,
-    tasks: TaskSource,
+    tasks: AnySource,
     *,
     steps: int,
     tasks_per_step: int = 1,

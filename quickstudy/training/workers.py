@@ -8,13 +8,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from quickstudy.errors import SettingError, WorkerLost, one_line
-from quickstudy.tasks.task import Task
+from quickstudy.tasks.task import Task, UnequalTasks
+
+Batch = TypeVar("Batch", Task, UnequalTasks, Task | UnequalTasks)
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 """Environment variables of a worker."""
@@ -32,7 +35,7 @@ class Workers:
     rank: int = 0
     size: int = 1
 
-    def share(self, tasks: Task) -> Task:
+    def share(self, tasks: Batch) -> Batch:
         """Return this process's tasks of a batch: every ``size``-th, starting at ``rank``.
 
         >>> from quickstudy.tasks.task import Examples

@@ -19,6 +19,7 @@ from quickstudy.inputs.images import Images
 from quickstudy.inputs.photo_encoder import PhotoEncoder
 from quickstudy.inputs.photos import Photos
 from quickstudy.learners import LEARNERS, R2D2, Matching, Siamese
+from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.models.build import build
 from quickstudy.nets import Identity
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -41,7 +42,16 @@ def classifier(name, data=GLYPHS):
     return Classifier(seen(build(config)).double(), IMAGES, data, PLAIN)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+TOGETHER = [name for name in LEARNERS if issubclass(LEARNERS[name], TransductiveLearner)]
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_one_input_has_no_explanation_where_inputs_are_answered_together(name):
+    with pytest.raises(SettingError, match="has no answer for one alone"):
+        explain(classifier(name), GLYPHS.x[0])
+
+
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name not in TOGETHER])
 def test_influence_is_learning_again_without_the_example(name):
     few, x = classifier(name), draw_glyphs([1], 6, size=16).x[5]
     why = explain(few, x)

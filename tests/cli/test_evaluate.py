@@ -47,6 +47,7 @@ def test_a_trained_run_does_better_than_chance(cli, run):
         (["--turned"], {"turned": True, "views": None, "transductive": False}),
         (["--turned", "--views", 2, "--transductive"], {"turned": True, "views": 2, "transductive": True}),
         (["--one-to-one"], {"one_to_one": True, "transductive": True}),
+        (["--unbalanced"], {"unbalanced": True, "transductive": False}),
     ],
 )
 def test_tasks_may_differ_from_the_runs(cli, run, arguments, expected):

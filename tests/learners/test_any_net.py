@@ -17,7 +17,7 @@ from quickstudy.tasks.tree import tree_map
 from quickstudy.testing import noise_tasks
 from tests.own_nets import Counting, Recurrent, TwiceNamed, TwoInputs
 
-GRADIENT = ["maml", "reptile", "meta-sgd", "maml++", "imaml", "proto-maml"]
+GRADIENT = ["maml", "reptile", "meta-sgd", "maml++", "imaml", "proto-maml", "meta-curvature", "kfo"]
 """Whose inner loop moves the net."""
 
 
@@ -26,7 +26,8 @@ def made(name, net=None):
     cls = LEARNERS[name]
     if name == "nearest-pixels":
         return cls(size=16)
-    more = {"n_classes": 5} if not cls.episodic else {"n_way": 5} if name in (*GRADIENT, "anil") else {}
+    more: dict[str, object] = {"test_steps": 1} if name in ("tim", "pt-map", "trans-finetune") else {}
+    more |= {"n_classes": 5} if not cls.episodic else {"n_way": 5} if name in (*GRADIENT, "anil") else {}
     return cls(qs.MLP(4, (8, 8), "tanh") if net is None else net, **more)
 
 

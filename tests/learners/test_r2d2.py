@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -159,3 +161,23 @@ def test_leaving_an_example_out_is_learning_again_without_it(learner, n_features
     own = torch.stack([compare(support.x[i : i + 1]) for i, compare in enumerate(again)])
     torch.testing.assert_close(ridge.left_out(support), own)
     torch.testing.assert_close(ridge.left_out(support, query), torch.stack([compare(query) for compare in again]))
+
+
+def test_the_mean_loss_multiplies_the_penalty_by_the_number_of_examples():
+    torch.manual_seed(0)
+    learners = [R2D2(Identity(4), mean_loss=mean).double() for mean in (False, True)]
+    support, query = noise_tasks(learners[0]).at(0)
+    twice = Examples(support.x.repeat(2, 1), support.y.repeat(2, 1))
+    summed, averaged = ([each.adapt(s)(query.x) for s in (support, twice)] for each in learners)
+    assert not torch.allclose(summed[0], summed[1], rtol=0.01)
+    torch.testing.assert_close(averaged[0], averaged[1])
+    learners[0].log_penalty.data += math.log(len(support.y))
+    torch.testing.assert_close(learners[0].adapt(support)(query.x), averaged[0])
+
+
+def test_the_mean_loss_leaves_out_as_it_learns():
+    learner = R2D2(Identity(4), mean_loss=True).double()
+    support, query = noise_tasks(learner).at(0)
+    rest = [learner.comparison(support.without(i))(query.x) for i in range(len(support.y))]
+    torch.testing.assert_close(learner.left_out(support, query.x), torch.stack(rest))
+    check_learner(learner)

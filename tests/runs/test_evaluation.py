@@ -9,7 +9,9 @@ from quickstudy.inputs.tables import Table
 from quickstudy.models.folder import ModelFolder
 from quickstudy.runs.evaluation import evaluate_challenge, evaluate_run
 from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.run import Run
 from quickstudy.runs.settings import complete
+from quickstudy.training.evaluation import evaluate
 
 
 def test_python_gives_the_record_and_the_line_of_the_command(cli, run):
@@ -74,3 +76,16 @@ def test_a_table_without_the_runs_columns_is_refused_by_name(by_rows, tmp_path):
     other = _stones(tmp_path / "other.csv", ["width", "depth"])
     with pytest.raises(DataError, match=r"other\.csv row 1 has no column 'colour', which others have; add it"):
         evaluate_run(by_rows, n_tasks=2, data_root=other)
+
+
+def test_unbalanced_queries_are_said_and_those_of_the_episodes(run, sinusoid):
+    score = evaluate_run(run, 10, unbalanced=True)
+    assert "inductive, unbalanced queries (chance" in str(score)
+    trained = ModelFolder(run).learner
+    tasks = Experiment(Run(run).settings).test_tasks(unbalanced=2.0)
+    assert tasks.unbalanced == 2.0
+    assert evaluate(trained, tasks, n_tasks=10).values == score.evaluation.values
+    with pytest.raises(SettingError, match="one_to_one needs classes that occur equally often"):
+        evaluate_run(run, 10, unbalanced=True, one_to_one=True)
+    with pytest.raises(SettingError, match="unbalanced queries need classes, but sinusoid has none"):
+        evaluate_run(sinusoid, 10, unbalanced=True)

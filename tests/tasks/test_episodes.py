@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -285,3 +287,41 @@ def test_what_cannot_be_drawn_is_refused_in_one_line_with_its_numbers(ask, error
 def test_a_task_without_queries_can_be_warped():
     data = ClassDataset.from_labels(glyphs()[:1].mul(255).byte().repeat(4, 1, 1, 1), list("aabb"))
     assert Episodes(data, 2, 2, 0, warp=True).sample(0, 1).query.x.shape == (1, 0, 1, 28, 28)
+
+
+class TestUnbalanced:
+    """Class shares of a task's queries, drawn from a Dirichlet distribution."""
+
+    data = ClassDataset.from_labels(torch.arange(8.0 * 40)[:, None], [str(i // 40) for i in range(8 * 40)])
+
+    def tasks(self, unbalanced, n_query=5, **more):
+        return Episodes(self.data, 4, 2, n_query, unbalanced=unbalanced, **more)
+
+    def test_shares_average_to_uniform_and_spread_as_the_distribution(self):
+        shares = self.tasks(2.0).sample(0, 800).query.y.mean(1)
+        torch.testing.assert_close(shares.mean(0), torch.full((4,), 0.25), rtol=0, atol=0.02)
+        # The variance of a share of a Dirichlet distribution is a (A - a) / (A^2 (A + 1)), with A the sum of all a.
+        assert abs(float(shares.var(0).mean()) - 2 * 6 / (64 * 9)) < 0.004
+
+    def test_the_number_of_queries_and_the_support_stay(self):
+        balanced, unbalanced = (self.tasks(a).sample(3, 50) for a in (None, 2.0))
+        assert unbalanced.query.y.shape == balanced.query.y.shape
+        assert torch.equal(unbalanced.support.x, balanced.support.x)
+        assert torch.equal(unbalanced.query.y.sum(-1), torch.ones(50, 20))
+        both = torch.cat([unbalanced.support.x, unbalanced.query.x], 1)[..., 0]
+        assert all(len(row.unique()) == len(row) for row in both)
+
+    def test_a_task_is_a_function_of_its_numbers(self):
+        first, second = self.tasks(2.0).sample(5, 3), self.tasks(2.0).sample(5, 7)
+        assert torch.equal(first.query.x, second.query.x[:3])
+        assert not torch.equal(first.query.x, self.tasks(2.0, seed=1).sample(5, 3).query.x)
+
+    def test_a_class_gives_no_more_than_it_has(self):
+        counts = self.tasks(0.1, n_query=30).sample(0, 100).query.y.sum(1)
+        assert counts.sum(1).tolist() == [120.0] * 100
+        assert counts.max() == 38
+
+    def test_a_parameter_that_is_none_is_refused(self):
+        for wrong in (0, -1.0, math.inf, math.nan):
+            with pytest.raises(SettingError, match="is not above 0; 2 is usual"):
+                self.tasks(wrong)

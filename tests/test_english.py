@@ -89,6 +89,7 @@ _LITERAL = re.compile(r"``.*?``|\bhttps?://\S*\w|\barXiv:[\w./]*\w|\b\S+\(\)|<[^
 
 _LINK = re.compile(r"!?\[((?:[^][]|\[[^]]*\])*)\]\([^)]*\)")
 _PAGE_CODE = re.compile(r"`[^`]*`|\$[^$]*\$|<[^>]*>")
+_EMPHASIS = re.compile(r"\*+(?=\S)|(?<=\S)\*+")
 
 
 def files() -> list[Path]:
@@ -208,7 +209,8 @@ def prose(page: str) -> list[tuple[int, str]]:
             pieces.append((number if text else 0, text))
         else:
             pieces[-1] = pieces[-1][0], f"{pieces[-1][1]} {text}"
-    return [(number, _PAGE_CODE.sub(" Code ", _LINK.sub(r"\1", text))) for number, text in pieces if number]
+    pieces = [(number, _PAGE_CODE.sub(" Code ", _LINK.sub(r"\1", text))) for number, text in pieces if number]
+    return [(number, _EMPHASIS.sub("", text)) for number, text in pieces]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

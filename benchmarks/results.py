@@ -63,18 +63,20 @@ def challenges() -> str:
         cells = s["split"], net, views, how, f"{error} ± {interval}", str(r["n_tasks"]), minutes(r)
         rows.append([r["algorithm"], *cells])
     said = (
-        "Not the official runs: `benchmarks/lake_trials.py` makes 600 of the background alphabets that no step was\n"
-        "trained on, drawn from one alphabet each: of the background split its three validation alphabets, which also\n"
-        "chose the checkpoint; of the minimal sets all others that have 20 characters, by which no checkpoint was\n"
-        "chosen. Rows of 300 are of the first half of them. The interval is over runs, and does not count that\n"
-        "alphabets are few. In the official runs people err in 4.5 %, one test at a time, as the inductive rows do;\n"
-        "Prototypical Networks in 13.7 % trained on the background and 30.1 % on a minimal set (Lake et al. 2019,\n"
-        "arXiv:1902.03477). All were trained on warped drawings with turned characters as further classes: first the\n"
-        "cosine baseline on plain batches, the minimal sets with 2,000 glyphs among them; from its net, Prototypical\n"
-        "Networks on tasks within alphabets, on the background twice, of 1,500 and 2,400 steps; trained tells the\n"
-        "last training's time. Views: distorted copies of each drawing, averaged; turned: the mean answer to the task\n"
-        "seen from four sides. Each character once: the best one-to-one answers of a run, for which one must know\n"
-        "that no character is asked twice.\n\n"
+        "These are not the official runs. `benchmarks/lake_trials.py` makes 600 runs from background alphabets that\n"
+        "no step was trained on; each run is drawn from one alphabet. For the background split, they are its three\n"
+        "validation alphabets, which also chose the checkpoint. For the minimal sets, they are all others that have\n"
+        "20 characters, by which no checkpoint was chosen. Rows of 300 are of the first half of them. The interval is\n"
+        "over runs, and does not count that alphabets are few.\n\n"
+        "In the official runs people err in 4.5 %, one test at a time, as the inductive rows do. Prototypical\n"
+        "Networks err in 13.7 % trained on the background and 30.1 % on a minimal set (Lake et al. 2019,\n"
+        "arXiv:1902.03477).\n\n"
+        "All were trained on warped drawings with turned characters as further classes. The cosine baseline came\n"
+        "first, on plain batches, which hold 2,000 glyphs too for the minimal sets. From its net, Prototypical\n"
+        "Networks were trained on tasks within alphabets, on the background twice, for 1,500 and 2,400 steps. The\n"
+        "column trained has the time of the last training. Views: distorted copies of each drawing, averaged; turned:\n"
+        "the mean answer to the task seen from four sides. Each character once: the best one-to-one answers of a run,\n"
+        "for which one must know that no character is asked twice.\n\n"
     )
     return said + table(["", "trained on", "net", "views", "", "error", "runs", "trained"], rows)
 
@@ -112,10 +114,10 @@ def sinusoids() -> str:
     columns = ["", "test tasks", "points", *(f"{k} steps" for k in STEPS), "diverged", "tasks"]
     said = (
         "Mean squared error (median) after so many inner steps, by algorithm and inner rate. Trained on amplitudes\n"
-        "0.1 to 5, phases 0 to pi. Finn: weights start from a normal distribution cut off at two standard deviations\n"
-        "of 0.01, biases at 0, as in the authors' program, and a number is the seed; the other rows start as torch\n"
+        "0.1 to 5, phases 0 to pi. Finn: as in the authors' program, weights start from a normal distribution cut off\n"
+        "at two standard deviations of 0.01, and biases at 0. A number is the seed. The other rows start as torch\n"
         "does, which learns better. Diverged: the largest share of tasks, after any number of steps up to 10, with an\n"
-        "error above 100; from 5 points two of Reptile's 2,000 tasks run away and make its mean.\n\n"
+        "error above 100. From 5 points, two of Reptile's 2,000 tasks diverge and determine its mean.\n\n"
     )
     figure = "![Error against inner steps](sinusoids.png)\n"
     return f"{said}{table(columns, rows)}\n{figure}\n{trainings(found)}"
@@ -141,11 +143,12 @@ def trainings(found: list[dict[str, Any]]) -> str:
             above.append(sum(error > figure for error in errors))
         rows.append(row)
     said = (
-        f"Seeds differ far more than tasks: mean of the {n} trainings by Finn's protocol at an inner rate of 0.001,\n"
-        "its interval and, in brackets, that in which 19 of 20 such trainings are expected to fall, beside what a\n"
-        "replication in numpy found, of one or two seeds. Ours come out lower on the mean, by at most\n"
-        f"{max(lower):.1f} standard deviations of a training. Each replicated figure is within the interval of a\n"
-        f"training, not each within that of our mean, and {min(above)} or more of the {n} seeds lie above each.\n\n"
+        f"Seeds differ far more than tasks. Each cell is the mean of the {n} trainings by Finn's protocol at an\n"
+        "inner rate of 0.001, with its interval. In brackets is the interval in which 19 of 20 such trainings are\n"
+        "expected to fall. The column beside it is what a replication in numpy found, of one or two seeds. Ours come\n"
+        f"out lower on the mean, by at most {max(lower):.1f} standard deviations of a training. Each replicated\n"
+        "figure is within the interval of a training; not each is within that of our mean. At least\n"
+        f"{min(above)} of the {n} seeds lies above each.\n\n"
     )
     return said + table(["points", *(c for k in STEPS[1:] for c in (f"{k} steps", "replicated"))], rows)
 
@@ -174,23 +177,24 @@ def leaderboard() -> str:
     tasks = f"{cell(found[0], 5, 1)['n_tasks']} tasks of 5 ways, {cell(found[0], 20, 1)['n_tasks']} of 20"
     calibrated, budget = found[0]["calibration_error"]["n_tasks"], f"{found[0]['minutes']:g} minutes"
     said = (
-        "Every learner with the same conv4-64, the same tasks (Omniglot's background alphabets, rotations as\n"
-        f"classes) and the same budget: {budget} of one core, of one on which Prototypical's step\n"
-        "takes 0.4 s; on other cores, as many steps as would have fit there by what a step takes beside\n"
-        "Prototypical's. Tested on the evaluation alphabets. Relation Networks alone have their paper's net, whose\n"
+        "Every learner has the same conv4-64, the same tasks and the same budget. The tasks are of Omniglot's\n"
+        f"background alphabets, with rotations as classes. The budget is {budget} of one core on which\n"
+        "Prototypical's step takes 0.4 s. On other cores, a learner makes as many steps as would fit there. For that,\n"
+        "its step is timed relative to Prototypical's.\n"
+        "Tested on the evaluation alphabets. Relation Networks alone have their paper's net, whose\n"
         f"embeddings are maps. Recipes: `benchmarks/leaderboard.py`. {tasks}, the same for all.\n"
         f"Calibration error on {calibrated} 5-way 1-shot tasks, before and after a temperature from validation tasks.\n"
-        "Outer rates were chosen in one way for all, below. What else differs from the presets was chosen by\n"
-        "validation classes too, but not with equal care: ways and queries of Siamese and Relation Networks, and the\n"
-        "inner loops of the gradient learners but Proto-MAML; implicit MAML got some twenty short tries, Meta-SGD,\n"
-        "MAML++ and Relation Networks four or more. The others have their presets and may do better than this.\n"
+        "Outer rates were chosen in one way for all, below. What else differs from the presets was also chosen by\n"
+        "validation classes, but not with equal care. This was the ways and queries of Siamese and Relation Networks,\n"
+        "and the inner loops of the gradient learners but Proto-MAML. Implicit MAML got some twenty short tries;\n"
+        "Meta-SGD, MAML++ and Relation Networks got four or more. The others have their presets and may do better.\n"
         "Nearest pixels, which has one number to learn, got 0.1 minutes. One seed each. To adapt: one 5-way 1-shot\n"
         "task, on that core too.\n\n"
         "Implicit MAML was tested twice. The five inner steps of its training had solved 86.7 and 86.8 % of 20-way 1-\n"
-        "and 5-shot test tasks; on validation tasks (100 each) they come to 86.0 and 85.6 %, 16 steps to 91.6 and\n"
-        "97.6 %, 32 to 92.0 and 97.7 %. Its row is of 16 steps, with the same weights.\n\n"
-        "Those that train on plain batches learn their classes by heart: on validation tasks all three are best after\n"
-        "the first fifth of the hour, and those weights are tested.\n\n"
+        "and 5-shot test tasks. On validation tasks (100 each), five steps come to 86.0 and 85.6 %, 16 steps to 91.6\n"
+        "and 97.6 %, and 32 to 92.0 and 97.7 %. Its row is of 16 steps, with the same weights.\n\n"
+        "Those that train on plain batches memorise their classes: on validation tasks all three are best after the\n"
+        "first fifth of the hour. The weights of that time are tested.\n\n"
     )
     figure = "![Accuracy against training time, shots and ways](leaderboard.png)\n"
     return f"{said}{standings(found)}\n{figure}\n{picks()}\n{rates()}"
@@ -200,9 +204,9 @@ def rates() -> str:
     said = (
         "### Outer rates\n\n"
         "Accuracy of 5-way and 20-way 1-shot tasks from the validation alphabets (200 and 100, one seed) after three\n"
-        "minutes, by outer rate; the best mean was taken, when neither three times nor a third of it did better. So\n"
-        "short a training may like larger rates than a long one. Two tries of Relation Networks at one rate, 1,311\n"
-        "and 1,337 steps, came to means 1.4 points apart: less tells little.\n\n"
+        "minutes, by outer rate. The rate with the best mean was taken; neither three times this rate nor a third of\n"
+        "it did better. So short a training may favour larger rates than a long one. Two tries of Relation Networks\n"
+        "at one rate, 1,311 and 1,337 steps, came to means 1.4 points apart, so smaller differences show little.\n\n"
     )
     rows = []
     for r in records("rates"):
@@ -227,7 +231,7 @@ def standings(found: list[dict[str, Any]]) -> str:
 
 
 def picks() -> str:
-    """For each thing that a user may want, the best learner and those that are not told from it."""
+    """For each thing that a user may want, the best learner and those that are as good within the intervals."""
     wanted: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         **{f"{n}-way {k}-shot": lambda r, n=n, k=k: cell(r, n, k) for n, k in CELLS},
         "64-way 1-shot": lambda r: next(c for c in r["ways"] if c["n_way"] == 64),
@@ -253,7 +257,7 @@ def picks() -> str:
         "### Which to pick\n\n"
         "The best learner for each, and those whose difference from it is within the two intervals together;\n"
         "trained on Omniglot, inductive. The intervals count tasks and not trainings, of which each has one: a lead\n"
-        "hardly larger than they are may be the seed's.\n\n"
+        "hardly larger than they are may be due to the seed.\n\n"
     )
     return f"{said}{table(['', 'best', 'as good'], rows)}"
 
@@ -262,11 +266,11 @@ def generalisation() -> str:
     found = [r for trained_on in ("omniglot", "glyphs", "digits") for r in leaders("generalisation", trained_on)]
     how = f"{found[0]['minutes']:g} minutes of its reference core; inductive, {cell(found[0], 5, 1)['n_tasks']} tasks"
     said = (
-        "5-way accuracy on classes and kinds of images that were never seen, by the leaderboard's recipes, with\n"
-        "the outer rates that they had before those above were chosen (they are in the records), after\n"
+        "5-way accuracy on classes and kinds of images that were never seen, by the leaderboard's recipes. The outer\n"
+        "rates are older than those above (they are in the records). Each learner was trained for\n"
         f"{how}, one seed. Of digits, 0 to 4 and their rotations are\n"
-        "trained on, and then only 5 to 9 tested; else all ten are. So few classes are learned by heart: the pairs'\n"
-        "loss of Siamese falls below 0.001 and its answers on the other digits to chance.\n\n"
+        "trained on, and then only 5 to 9 tested; else all ten are. So few classes are memorised: the pairs' loss of\n"
+        "Siamese falls below 0.001 and its answers on the other digits to chance.\n\n"
     )
     return f"{said}{elsewhere(found)}\nAfter the leaderboard's whole budget:\n\n{elsewhere(leaders())}"
 
@@ -291,17 +295,17 @@ def text() -> str:
     cells = sorted({each for row in rows.values() for each in row})
     said = (
         "Heads on frozen all-MiniLM-L6-v2 embeddings, trained on five domains of CLINC150, tested on three that were\n"
-        "never seen (work, small talk, meta); 600 tasks each, inductive. After the semicolon: area under the ROC of\n"
-        "telling out-of-scope sentences apart. Differences task by task are in `results/text`: the Prototypical head\n"
-        "beats the mean of embeddings in all but 5-way 5-shot, and logistic regression only in 15-way\n"
-        "1-shot; with five examples logistic regression is as good as any head or better.\n\n"
+        "never seen (work, small talk, meta); 600 tasks each, inductive. After the semicolon: area under the ROC for\n"
+        "out-of-scope sentences. Differences task by task are in `results/text`. The Prototypical head beats the mean\n"
+        "of embeddings in all but 5-way 5-shot, and logistic regression only in 15-way 1-shot. With five examples\n"
+        "logistic regression is as good as any head or better.\n\n"
     )
     columns = ["", *(f"{n}-way {k}-shot" for n, k in cells)]
     heads = table(columns, ([head, *(row[each] for each in cells)] for head, row in rows.items()))
     plain = (
-        "\n`minilm-means`, which `quickstudy adapt` takes for sentences without a run: the nearest mean of the same\n"
-        "embeddings, calibrated on 5-way 5-shot tasks of the validation domains, measured on the test domains.\n"
-        "Coverage: of sets asked to hold the answer in 90 % of cases, by this calibration alone; it holds for tasks\n"
+        "\n`minilm-means` is what `quickstudy adapt` takes for sentences without a run: the nearest mean of the same\n"
+        "embeddings. It was calibrated on 5-way 5-shot tasks of the validation domains and measured on the test\n"
+        "domains. Coverage: of sets with a nominal coverage of 90 %, by this calibration alone. It is valid for tasks\n"
         "like those it was measured on, and for no others. Inductive; `benchmarks/minilm_means.py`.\n\n"
     )
     lines = (
@@ -330,7 +334,7 @@ def shipped() -> str:
         others += [
             [data, "none of these: area under the ROC", percent(strange["auroc"])],
             [data, "none of these: false alarms where 5 % are asked", percent(strange["false_alarms"])],
-            [data, "none of these: strangers found", percent(strange["strangers_found"])],
+            [data, "none of these: unknown inputs found", percent(strange["strangers_found"])],
             *(
                 [data, f"probability lost without a tenth of the pixels: {name}", percent(pixels[name])]
                 for name in ("occlusion", "integrated-gradients", "random ink", "random pixels")
@@ -353,8 +357,8 @@ def shipped() -> str:
         ]
     said = (
         "`glyphs-proto`, trained on invented characters alone (`quickstudy/models/shipped`), never on Omniglot.\n"
-        "Coverage: of sets that are asked to hold the answer in 90 % of cases, by the calibration alone, for tasks\n"
-        "like its own, 5-way 1-shot glyphs; other ways, shots and characters get what is shown. Inductive;\n"
+        "Coverage: of sets with a nominal coverage of 90 %, by the calibration alone. It is valid for tasks like its\n"
+        "own, 5-way 1-shot glyphs; other ways, shots and characters get the coverage that is shown. Inductive;\n"
         "`benchmarks/shipped.py`.\n\n"
     )
     columns = ["", "tasks", "accuracy", "tasks", "calibration error", "coverage"]
@@ -376,12 +380,13 @@ def promises() -> str:
         for r in record[data]
     ]
     said = (
-        'Sets asked to hold the answer in 90 % of cases, and 10 % false alarms asked of "none of these", by\n'
-        "`glyphs-proto`: by each classifier's own examples, which is what `predict` does, and by what is known of the\n"
-        "weights alone. Omniglot's evaluation alphabets, glyphs of test classes, handwritten digits. A set may be\n"
-        "empty: where nothing is likely enough. Percent, inductive; `benchmarks/promises.py`.\n\n"
+        'Sets with a nominal coverage of 90 %, and "none of these" with nominal 10 % of false alarms, by\n'
+        '`glyphs-proto`. Both rest on each classifier\'s own examples, as in `predict`. The columns "by calibration"\n'
+        "rest on the calibration of the weights alone. Omniglot's evaluation alphabets, glyphs of test classes,\n"
+        "handwritten digits. A set is empty where nothing is likely enough. Percent, inductive;\n"
+        "`benchmarks/promises.py`.\n\n"
     )
-    coverage, alarms = ("coverage", "by calibration"), ("false alarms", "by calibration", "strangers found")
+    coverage, alarms = ("coverage", "by calibration"), ("false alarms", "by calibration", "unknown inputs found")
     return said + table(["", "tasks", *coverage, "labels a set", *alarms, "tasks"], rows)
 
 
@@ -413,8 +418,8 @@ def server() -> str:
     r = record["rows"][0]
     said = (
         f"Time to an answer of `quickstudy serve` on one core, median / 95th percentile, {r['requests']:,} requests:\n"
-        f"by one client, and by {r['clients']} clients, each of which asks again when it is answered, so that each\n"
-        "waits for the others. `benchmarks/serve.py`.\n\n"
+        f"by one client, and by {r['clients']} clients. Each client sends its next request when the last one is\n"
+        "answered, so that each waits for the others. `benchmarks/serve.py`.\n\n"
     )
     return said + table(["", "one client", f"{r['clients']} clients"], rows)
 
@@ -434,7 +439,7 @@ def page() -> str:
         ("Drawings on any page", "disturbances", disturbances),
         ("Copies among pictures", "copies", copies),
         ("Answers over HTTP", "serve", server),
-        ("Promises by a classifier's own examples", "promises", promises),
+        ("Coverage by a classifier's own examples", "promises", promises),
         ("Sentences of domains never seen", "text", text),
         ("Omniglot, evaluation alphabets", "omniglot", evaluations),
         ("Lake's one-shot challenge, the official runs", "lake-official", official),

@@ -32,13 +32,13 @@ def photographs() -> str:
         "encoder was trained, knows many of these categories. `benchmarks/photos.py`.\n\n"
     )
     told = (
-        "\nPromises, on the 20 categories that calibrated nothing: sets asked to hold the answer in 90 % of cases,\n"
-        "and 5 % false alarms, by each classifier's own examples. A set always holds the most probable label, so its\n"
-        "coverage is at least the accuracy. Strangers are photographs of other categories; the last but one column is\n"
-        "the area under the ROC of telling them apart.\n\n"
+        "\nOn the 20 categories that calibrated nothing: sets with a nominal coverage of 90 % and nominal 5 % of\n"
+        "false alarms, by each classifier's own examples. A set always holds the most probable label, so its coverage\n"
+        "is at least the accuracy. Unknown inputs are photographs of other categories; the last but one column is the\n"
+        "area under the ROC for detecting them.\n\n"
     )
     first = table(["", *heads, "tasks"], rows)
-    columns = ["", "calibration error", "coverage", "false alarms", "strangers found", "area", "labels a set"]
+    columns = ["", "calibration error", "coverage", "false alarms", "unknown inputs found", "area", "labels a set"]
     return said + first + told + table(columns, others) + faithfulness() + speed_of_photographs()
 
 
@@ -49,8 +49,8 @@ def faithfulness() -> str:
         top, random = (record["lost"][f"{name}, {kind} tenth"] for kind in ("top", "random"))
         rows.append([name, percent(top), percent(random)])
     said = (
-        "\nProbability that an answer loses if a tenth of its photograph is painted with its mean colour: the places\n"
-        f"that the explanation names, or random ones. {record['n_tasks']} photographs, each of another\n"
+        "\nProbability that an answer loses if a tenth of its photograph is painted with its mean colour. The places\n"
+        f"are those that the explanation names, or random. {record['n_tasks']} photographs, each of another\n"
         f"{record['n_way']}-way {record['n_shot']}-shot task. `benchmarks/faithfulness.py`.\n\n"
     )
     return said + table(["", "named places", "random places"], rows)
@@ -113,8 +113,8 @@ def frozen_on_cifar() -> str:
     ]
     said = (
         f"Heads on the features of {record['encoder']}, which was trained on ImageNet; nothing is trained here.\n"
-        f"{record['cells'][0]['n_tasks']:,} tasks of {record['cells'][0]['n_query']} queries per class, inductive;\n"
-        f"{record['split']}. ImageNet has most of these classes, so this is no\n"
+        f"{record['cells'][0]['n_tasks']:,} tasks of {record['cells'][0]['n_query']} queries per class, inductive.\n"
+        f"Images: {record['split']}. ImageNet has most of these classes, so this is no\n"
         "figure of new classes. Published beside it: frozen CLIP ViT-B, nearest mean 57.7 and 81.0 % (Fifty et al.\n"
         "2024, CAML, table 1). `benchmarks/cifar_frozen.py`.\n\n"
     )

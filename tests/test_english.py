@@ -17,6 +17,9 @@ import quickstudy
 
 ROOT = Path(quickstudy.__file__).parent
 
+PAGES = [ROOT.parent / "README.md", ROOT.parent / "CONTRIBUTING.md", *sorted((ROOT.parent / "docs").glob("*.md"))]
+"""Pages that are read from the first line to the last; CHANGELOG.md is not."""
+
 WORDS = {
     "afresh": "from zero, again",
     "anew": "again",
@@ -82,6 +85,11 @@ _ABBREVIATION = re.compile(r"\b(al|eq|eqs|e\.g|i\.e|vs|cf|etc|approx|fig|sec|no)
 _ENTRY = re.compile(r"^\*{0,2}[A-Za-z_]\w*(?:, [A-Za-z_]\w*)*: ")
 _SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
 _LITERAL = re.compile(r"``.*?``|\bhttps?://\S*\w|\barXiv:[\w./]*\w|\b\S+\(\)|<[^>]*>", re.DOTALL)
+
+
+_LINK = re.compile(r"!?\[((?:[^][]|\[[^]]*\])*)\]\([^)]*\)")
+_PAGE_CODE = re.compile(r"`[^`]*`|\$[^$]*\$|<[^>]*>")
+_EMPHASIS = re.compile(r"\*+(?=\S)|(?<=\S)\*+")
 
 
 def files() -> list[Path]:
@@ -187,6 +195,32 @@ def faults(path: Path) -> list[str]:
 def test_the_english_is_plain(path):
     lines = faults(path)
     assert not lines, "\n".join([str(path.relative_to(ROOT)), *lines])
+
+
+def prose(page: str) -> list[tuple[int, str]]:
+    """Line and text of each paragraph, item and table row of a page, without code."""
+    blank = re.sub(r"^```.*?^```", lambda match: "\n" * match[0].count("\n"), page, flags=re.DOTALL | re.MULTILINE)
+    blank = re.sub(r"^\$\$.*?\$\$", lambda match: "\n" * match[0].count("\n"), blank, flags=re.DOTALL | re.MULTILINE)
+    pieces: list[tuple[int, str]] = []
+    for number, line in enumerate(blank.splitlines(), 1):
+        text = line.strip()
+        starts = not text or text.startswith(("#", "|", "- ", "* ", ":::", ">", "!!!")) or re.match(r"\d+\. ", text)
+        if starts or not pieces or pieces[-1][0] == 0:
+            pieces.append((number if text else 0, text))
+        else:
+            pieces[-1] = pieces[-1][0], f"{pieces[-1][1]} {text}"
+    pieces = [(number, _PAGE_CODE.sub(" Code ", _LINK.sub(r"\1", text))) for number, text in pieces if number]
+    return [(number, _EMPHASIS.sub("", text)) for number, text in pieces]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_english_of_a_page_is_plain(path):
+    lines = []
+    for number, text in prose(path.read_text("utf-8")):
+        lines += [f"{number}: {word!r}, write {WORDS[word]}" for word in forbidden(text)]
+        if not text.startswith("|"):
+            lines += [f"{number}: {len(words(s))} words: {s}" for s in sentences(text) if len(words(s)) > LONGEST]
+    assert not lines, "\n".join([path.name, *lines])
 
 
 def test_words_are_seen_as_words_alone():

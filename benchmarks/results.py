@@ -9,7 +9,15 @@ from typing import Any
 
 from scipy import stats
 
-from benchmarks.results_photos import copies, encoders_and_heads, frozen_on_cifar, looks, photographs
+from benchmarks.results_photos import (
+    cifar_from_scratch,
+    copies,
+    encoders_and_heads,
+    frozen_on_cifar,
+    looks,
+    photographs,
+)
+from benchmarks.results_rl import environments
 from benchmarks.results_transductive import transductive
 from benchmarks.tables import ROOT, percent, records, table
 
@@ -434,7 +442,9 @@ def page() -> str:
         ("Photographs without a run", "photos", photographs),
         ("Which encoder and which head", "matrix", encoders_and_heads),
         ("CIFAR-FS by the encoder of photographs", "cifar-fs", frozen_on_cifar),
+        ("CIFAR-FS from scratch", "cifar-scratch", cifar_from_scratch),
         ("Transductive learners", "transductive", transductive),
+        ("Environments", "rl", environments),
         ("Drawing or photograph", "looks", looks),
         ("Drawings on any page", "disturbances", disturbances),
         ("Copies among pictures", "copies", copies),

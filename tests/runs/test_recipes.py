@@ -88,7 +88,7 @@ def test_some_values():
     assert recipe_of("prototypical").regression is None
     first = recipe_of("prototypical").protocols["resnet-prototypical-omniglot"].first
     assert (first["algorithm"], first["head_steps"], first["outer_lr"]) == ("cosine-baseline", 0, 0.002)
-    assert len([key for recipe in recipes().values() for key in recipe.protocols]) == 23
+    assert len([key for recipe in recipes().values() for key in recipe.protocols]) == 25
 
 
 @pytest.mark.parametrize("name", LEARNERS)

@@ -67,4 +67,5 @@ def _compared(seeds: list[Record]) -> str:
         clear = abs(maml - tuned) > 2 * math.hypot(*spread)
         words = ("above" if maml > tuned else "below") if clear else "as high as"
         parts.append(f"- after {t} update{'s' * (t > 1)}: MAML {maml:.2f}, {words} fine-tuning at {tuned:.2f}")
-    return f"\nMean return over seeds ({len(seeds)}), compared beyond two standard errors:\n\n{'\n'.join(parts)}\n"
+    title = f"Mean return over seeds ({len(seeds)}), compared beyond two standard errors:"
+    return f"\n{title}\n\n" + "\n".join(parts) + "\n"

@@ -28,9 +28,9 @@ def environments() -> str:
     said = (
         "2D navigation to a goal that the agent does not see: return of an episode after 0 to 3 updates, on "
         f"{test['n_tasks']}\nnew tasks. The reward and the {test['n_episodes']} episodes per update are those of the "
-        "program of Finn et al. The inner\nrate falls by a constant factor from update to update; their program halves "
-        "it once. Rates of the fine-tuned and\nthe random policy were chosen by validation tasks. The oracle sees the "
-        "goal. `benchmarks/rl_navigation.py`.\n\n"
+        "authors' program (Finn et al. 2017).\nThe inner rate falls by a constant factor from update to update; their "
+        "program halves it once. Rates of the\nfine-tuned and the random policy were chosen by validation tasks. The "
+        "oracle sees the goal.\n`benchmarks/rl_navigation.py`.\n\n"
     )
     columns = ["", "seed", "before", "1 update", "2 updates", "3 updates", "minutes of training"]
     times, tasks = speed["times_faster"], speed["tasks"]

@@ -98,7 +98,19 @@ LAWFUL: dict[str, Callable[[], Learner]] = {
 }
 
 
-SLOW = {name for name in LAWFUL if name.startswith(("proto-maml,", "imaml,", "maml++,", "reptile,"))}
+LONG = (
+    "proto-maml",
+    "imaml",
+    "maml++",
+    "reptile,",
+    "maml,",
+    "anil",
+    "meta-sgd",
+    "meta-curvature",
+    "kfo",
+    "trans-finetune",
+)
+SLOW = {name for name in LAWFUL if name.startswith(LONG)}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in LAWFUL])

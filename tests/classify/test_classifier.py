@@ -33,6 +33,7 @@ from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
 from quickstudy.tasks.glyphs import draw_glyphs
+from tests.each import each_learner
 from tests.seen import seen
 
 LEARNERS = {
@@ -52,7 +53,7 @@ LEARNERS = {
     "simple-shot": lambda net: SimpleShot(net, n_classes=64),
     "nearest-pixels": lambda net: NearestPixels(),
 }
-every_learner = pytest.mark.parametrize("learner", LEARNERS, indirect=True)
+every_learner = pytest.mark.parametrize("learner", each_learner(), indirect=True)
 ORDINARY = settings(max_examples=20, deadline=None)
 
 IMAGES = Images()

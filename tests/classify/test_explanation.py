@@ -23,6 +23,7 @@ from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.models.build import build
 from quickstudy.nets import Identity
 from quickstudy.tasks.glyphs import draw_glyphs
+from tests.each import each_learner
 from tests.seen import seen
 
 EXACT = {"prototypical", "matching", "siamese"}
@@ -51,7 +52,7 @@ def test_one_input_has_no_explanation_where_inputs_are_answered_together(name):
         explain(classifier(name), GLYPHS.x[0])
 
 
-@pytest.mark.parametrize("name", [name for name in LEARNERS if name not in TOGETHER])
+@pytest.mark.parametrize("name", each_learner(name for name in LEARNERS if name not in TOGETHER))
 def test_influence_is_learning_again_without_the_example(name):
     few, x = classifier(name), draw_glyphs([1], 6, size=16).x[5]
     why = explain(few, x)

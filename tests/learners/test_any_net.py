@@ -15,6 +15,7 @@ from quickstudy.learners.base import embedding_width
 from quickstudy.tasks.task import Examples, Task, one_hot
 from quickstudy.tasks.tree import tree_map
 from quickstudy.testing import noise_tasks
+from tests.each import each_learner
 from tests.own_nets import Counting, Recurrent, TwiceNamed, TwoInputs
 
 GRADIENT = ["maml", "reptile", "meta-sgd", "maml++", "imaml", "proto-maml", "meta-curvature", "kfo"]
@@ -184,7 +185,7 @@ def task_of_vectors(n_way=5, dtype=torch.float32):
 
 
 class TestTargets:
-    @pytest.mark.parametrize("name", [name for name in LEARNERS if name != "nearest-pixels"])
+    @pytest.mark.parametrize("name", each_learner(name for name in LEARNERS if name != "nearest-pixels"))
     def test_class_indices_are_the_same_as_rows(self, name):
         learner = made(name)
         rows = task_of(learner)
@@ -236,7 +237,7 @@ class TestTargets:
 
 
 class TestNumberTypes:
-    @pytest.mark.parametrize("name", [name for name in LEARNERS if name != "nearest-pixels"])
+    @pytest.mark.parametrize("name", each_learner(name for name in LEARNERS if name != "nearest-pixels"))
     @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
     def test_inputs_head_and_targets_follow_the_net(self, name, dtype):
         learner = made(name, qs.MLP(4, (8,), "tanh").to(dtype))
@@ -305,7 +306,7 @@ class TestTrees:
 
 
 class TestPredictors:
-    @pytest.mark.parametrize("name", list(LEARNERS))
+    @pytest.mark.parametrize("name", each_learner())
     def test_it_pickles_moves_and_works_in_inference_mode(self, name):
         learner = made(name).eval()
         support, query = task_of(learner)

@@ -14,6 +14,7 @@ from quickstudy.io.tensors import pack
 from quickstudy.learners import LEARNERS, Learner, NearestPixels, Prototypical
 from quickstudy.models.folder import ModelFolder, save
 from quickstudy.nets import MLP
+from tests.each import each_learner
 
 
 def fresh(name: str = "prototypical") -> Learner:
@@ -30,7 +31,7 @@ def sealed(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", each_learner())
 def test_what_was_sealed_is_whole(tmp_path, name):
     save(fresh(name), tmp_path)
     assert list(ModelFolder(tmp_path).faults()) == []

@@ -15,6 +15,7 @@ from quickstudy.runs.recipes import recipes
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import HYPERPARAMETERS, check_effects, complete
 from quickstudy.tasks.omniglot import alphabet
+from tests.each import each_learner
 
 QUICK = {
     "maml": {"tasks_per_step": 2, "test_steps": 1},
@@ -44,7 +45,7 @@ def metrics(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("algorithm", LEARNERS)
+@pytest.mark.parametrize("algorithm", each_learner())
 def test_a_run_is_kept_and_opened_again(tmp_path, small, algorithm):
     small |= {"algorithm": algorithm, "validate_every": 2, **QUICK.get(algorithm, {})}
     experiment, progress = trained(tmp_path / "run", **small)
@@ -170,7 +171,7 @@ def test_a_residual_net_is_trained_on(tmp_path, small):
 
 
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
-@pytest.mark.parametrize("algorithm", LEARNERS)
+@pytest.mark.parametrize("algorithm", each_learner())
 def test_a_hyperparameter_is_taken_or_refused_with_those_that_take_it(algorithm, name):
     takers = [other for other, learner in LEARNERS.items() if name in (learner.__init__.__kwdefaults__ or {})]
     assert takers

@@ -34,6 +34,7 @@ from quickstudy.tasks.episodes import Batches, Episodes
 from quickstudy.tasks.task import Examples, Task, TaskSource
 from quickstudy.training.evaluation import evaluate
 from quickstudy.training.outer import DivergedError, Progress, State, outer_loop
+from tests.each import each_learner
 
 
 def clouds(n_classes: int = 12, each: int = 8) -> ClassDataset:
@@ -74,7 +75,7 @@ LEARNERS = {
 }
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "imaml")) for n in LEARNERS])
+@pytest.mark.parametrize("name", each_learner())
 def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
     learner = LEARNERS[name]()
     tasks = EPISODES if learner.episodic else Batches(clouds(), 32)
@@ -87,7 +88,7 @@ def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
     assert evaluate(learner, new, n_tasks=60).mean > before
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", each_learner())
 def test_the_same_run_twice_ends_in_the_same_bits(name):
     learners = [LEARNERS[name]() for _ in range(2)]
     tasks = EPISODES if learners[0].episodic else Batches(clouds(), 32)

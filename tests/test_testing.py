@@ -99,6 +99,8 @@ LAWFUL: dict[str, Callable[[], Learner]] = {
 
 
 LONG = (
+    "proto-maml", "imaml", "maml++", "reptile,", "maml,", "anil", "meta-sgd", "meta-curvature", "kfo", "trans-finetune",
+)  # fmt: skip
     "proto-maml",
     "imaml",
     "maml++",

@@ -65,7 +65,11 @@ def settings_of(values: dict[str, Any]) -> Settings:
         name = ".".join(map(str, first["loc"]))
         raise SettingError(f"{name} = {one_line(repr(first['input']))}: {first['msg']}") from None
     agent = build_agent(settings, build_environment(settings))
-    return settings if "outer_lr" in settings.model_fields_set else settings.model_copy(update={"outer_lr": agent.outer_lr})
+    return (
+        settings
+        if "outer_lr" in settings.model_fields_set
+        else settings.model_copy(update={"outer_lr": agent.outer_lr})
+    )
 
 
 def arguments_of(flag: str, text: str) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from quickstudy.errors import SettingError
+from quickstudy.rl.adapt import adapt
 from quickstudy.rl.environments.bandits import Bandits
 from quickstudy.rl.environments.mdps import MDPs
 from quickstudy.rl.environments.navigation import Navigation
@@ -10,6 +12,7 @@ from quickstudy.rl.learners.rl2 import RL2
 from quickstudy.rl.recurrent import play_trial
 from quickstudy.rl.rollout import Draws, Trajectories
 from quickstudy.rl.settings import settings_of
+from quickstudy.rl.training import train
 from tests.rl.environments.corridor import Corridor
 
 
@@ -126,3 +129,16 @@ def test_its_own_rate_is_used_if_none_is_given():
     assert settings_of({"agent": "rl2", "environment": "bandits"}).outer_lr == RL2.outer_lr == 1e-3
     assert settings_of({"agent": "rl2", "environment": "bandits", "outer_lr": 0.1}).outer_lr == 0.1
     assert settings_of({"agent": "reptile", "environment": "bandits"}).outer_lr == 0.1
+
+
+@pytest.mark.parametrize("wrong", [{"episodes": 0}, {"parts": 0}, {"discount": 1.5}])
+def test_arguments_out_of_range_are_refused_in_one_line(wrong):
+    (name,) = wrong
+    with pytest.raises(SettingError, match=f"^{name}=.*: give"):
+        settings_of({"agent": "rl2", "environment": "bandits", "agent_arguments": wrong})
+
+
+def test_adapting_by_gradients_is_refused(tmp_path):
+    small = {"agent": "rl2", "environment": "bandits", "steps": 1, "agent_arguments": {"hidden": 4}}
+    with pytest.raises(SettingError, match="no policy that adapts by gradients"):
+        adapt(train(small, tmp_path / "run"))

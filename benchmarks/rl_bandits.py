@@ -136,6 +136,19 @@ def learned(run: Run, pulls: int, draws: Draws) -> dict[str, Any]:
     }
 
 
+def table(record: dict[str, Any]) -> str:
+    """Return the table of docs/rl.md; several seeds are separated by semicolons."""
+    names = ["random", "thompson", "ucb1", "ucb1, bonus times 0.2", "gittins"]
+    lines = [f"| pulls | {' | '.join(names)} | RL2 | RL2 / thompson |", "|---" * (len(names) + 3) + "|"]
+    for pulls, result in record["pulls"].items():
+        seeds, shares = result["rl2"].values(), result["rl2_of_thompson"].values()
+        cells = [f"{result[name]['mean']:.1f}" for name in names]
+        cells.append("; ".join(f"{r['mean']:.1f} ± {r['ci95']:.1f}" for r in seeds))
+        cells.append("; ".join(f"{share:.3f}" for share in shares))
+        lines.append(f"| {pulls} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pulls", type=int, nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
@@ -164,7 +177,7 @@ def main() -> None:
             "pulls": record["pulls"] | {str(pulls): result},
         }
         replace(a.json, (json.dumps(record, indent=1) + "\n").encode())
-        print(pulls, {k: v["mean"] for k, v in result.items() if "mean" in v}, result["rl2_of_thompson"], flush=True)
+    print(table(record))
 
 
 if __name__ == "__main__":

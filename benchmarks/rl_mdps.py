@@ -63,6 +63,17 @@ def run(agent: str, episodes: int, seed: int, runs: Path) -> dict[str, Any]:
     return result
 
 
+def table(record: dict[str, Any]) -> str:
+    """Return the table of docs/rl.md; several seeds are separated by semicolons."""
+    lines = ["| N | agent | among the first N episodes | after N episodes |", "|---|---|---|---|"]
+    for n, agents in record["episodes"].items():
+        for agent, seeds in agents.items():
+            tests = [each["test"] for each in seeds.values()]
+            cells = ("; ".join(f"{t['means'][k]:.2f} ± {t['ci95'][k]:.2f}" for t in tests) for k in (0, 1))
+            lines.append(f"| {n} | `{agent}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, nargs="+", default=[10, 25])
@@ -81,7 +92,7 @@ def main() -> None:
             here[str(a.seed)] = result
             record = {**provenance(), "episodes": record["episodes"]}
             replace(a.json, (json.dumps(record, indent=1) + "\n").encode())
-            print(episodes, agent, result["test"], flush=True)
+    print(table(record))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Steps(NamedTuple):
         actions: Actions, (n_tasks, steps) or (n_tasks, steps, size).
         log_probs: Log-probabilities of the actions when they were taken, (n_tasks, steps).
         advantages: Advantage of each action, (n_tasks, steps), with mean 0 and standard deviation 1.
-        targets: What the value should be, (n_tasks, steps).
+        targets: Discounted return of each step by its advantage, (n_tasks, steps).
         alive: 1 for steps that were taken, and 0 for padding after a trial's end.
     """
 
@@ -136,7 +136,8 @@ class RL2(Agent):
         gain = clipped(ratio, steps.advantages, self.clip)
         error = (value - steps.targets / self.unit).square()
         each = self.value_weight * error - gain - self.entropy_weight * distribution.entropy()
-        return (steps.alive * each).sum() / steps.alive.sum()
+        mean: Tensor = (steps.alive * each).sum() / steps.alive.sum()
+        return mean
 
     def improve(self, environment: Environment, draws: Draws, optimizer: Optimizer) -> dict[str, float]:
         """Take one outer step: play one trial per task, and take ``epochs * parts`` steps of the optimiser."""
@@ -147,7 +148,7 @@ class RL2(Agent):
         for _ in range(self.epochs):
             for part in parts:
                 optimizer.zero_grad()
-                self.loss(part).backward()
+                torch.autograd.backward(self.loss(part))
                 nn.utils.clip_grad_norm_(self.parameters(), self.max_norm)
                 optimizer.step()
         with torch.no_grad():

@@ -26,7 +26,7 @@ from quickstudy.training.process import keep_memory
 
 TASKS = 500
 GRADIENT = {"hidden": [32], "max_kl": 0.02, "cg_steps": 6}
-RATES = (0.1, 0.3, 1.0, 3.0, 10.0)
+RATES = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Inner rates of the fine-tuned policy; the best on validation tasks is used."""
 
 
@@ -34,9 +34,9 @@ def settings(agent: str, episodes: int) -> dict[str, Any]:
     """Return the settings of one training, without its seed."""
     if agent == "rl2":
         own = {"episodes": episodes, "grow_steps": 100}
-        return {"agent_arguments": own, "steps": 250, "tasks_per_step": 200, "outer_lr": 2e-3}
+        return {"agent_arguments": own, "steps": 200, "tasks_per_step": 200, "outer_lr": 2e-3}
     own = {**GRADIENT, "n_episodes": episodes}
-    return {"agent_arguments": own | ({"inner_lr": 3.0} if agent == "maml" else {}), "steps": 100, "tasks_per_step": 40}
+    return {"agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}), "steps": 100, "tasks_per_step": 40}
 
 
 def run(agent: str, episodes: int, seed: int, runs: Path) -> dict[str, Any]:

@@ -38,9 +38,9 @@ SETTINGS: dict[int, dict[str, Any]] = {
     },
     500: {
         "tasks_per_step": 100,
-        "steps": 300,
-        "outer_lr": 2e-3,
-        "agent_arguments": {"episodes": 500, "grow_steps": 260, "parts": 2},
+        "steps": 330,
+        "outer_lr": 3e-3,
+        "agent_arguments": {"episodes": 500, "grow_steps": 300, "parts": 2, "gae_lambda": 0.3},
     },
 }
 PUBLISHED = {

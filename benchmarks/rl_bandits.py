@@ -142,8 +142,8 @@ def table(record: dict[str, Any]) -> str:
     lines = [f"| pulls | {' | '.join(names)} | RL2 | RL2 / thompson |", "|---" * (len(names) + 3) + "|"]
     for pulls, result in record["pulls"].items():
         seeds, shares = result["rl2"].values(), result["rl2_of_thompson"].values()
-        cells = [f"{result[name]['mean']:.1f}" for name in names]
-        cells.append("; ".join(f"{r['mean']:.1f} ± {r['ci95']:.1f}" for r in seeds))
+        cells = [f"{result[name]['mean']:.2f}" for name in names]
+        cells.append("; ".join(f"{r['mean']:.2f} ± {r['ci95']:.2f}" for r in seeds))
         cells.append("; ".join(f"{share:.3f}" for share in shares))
         lines.append(f"| {pulls} | {' | '.join(cells)} |")
     return "\n".join(lines)

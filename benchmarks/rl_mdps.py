@@ -27,16 +27,20 @@ from quickstudy.training.process import keep_memory
 TASKS = 500
 GRADIENT = {"hidden": [32], "max_kl": 0.02, "cg_steps": 6}
 RATES = (3.0, 10.0, 30.0, 100.0, 300.0)
-"""Inner rates of the fine-tuned policy; the best on validation tasks is used."""
+"""Inner rates of the fine-tuned and the random policy; the best on validation tasks is used."""
 
 
 def settings(agent: str, episodes: int) -> dict[str, Any]:
     """Return the settings of one training, without its seed."""
     if agent == "rl2":
-        own = {"episodes": episodes, "grow_steps": 100}
+        own = {"episodes": episodes, "grow_steps": 100, "gae_lambda": 0.3}
         return {"agent_arguments": own, "steps": 200, "tasks_per_step": 200, "outer_lr": 2e-3}
     own = {**GRADIENT, "n_episodes": episodes}
-    return {"agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}), "steps": 100, "tasks_per_step": 40}
+    return {
+        "agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}),
+        "steps": 1 if agent == "random" else 100,
+        "tasks_per_step": 40,
+    }
 
 
 def run(agent: str, episodes: int, seed: int, runs: Path) -> dict[str, Any]:
@@ -52,7 +56,7 @@ def run(agent: str, episodes: int, seed: int, runs: Path) -> dict[str, Any]:
     }
     model: Any = trained.agent
     protocol: dict[str, Any] = {"updates": 1, "n_episodes": episodes, "seed": seed}
-    if agent == "finetuned":
+    if agent in ("finetuned", "random"):
         scores = {}
         for rate in RATES:
             model.inner_lr = rate
@@ -78,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, nargs="+", default=[10, 25])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--agents", nargs="+", default=["rl2", "maml", "finetuned"])
+    parser.add_argument("--agents", nargs="+", default=["random", "finetuned", "maml", "rl2"])
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path, default=Path("results/rl/mdps.json"))
     a = parser.parse_args()

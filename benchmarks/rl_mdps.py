@@ -3,7 +3,7 @@
 python -m benchmarks.rl_mdps --episodes 10 --seed 1 --runs /tmp/runs
 
 Trains each agent, or continues an interrupted training, and writes results/rl/mdps.json: the mean return of an episode
-among the first N on a new task, and of one after N episodes. RL2 acts on in the same trial; the others take one step
+among the first N on a new task, and of one after N episodes. RL2 continues in the same trial; the others take one step
 along the policy gradient on the first N. Duan et al. 2016, section 3.2, report sums over the first N in a figure alone.
 """
 

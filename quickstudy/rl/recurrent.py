@@ -18,7 +18,7 @@ from quickstudy.tasks.tree import Tree
 
 
 class Memory(NamedTuple):
-    """What a recurrent policy knows of each task.
+    """Knowledge of a recurrent policy about each task.
 
     Attributes:
         hidden: State of the GRU, (1, n_tasks, hidden).
@@ -105,7 +105,7 @@ def play_trial(
         net: Policy that acts.
         rngs: Generator of each task, from ``Draws.generators``.
         n_episodes: Number of episodes per task.
-        memory: Memory with which the trial goes on; None for a new trial.
+        memory: Memory with which the trial continues; None for a new trial.
 
     Returns:
         The episodes, and the memory after them.

@@ -1,5 +1,6 @@
 """The page of results says what the committed results say."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -36,3 +37,12 @@ def test_sentences_about_transductive_learners_follow_the_record():
     assert losses(rows) == f"{said} not.\n"
     rows[1]["unbalanced"]["mean"] = 0.7
     assert "-10.0 to -10.0 where they are not" in losses(rows)
+
+
+@pytest.mark.parametrize("name", ["bandits", "mdps"])
+def test_the_tables_of_environments_are_those_of_the_committed_results(name):
+    path = ROOT / "results" / "rl" / f"{name}.json"
+    if not path.exists():
+        pytest.skip("not measured")
+    table = runpy.run_path(str(MAKER.with_name(f"rl_{name}.py")))["table"](json.loads(path.read_text()))
+    assert table in (ROOT / "docs" / "rl.md").read_text()

@@ -19,7 +19,8 @@ Episodes = Annotated[int, typer.Option(min=1, help="Episodes per task and update
 
 def train(
     agent: Annotated[
-        str | None, typer.Option(help="maml, reptile, finetuned, random, oracle, or your own.", show_default="maml")
+        str | None,
+        typer.Option(help="maml, reptile, rl2, finetuned, random, oracle, or your own.", show_default="maml"),
     ] = None,
     env: Annotated[
         str | None,
@@ -27,7 +28,9 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Number of outer steps.", show_default="100")] = None,
     tasks_per_step: Annotated[int | None, typer.Option(help="Tasks in one step.", show_default="20")] = None,
-    outer_lr: Annotated[float | None, typer.Option(help="Outer rate; MAML has none.", show_default="0.1")] = None,
+    outer_lr: Annotated[
+        float | None, typer.Option(help="Outer rate; MAML has none.", show_default="0.1; rl2: 0.001")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.", show_default="10")] = None,
     agent_arguments: Annotated[str, typer.Option(metavar="JSON", help="Arguments of the agent.")] = "{}",

@@ -25,7 +25,10 @@ from .learners.baselines import Oracle as Oracle
 from .learners.baselines import Random as Random
 from .learners.maml import MAML as MAML
 from .learners.reptile import Reptile as Reptile
+from .learners.rl2 import RL2 as RL2
 from .policy import Policy as Policy
+from .recurrent import Recurrent as Recurrent
+from .recurrent import play_trial as play_trial
 from .rollout import Draws as Draws
 from .rollout import Trajectories as Trajectories
 from .rollout import rollout as rollout

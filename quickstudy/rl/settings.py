@@ -28,7 +28,8 @@ class Settings(BaseModel):
         environment_arguments: Arguments of the environment.
         steps: Number of outer steps.
         tasks_per_step: Number of tasks in one step.
-        outer_lr: Rate of the outer optimiser; MAML's trust region does not use it.
+        outer_lr: Rate of the outer optimiser, which MAML's trust region does not use; ``settings_of`` takes the agent's
+            own if it is not given.
         seed: Seed of the weights, tasks and episodes.
         save_every: Steps between two checkpoints.
     """
@@ -63,8 +64,12 @@ def settings_of(values: dict[str, Any]) -> Settings:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise SettingError(f"{name} = {one_line(repr(first['input']))}: {first['msg']}") from None
-    build_agent(settings, build_environment(settings))
-    return settings
+    agent = build_agent(settings, build_environment(settings))
+    return (
+        settings
+        if "outer_lr" in settings.model_fields_set
+        else settings.model_copy(update={"outer_lr": agent.outer_lr})
+    )
 
 
 def arguments_of(flag: str, text: str) -> dict[str, Any]:

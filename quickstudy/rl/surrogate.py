@@ -79,10 +79,17 @@ def ratio_loss(policy: Policy, params: Params, batch: Batch, old: Tensor, clip: 
     Source: Schulman et al. 2015, eq. 14, arXiv:1502.05477; Schulman et al. 2017, eq. 7, arXiv:1707.06347.
     """
     ratio = (distribution_of(policy, params, batch).log_prob(batch.actions) - old).exp().view_as(batch.advantages)
-    gain = ratio * batch.advantages
-    if clip is not None:
-        gain = torch.minimum(gain, ratio.clamp(1 - clip, 1 + clip) * batch.advantages)
-    return -(batch.weights * gain).sum((1, 2)).mean()
+    return -(batch.weights * clipped(ratio, batch.advantages, clip)).sum((1, 2)).mean()
+
+
+def clipped(ratio: Tensor, advantages: Tensor, clip: float | None) -> Tensor:
+    """Return likelihood ratios times advantages, of which changes beyond ``clip`` are not rewarded.
+
+    >>> clipped(torch.tensor([1.5, 1.5, 0.5]), torch.tensor([1.0, -1.0, 1.0]), 0.2)
+    tensor([ 1.2000, -1.5000,  0.5000])
+    """
+    gain = ratio * advantages
+    return gain if clip is None else torch.minimum(gain, ratio.clamp(1 - clip, 1 + clip) * advantages)
 
 
 def mean_kl(policy: Policy, params: Params, batch: Batch, old: Distribution) -> Tensor:

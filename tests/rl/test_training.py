@@ -17,6 +17,7 @@ from quickstudy.rl.training import outer_loop, resumed, train
 SMALL = {
     "maml": {"hidden": [8], "n_episodes": 4},
     "reptile": {"hidden": [8], "n_episodes": 4, "inner_steps": 2},
+    "rl2": {"hidden": 8, "episodes": 3, "grow_steps": 3},
     "finetuned": {"hidden": [8], "n_episodes": 4},
     "oracle": {"hidden": [8], "n_episodes": 4},
 }
@@ -39,7 +40,10 @@ def lines(folder):
     return [{k: v for k, v in line.items() if k != "seconds"} for line in Run(folder).metrics()]
 
 
-@pytest.mark.parametrize(("agent", "environment"), [("maml", "navigation"), ("reptile", "bandits"), ("oracle", "mdps")])
+@pytest.mark.parametrize(
+    ("agent", "environment"),
+    [("maml", "navigation"), ("reptile", "bandits"), ("oracle", "mdps"), ("rl2", "mdps"), ("rl2", "navigation")],
+)
 def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path, agent, environment):
     s = settings(agent, environment)
     train(s, tmp_path / "whole")

@@ -16,6 +16,7 @@ AGENTS: Registry[type[Agent]] = Registry(
     {
         "maml": _HOME + "maml:MAML",
         "reptile": _HOME + "reptile:Reptile",
+        "rl2": _HOME + "rl2:RL2",
         "finetuned": _HOME + "baselines:Finetuned",
         "random": _HOME + "baselines:Random",
         "oracle": _HOME + "baselines:Oracle",

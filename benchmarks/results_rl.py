@@ -58,14 +58,18 @@ def _compared(seeds: list[Record]) -> str:
     """Return a sentence for each number of updates: the mean over seeds of MAML and of fine-tuning."""
     parts = []
     for t in (1, 2, 3):
-        means = {
-            name: [r["agents"][name]["test_40_episodes"]["means"][t] for r in seeds if name in r["agents"]]
-            for name in ("maml", "finetuned")
-        }
-        spread = [statistics.stdev(m) / math.sqrt(len(m)) if len(m) > 1 else math.nan for m in means.values()]
-        maml, tuned = (statistics.mean(m) for m in means.values())
-        clear = abs(maml - tuned) > 2 * math.hypot(*spread)
+        (maml, one), (tuned, other) = (_mean_and_error(seeds, name, t) for name in ("maml", "finetuned"))
+        clear = abs(maml - tuned) > 2 * math.hypot(one, other)
         words = ("above" if maml > tuned else "below") if clear else "as high as"
         parts.append(f"- after {t} update{'s' * (t > 1)}: MAML {maml:.2f}, {words} fine-tuning at {tuned:.2f}")
-    title = f"Mean return over seeds ({len(seeds)}), compared beyond two standard errors:"
+    title = f"Mean return (seeds: {len(seeds)}), compared beyond two standard errors:"
     return f"\n{title}\n\n" + "\n".join(parts) + "\n"
+
+
+def _mean_and_error(seeds: list[Record], name: str, t: int) -> tuple[float, float]:
+    """Return the mean return after t updates, and its standard error: over seeds, or over the tasks of a single one."""
+    found = [_of(r["agents"][name]) for r in seeds if name in r["agents"]]
+    means = [mean[t] for mean, _ in found]
+    if len(means) == 1:
+        return means[0], found[0][1][t] / 1.96
+    return statistics.mean(means), statistics.stdev(means) / math.sqrt(len(means))

@@ -66,7 +66,7 @@ def _draw(figure: Any, goals: Tensor, played: list[Trajectories], last: int | No
             axis = axes[i][t]
             for episode in range(_TAKEN):
                 n = int(trajectories.alive[i, episode].sum())
-                x, y = trajectories.observations[i, episode, : n if last is None else min(n, last + 1)].T.numpy()
+                x, y = trajectories.observations[i, episode, : n if last is None else min(n, last + 1), :2].T.numpy()
                 axis.plot(x, y, color=COLOURS[t % len(COLOURS)], linewidth=1, alpha=0.8)
                 axis.plot(x[-1:], y[-1:], ".", color=COLOURS[t % len(COLOURS)], markersize=5)
             axis.plot(*goal, "*", color="#c22b3a", markersize=11)

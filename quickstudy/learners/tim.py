@@ -39,6 +39,7 @@ class TIM(TransductiveLearner):
 
     Source: Boudiaf et al. 2020, section 2 and proposition 1, arXiv:2008.11297.
 
+    >>> import torch
     >>> from quickstudy.nets import MLP
     >>> support = Examples(torch.randn(6, 2), torch.eye(3).repeat(2, 1))
     >>> TIM(MLP(2, (8,)), test_steps=3).adapt(support)(torch.randn(4, 2)).shape
@@ -111,6 +112,7 @@ class TIM(TransductiveLearner):
 def entropy(p: Tensor) -> Tensor:
     """Return the entropy of distributions, (..., n) -> (...).
 
+    >>> import torch
     >>> entropy(torch.tensor([0.5, 0.5]))
     tensor(0.6931)
     """

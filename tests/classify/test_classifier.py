@@ -53,7 +53,7 @@ LEARNERS = {
     "simple-shot": lambda net: SimpleShot(net, n_classes=64),
     "nearest-pixels": lambda net: NearestPixels(),
 }
-every_learner = pytest.mark.parametrize("learner", each_learner(), indirect=True)
+every_learner = pytest.mark.parametrize("learner", each_learner(LEARNERS), indirect=True)
 ORDINARY = settings(max_examples=20, deadline=None)
 
 IMAGES = Images()

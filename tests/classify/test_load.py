@@ -185,7 +185,10 @@ def test_explaining_embeds_the_support_once(counted):
     assert sum(sizes) <= len(data.x) + 3 + 49  # the support, the input and its patches
 
 
-@pytest.mark.parametrize("command", ["adapt", "predict", "explain", "check", "export", "predict-python"])
+@pytest.mark.parametrize(
+    "command",
+    ["adapt", "predict", "explain", "check", pytest.param("export", marks=pytest.mark.slow), "predict-python"],
+)
 def test_settings_are_read_once_a_command(kind, cli, tmp_path, monkeypatch, command):
     opened = []
     real = files.plain_file

@@ -127,6 +127,7 @@ def test_a_reader_that_has_gone_is_no_error(arguments):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_interrupted_training_ends_before_its_last_step_with_130_and_no_traceback(tmp_path):
     arguments = ["train", "--data", "sinusoid", "--algorithm", "maml", "--steps", "1000000", "--out", "run"]
     process = subprocess.Popen(

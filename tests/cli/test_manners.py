@@ -144,6 +144,7 @@ for arguments in json.loads(sys.argv[1]):
 """Calls the command line again and again, in one process."""
 
 
+@pytest.mark.slow
 def test_the_whole_path_needs_no_home_and_no_network(pictures, tmp_path):
     """Train, evaluate, draw, adapt and predict, where no socket leads out and no home can be written."""
     alone = shutil.which("unshare") and subprocess.run([*NETWORKLESS, "true"], capture_output=True).returncode == 0

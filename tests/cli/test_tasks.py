@@ -61,6 +61,7 @@ def test_what_cannot_be_is_refused(refused, arguments, says):
     assert says in refused("tasks", *arguments)
 
 
+@pytest.mark.slow
 def test_shared_omniglot_is_counted(cli, shared):
     rows = json.loads(cli("tasks", "omniglot", "--data-root", shared, "--json").out)
     assert [row["classes"] for row in rows] == [828, 136, 659]

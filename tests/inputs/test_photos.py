@@ -60,6 +60,7 @@ def test_a_photograph_of_16_bits_is_read_as_one_of_8():
     assert float(a @ b) > 0.9999
 
 
+@pytest.mark.slow
 def test_photographs_keep_the_laws_of_inputs():
     photos = Photos.fitted(())
     check_inputs(photos, photos.items([scene(i) for i in range(3)]), [qs.Item("odd.jpg", b"no image")])

@@ -74,6 +74,7 @@ def test_on_a_quadratic_the_meta_gradient_is_that_of_the_minimum_in_closed_form(
     assert_meta_gradient(learner, Task(support, query), torch.autograd.grad(value, theta)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", [0.0, 20.0])
 @pytest.mark.parametrize("make", [lines, curves, images, images_learned_head])
 def test_the_meta_gradient_solves_the_implicit_equation_wherever_the_inner_loop_ends(make, damping):

@@ -101,6 +101,7 @@ COMMANDS = [
     for command in re.findall(
         r"^(?:.*--module )?quickstudy train (--.*)$", page.read_text("utf-8").replace("\\\n", " "), re.MULTILINE
     )
+    if "--config" not in command  # of a file that the page makes before
 ]
 
 

@@ -66,6 +66,7 @@ def longer(small):
     return {**small, "schedule": "constant", "validation_tasks": 5, "outer_lr": 0.03}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [{"schedule": "constant"}, {"schedule": "halving", "halve_every": 4}])
 @pytest.mark.parametrize("validate_every", [2, 5, 500])
 def test_a_finished_run_trained_longer_is_the_longer_run(longer, schedule, validate_every, tmp_path, recwarn):

@@ -56,6 +56,7 @@ def test_the_same_call_goes_on_and_gives_the_same_trials(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_trial_that_falls_behind_ends_early(tmp_path):
     """With the same seed, only the rate differs; one that changes nothing is worse than one that learns."""
     flags = FLAGS | {"steps": 30, "validate_every": 3, "validation_tasks": 20, "outer_lr": 0.01}

@@ -75,7 +75,7 @@ LEARNERS = {
 }
 
 
-@pytest.mark.parametrize("name", each_learner())
+@pytest.mark.parametrize("name", each_learner(LEARNERS))
 def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
     learner = LEARNERS[name]()
     tasks = EPISODES if learner.episodic else Batches(clouds(), 32)
@@ -88,7 +88,7 @@ def test_a_run_lowers_the_loss_and_makes_new_tasks_easier(name):
     assert evaluate(learner, new, n_tasks=60).mean > before
 
 
-@pytest.mark.parametrize("name", each_learner())
+@pytest.mark.parametrize("name", each_learner(LEARNERS))
 def test_the_same_run_twice_ends_in_the_same_bits(name):
     learners = [LEARNERS[name]() for _ in range(2)]
     tasks = EPISODES if learners[0].episodic else Batches(clouds(), 32)

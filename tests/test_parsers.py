@@ -42,6 +42,7 @@ def test_any_text(folder, parser, content):
     refusal(parser, folder)
 
 
+@pytest.mark.slow
 @by_parser
 @given(places=PLACES, kept=st.floats(0, 1), more=st.binary(max_size=20))
 @SOME

@@ -52,5 +52,6 @@ def test_a_full_disk_ends_the_run_in_a_line_and_it_goes_on_with_room_again(tmp_p
     held(torture.full_disk(1, tmp_path))
 
 
+@pytest.mark.slow
 def test_damage_to_a_checkpoint_is_found(tmp_path):
     held(*torture.damaged(100, 20, tmp_path))

@@ -104,6 +104,7 @@ def test_a_set_holds_the_answer_as_often_as_asked_whatever_the_forecaster(covera
     assert reached == pytest.approx(coverage / 100, abs=0.015)
 
 
+@pytest.mark.slow
 def test_sets_are_mapies(trained, unseen):
     mapie = pytest.importorskip("mapie.classification")
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -288,6 +289,7 @@ def test_each_example_is_judged_by_the_rest_as_if_it_had_never_been_shown(traine
         torch.testing.assert_close(few.judged[i : i + 1], again.detach().double(), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 30), percent=st.integers(50, 95))
 @settings(max_examples=20, deadline=None)
 def test_what_is_promised_is_kept_on_average(seed, percent):

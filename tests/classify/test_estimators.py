@@ -163,6 +163,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [28, 40])
 def test_a_picture_gives_the_same_answer_in_every_form(tmp_path, side):
     """Learned from files, asked in every form, and learned from every form, asked as files."""

@@ -116,6 +116,7 @@ def test_gradient_learners_show_their_steps():
     assert explain(classifier("prototypical"), GLYPHS.x[0]).descent is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["occlusion", "integrated-gradients"])
 def test_pixels_that_mattered_hurt_more_than_others(method):
     learner, losses = load("glyphs-proto"), []

@@ -39,6 +39,7 @@ def same(one: qs.Classifier, two: qs.Classifier) -> None:
     assert np.array_equal(one.predict_proba(x), two.predict_proba(x))
 
 
+@pytest.mark.slow
 @given(labels=st.lists(ANY, min_size=2, max_size=8, unique=True), names=st.lists(ANY, min_size=8, max_size=8))
 def test_labels_and_names_of_any_text_are_saved_and_loaded(labels, names, tmp_path_factory):
     folder = tmp_path_factory.mktemp("any")

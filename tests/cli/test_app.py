@@ -118,6 +118,7 @@ def test_a_full_disk_is_one_line_and_code_1():
     assert (done.returncode, done.stderr) == (1, "quickstudy: output: No space left on device\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--print-settings"], ["algorithms"]])
 def test_a_reader_that_has_gone_is_no_error(arguments):
     read, write = os.pipe()

@@ -44,6 +44,7 @@ def on_a_terminal(command: list[str], **environment: str) -> bytes:
     return said
 
 
+@pytest.mark.slow
 def test_a_bar_is_drawn_on_a_terminal_in_colours(tmp_path):
     said = on_a_terminal([*TRAIN, "--out", str(tmp_path / "run")])
     assert b"30/30" in said

@@ -53,6 +53,7 @@ def test_what_is_wrong_is_one_line(arguments, message, tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_other_commands_do_not_import_it():
     code = (
         "import sys, quickstudy.cli.app, quickstudy.runs.train, quickstudy.classify.learn\n"

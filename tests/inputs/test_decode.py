@@ -361,6 +361,7 @@ def large(width: int, height: int, **options: object) -> bytes:
     return content.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "options", "most"),
     [

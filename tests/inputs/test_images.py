@@ -323,7 +323,7 @@ def law_of_containers(examples: int):
     return test
 
 
-test_a_picture_in_another_container_is_the_same_picture = law_of_containers(25)
+test_a_picture_in_another_container_is_the_same_picture = law_of_containers(10)
 test_a_picture_in_another_container_is_the_same_picture_a_thousand_times = pytest.mark.slow(law_of_containers(1000))
 
 

@@ -108,6 +108,7 @@ def test_features_are_not_taken_for_pictures():
     assert not photos.is_encoded(torch.rand(3, 224, 224))
 
 
+@pytest.mark.slow
 @shared
 def test_shared_photographs_are_learned_without_a_run(tmp_path):
     labels = ("bonsai", "chair", "ferry")

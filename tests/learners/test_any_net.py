@@ -319,6 +319,7 @@ class TestPredictors:
             inside = learner.adapt(Examples(support.x * 1, support.y * 1))(query.x)
         torch.testing.assert_close(inside, expected.detach(), rtol=1e-4, atol=1e-4)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["maml", "anil", "prototypical", "matching", "r2d2", "relation", "simple-shot"])
     def test_it_compiles_whole(self, name):
         net = qs.Conv4(size=16, width=4) if name in ("maml", "prototypical") else None

@@ -40,6 +40,7 @@ def logit(learner: InContext, support: Examples, query: Tensor, k: int) -> Tenso
     return learner.score(asked)[0]
 
 
+@pytest.mark.slow
 def test_logits_are_those_of_a_transformer_that_reads_token_by_token(learner):
     support, query = noise_tasks(learner, n_query=1).at(0)
     z, q = Examples(learner.net(support.x), support.y), learner.net(query.x)

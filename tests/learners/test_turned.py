@@ -14,6 +14,7 @@ def net():
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "learner",
     [

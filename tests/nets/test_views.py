@@ -13,6 +13,7 @@ def net():
     return Conv4(width=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("learner", [Prototypical(net()), CosineBaseline(net(), n_classes=6, head_steps=2)])
 def test_a_learner_with_views_keeps_the_laws(learner):
     learner.net = Views(learner.net, 3)

@@ -123,6 +123,7 @@ def test_splits_in_folders_of_their_own_are_kept(tmp_path, pictures, small):
     assert experiment.test_tasks().data.names == tuple(place.name for place in classes[11:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["omniglot", "folders"])
 def test_folders_in_the_layout_of_omniglot(tmp_path, pictures, data):
     places = iter(sorted(pictures.iterdir()) * 2)

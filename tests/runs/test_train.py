@@ -86,6 +86,7 @@ def test_a_finished_run_trained_longer_is_the_longer_run(longer, schedule, valid
     assert doctor(run).sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
 def test_a_schedule_that_depends_on_the_steps_follows_the_new_number_and_says_so(longer, schedule, tmp_path):
     given = {**longer, "schedule": schedule}
@@ -157,6 +158,7 @@ def test_minutes_end_a_run_after_a_step_and_the_resumed_run_is_the_uninterrupted
     assert same_weights(run, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["prototypical", "simple-shot"])
 def test_a_resumed_run_on_augmented_photographs_is_the_uninterrupted_one(small, tmp_path, algorithm):
     shape = {"train_way": 4, "train_query": 2} if algorithm == "prototypical" else {"batch_size": 8}

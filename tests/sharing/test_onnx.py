@@ -165,6 +165,7 @@ def pets(tmp_path_factory):
     return few, folder
 
 
+@pytest.mark.slow
 def test_a_file_takes_a_photograph_of_any_size_and_mode(pets):
     few, folder = pets
     scenes = [scene(i) for i in range(20, 26)]

@@ -37,6 +37,7 @@ def float64():
 PAIRS = [(name, work) for work in TOY if work.net == "conv4-64" for name in CONTENDERS if takes(name, work)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "work"), PAIRS, ids=str)
 def test_a_contender_that_differs_would_be_seen(name, work, float64):
     ours, theirs = CONTENDERS["ours"](work)(), CONTENDERS[name](work)()

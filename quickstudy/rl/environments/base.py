@@ -105,7 +105,7 @@ class Environment(ABC):
         """
 
     def hint(self, tasks: Tree) -> Tensor:
-        """Return what an oracle knows of each task, (n_tasks, hint_size)."""
+        """Return what an oracle knows of each task, (n_tasks, hint_size); only called if ``hint_size`` is above 0."""
         raise NotImplementedError(f"{type(self).__name__} has no hint")
 
     def sample_tasks(self, seed: int, split: str, step: int, n_tasks: int) -> Tree:

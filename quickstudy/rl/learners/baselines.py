@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from quickstudy.errors import SettingError
 from quickstudy.rl.environments.base import Environment, State, Transition
 from quickstudy.rl.learners.maml import MAML
 from quickstudy.rl.rollout import Draws, Trajectories
@@ -74,9 +75,17 @@ class Hinted(Environment):
 
     Args:
         environment: Environment with a hint.
+
+    Raises:
+        SettingError: The environment has no hint.
     """
 
     def __init__(self, environment: Environment) -> None:
+        if not environment.hint_size:
+            raise SettingError(
+                f"{type(environment).__name__} has no hint of the task, which an oracle needs; choose another agent, or "
+                f"give the environment hint_size and hint"
+            )
         self.environment = environment
         self.observation_size = environment.observation_size + environment.hint_size
         self.actions, self.horizon, self.noise = environment.actions, environment.horizon, environment.noise

@@ -1,7 +1,9 @@
 """Policies to compare with: the oracle sees the task, the random policy is not trained."""
 
+import pytest
 import torch
 
+from quickstudy.errors import SettingError
 from quickstudy.rl.environments.bandits import Bandits
 from quickstudy.rl.environments.navigation import Navigation
 from quickstudy.rl.learners.baselines import Finetuned, Hinted, Oracle, Random
@@ -41,3 +43,13 @@ def test_the_random_policy_stays_as_it_was():
     before = {name: p.clone() for name, p in agent.state_dict().items()}
     agent.improve(navigation, Draws(0, "train", 0, 2), agent.optimizer(0.1))
     assert all(torch.equal(p, before[name]) for name, p in agent.state_dict().items())
+
+
+def test_an_oracle_of_an_environment_without_a_hint_is_refused_in_one_line():
+    class Blind(Bandits):
+        def __init__(self):
+            super().__init__()
+            self.hint_size = 0
+
+    with pytest.raises(SettingError, match="has no hint of the task"):
+        Oracle(Blind())

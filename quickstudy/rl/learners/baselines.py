@@ -83,8 +83,8 @@ class Hinted(Environment):
     def __init__(self, environment: Environment) -> None:
         if not environment.hint_size:
             raise SettingError(
-                f"{type(environment).__name__} has no hint of the task, which an oracle needs; choose another agent, or "
-                f"give the environment hint_size and hint"
+                f"{type(environment).__name__} has no hint of the task, which an oracle needs; choose another agent, "
+                f"or give the environment hint_size and hint"
             )
         self.environment = environment
         self.observation_size = environment.observation_size + environment.hint_size

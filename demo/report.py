@@ -17,6 +17,8 @@ import quickstudy as qs
 from quickstudy.io.files import replace
 
 if TYPE_CHECKING:
+    from navigation import Walks
+
     from demo import Outcome
 
 MORE_STEPS = 20
@@ -63,6 +65,7 @@ training nor the tests, one example of each. Bars are 95% intervals.</p>
 heights. Reptile's is no error but half of the squared distance by which the inner steps move the weights: it may rise
 while the accuracy rises, because the tasks then move the weights further.</p>
 <div class="plots"><img alt="Loss curves" src="{losses}"></div>
+{walks}
 <h2>Now your own pictures</h2><p>A folder for each thing, with a few pictures in it. No training is needed.</p>
 <pre>quickstudy adapt my-pictures -o my-classifier
 quickstudy predict my-classifier new.png</pre>
@@ -70,7 +73,9 @@ quickstudy predict my-classifier new.png</pre>
 """
 
 
-def write_report(path: Path, outcomes: list[Outcome], tests: dict[str, qs.ClassDataset], seconds: float) -> None:
+def write_report(
+    path: Path, outcomes: list[Outcome], tests: dict[str, qs.ClassDataset], walks: Walks, seconds: float
+) -> None:
     """Write the page; everything it shows is inside it."""
     star = max(outcomes, key=lambda o: o.results["unseen glyphs"][1].mean)
     page = PAGE.format(
@@ -83,6 +88,7 @@ def write_report(path: Path, outcomes: list[Outcome], tests: dict[str, qs.ClassD
         losses=_png(_losses(outcomes)),
         validations=_png(_validations(outcomes)),
         digits=_digits(outcomes),
+        walks=walks.section(),
     )
     replace(path, page.encode())
 

@@ -35,5 +35,10 @@ def test_demo_writes_a_self_contained_report_of_its_figures(tmp_path: Path) -> N
     for name in ("MAML", "Reptile"):
         assert more[name]["steps"] == 20
         assert re.search(rf"{name} [\d.]+ % after \d steps? and {100 * more[name]['mean']:.1f} % after 20", page)
+    walks = figures["navigation"]
+    assert walks["steps"] == 1
+    for policy in ("trained", "untrained"):
+        for mean, ci95 in zip(walks[policy]["means"], walks[policy]["ci95"], strict=True):
+            assert f"<td>{mean:.1f} ± {ci95:.1f}</td>" in page
     assert "adapt my-pictures -o my-classifier\n" in done.stdout
     assert "predict my-classifier new.png\n" in done.stdout

@@ -93,7 +93,7 @@ def frame(image: Image.Image) -> Framed:
         return Framed(image)
     marked, strength = drawing
     doubt = _doubt(marked, strength, page)
-    near = ndimage.binary_dilation(marked, _OPEN, iterations=2) & page.inside
+    near = _widened(marked) & page.inside
     clean = np.where(near[..., None], ink / strength, 0).clip(0, 1)
     paper, box = _box(page.inside), _box(marked)
     placed = _is_placed(box, paper)
@@ -114,16 +114,20 @@ def _is_clean(plain: np.ndarray) -> bool:
     """Return whether an image is plainly a drawing that is framed well; cheap, since most are."""
     ink = plain.max(2)
     marks = ink > _WEAK
-    thick = max(3, max(marks.shape) // 4)
-    if plain.min() < -0.1 or ndimage.uniform_filter(marks.astype(np.float32), thick).max() > 0.99:
-        return False
     share = marks.mean()
-    border = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
-    beside = ~ndimage.binary_dilation(marks, _OPEN, iterations=2)  # further from the ink than its soft edges
-    if not (0.003 < share < 0.3 and border.max() < 0.1 and ((ink > 0.08) & beside).mean() < 0.3 * share):
+    border = max(ink[0].max(), ink[-1].max(), ink[:, 0].max(), ink[:, -1].max())
+    if plain.min() < -0.1 or not 0.003 < share < 0.3 or border >= 0.1:
+        return False
+    beside = ~_widened(marks)  # further from the ink than its soft edges
+    box = left, top, right, bottom = _box(marks)
+    if ((ink > 0.08) & beside).mean() >= 0.3 * share or not _is_placed(box, (0, 0, *ink.shape[::-1])):
+        return False
+    thick = max(3, max(marks.shape) // 4)
+    marks = marks[top:bottom, left:right]
+    if marks.sum() > 0.99 * thick**2 and _most(marks, thick) > 0.99:
         return False
     _, areas = _labels(marks)
-    return areas.min() >= 0.1 * areas.max() and _is_placed(_box(marks), (0, 0, *ink.shape[::-1]))
+    return bool(areas.min() >= 0.1 * areas.max())
 
 
 def _page(grey: np.ndarray) -> _Page | None:
@@ -173,7 +177,7 @@ def _inside(free: np.ndarray, main: np.ndarray, grey: np.ndarray) -> np.ndarray:
     inside = hull.copy()
     for k in range(1, n + 1):
         outer = labels == k
-        rim = ndimage.binary_dilation(outer, _OPEN, iterations=2) & hull & ~free
+        rim = _widened(outer) & hull & ~free
         lines = max((outer & marks)[edge].mean() for edge in edges)
         if lines < 0.5 and outer.mean() < 0.1 and (rim & marks).sum() > 2:
             inside |= outer
@@ -271,6 +275,19 @@ def _rules(labels: np.ndarray, areas: np.ndarray, page: _Page) -> np.ndarray:
     return result
 
 
+def _widened(marks: np.ndarray) -> np.ndarray:
+    """Return marks and all pixels that are at most two from them; much faster than ``binary_dilation``."""
+    for _ in range(2):  # down the columns, then along the rows
+        padded = np.pad(marks, ((2, 2), (0, 0)))
+        marks = (padded[:-4] | padded[1:-3] | padded[2:-2] | padded[3:-1] | padded[4:]).T
+    return marks
+
+
+def _most(marks: np.ndarray, side: int) -> float:
+    """Return the largest share of a square of a side that is marked."""
+    return float(ndimage.uniform_filter(marks.astype(np.float32), side, mode="constant").max())
+
+
 def _labels(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels, n = ndimage.label(marks, _OPEN)
     return labels, np.bincount(labels.ravel(), minlength=n + 1)[1:]
@@ -322,7 +339,7 @@ def _cropped(image: Image.Image, box: Box) -> Image.Image:
 def _doubt(marked: np.ndarray, strength: float, page: _Page) -> str | None:
     """Return why the drawing may not be what people see; None if nothing says so."""
     cut = ~page.inside
-    if (marked & ndimage.binary_dilation(cut, _OPEN, iterations=2)).any():
+    if (marked & _widened(cut)).any():
         return "the drawing touches a frame or the edge of its paper, and may be cut"
     left, top, right, bottom = _box(marked)
     if max(right - left, bottom - top) < 3 * _pen(marked):

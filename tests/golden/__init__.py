@@ -47,4 +47,10 @@ def write() -> None:
         if folder.exists():
             continue
         classifier.save(folder)
-        (folder / "answers.json").write_text(json.dumps(classifier.predict_proba(inputs(4, 2.0)).tolist()) + "\n")
+        (folder / "answers.json").write_text(json.dumps(plain(classifier).tolist()) + "\n")
+
+
+def plain(classifier: Classifier) -> torch.Tensor:
+    """Return the answers of a classifier by logits that are not scaled by its examples."""
+    logits = torch.from_numpy(classifier.predict_proba(inputs(4, 2.0))).log() * classifier.scale
+    return logits.softmax(-1)

@@ -18,6 +18,20 @@ from quickstudy.errors import SettingError, WorkerLost
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 
 
+def block_of(package: str) -> str:
+    """Return the block of the page that imports a package."""
+    blocks = re.findall(r"^```py\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    [block] = [each for each in blocks if re.search(rf"^(import|from) {package}", each, re.MULTILINE)]
+    return block
+
+
+def taught(folder: Path) -> list[str]:
+    """Make the files that the page names, and return the answers to its rows."""
+    qs.examples(folder)
+    qs.adapt(folder / "rows.csv").save(folder / "stones")
+    return [answer.word for answer in qs.load(folder / "stones").answer([folder / "new-rows.csv"])]
+
+
 def test_parts_are_read_as_they_are_needed():
     read = []
 
@@ -75,8 +89,7 @@ def test_a_cluster_of_two_nodes_writes_the_same_file(cluster, tmp_path, monkeypa
     import ray
 
     monkeypatch.setattr("quickstudy.inputs.stream.PART", 3)
-    qs.examples(tmp_path)
-    qs.adapt(tmp_path / "rows.csv").save(tmp_path / "stones")
+    expected = taught(tmp_path)
     one, two = tmp_path / "one.csv", tmp_path / "two.csv"
     predict_to_file(tmp_path / "stones", [tmp_path / "new-rows.csv"], one)
     predict_to_file(tmp_path / "stones", [tmp_path / "new-rows.csv"], two, ray=cluster)
@@ -86,11 +99,24 @@ def test_a_cluster_of_two_nodes_writes_the_same_file(cluster, tmp_path, monkeypa
     ray.init(address=cluster, log_to_driver=False)
     try:
         assert len(ray.nodes()) == 2
-        [block] = re.findall(r"^```py\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
         monkeypatch.chdir(tmp_path)
         variables: dict = {}
-        exec(block, variables)
-        expected = [answer.word for answer in qs.load("stones").answer(["new-rows.csv"])]
+        exec(block_of("ray"), variables)
         assert [row["answer"] for row in variables["answered"].take_all()] == expected
     finally:
         ray.shutdown()
+
+
+@pytest.mark.slow
+def test_spark_answers_the_same(tmp_path, monkeypatch):
+    pytest.importorskip("pyspark", reason="needs pyspark")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    expected = taught(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    variables: dict = {}
+    exec(block_of("pyspark"), variables)
+    try:
+        assert [row["answer"] for row in variables["answered"].collect()] == expected
+    finally:
+        variables["SparkSession"].getActiveSession().stop()

@@ -6,7 +6,7 @@ import math
 import statistics
 from typing import Any
 
-from benchmarks.tables import records, table
+from benchmarks.results.tables import records, table
 
 Record = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.tables import percent, records, table
+from benchmarks.results.tables import percent, records, table
 
 Row = dict[str, Any]
 

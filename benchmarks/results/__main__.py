@@ -3,7 +3,7 @@
 from benchmarks.results import figures
 from benchmarks.results.leaderboard import leaders
 from benchmarks.results.page import PAGE, PLOT, page
-from benchmarks.results.sinusoids import REPLICATED
+from benchmarks.results.seeds import REPLICATED
 from benchmarks.results.tables import records
 
 PAGE.write_text(page())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.results.tables import percent, records, table
+from benchmarks.results.words import prose
 
 Record = dict[str, Any]
 
@@ -37,11 +38,11 @@ def encoders_and_heads() -> str:
 
 
 def _said(record: Record) -> str:
-    return (
-        f"Frozen encoders, and heads on their features of length 1: {record['n_way']}-way, {record['n_tasks']} tasks\n"
-        f"of {record['n_query']} queries per class, test classes, inductive. The last column is the best head\n"
-        "on validation classes, among those shown and some that also learn from changed copies of each example:\n"
-        f"{record['copies']} parts of it, mirrored or not. `benchmarks/matrix.py`.\n\n"
+    return prose(
+        f"Frozen encoders, and heads on their features of length 1: {record['n_way']}-way, {record['n_tasks']} tasks",
+        f"of {record['n_query']} queries per class, test classes, inductive. The last column is the best head on",
+        "validation classes, among those shown and some that also learn from changed copies of each example:",
+        f"{record['copies']} parts of it, mirrored or not. `benchmarks/matrix.py`.",
     )
 
 
@@ -53,5 +54,5 @@ def _picks(record: Record) -> str:
             mean = r["heads"][head]["mean"]
             best[r["images"]] = max(best.get(r["images"], (0, "")), (mean, r["encoder"]))
     picks = "; ".join(f"for {images}, {encoder}" for images, (_, encoder) in best.items())
-    figure = "![Encoders on four sets of images](encoders.png)"
+    figure = f"![Encoders on {len(best)} sets of images](encoders.png)"
     return f"What to pick, by five shots of validation classes: {picks}.\n\n{figure}\n"

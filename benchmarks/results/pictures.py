@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.results.tables import percent, records, table
+from benchmarks.results.words import prose
 
 
 def looks() -> str:
@@ -16,12 +17,13 @@ def looks() -> str:
         ]
         for kind in ("photographs", "drawings", "graphics")
     ]
-    return (
-        "Errors of the rule that decides whether pictures are drawings or photographs, on classes on which it was\n"
-        "not fitted, with each disturbance. Its form was chosen with errors on these classes in view, so a new set\n"
-        f"may have more. Folders: {record['n_way']} classes of {record['n_shot']} pictures; the majority decides.\n"
-        "`benchmarks/looks.py`.\n\n"
-    ) + table(["", "pictures", "wrong", "folders wrong"], rows)
+    said = prose(
+        "Errors of the rule that decides whether pictures are drawings or photographs, on classes on which it was not",
+        "fitted, with each disturbance. Its form was chosen with errors on these classes in view, so a new set may",
+        f"have more. Folders: {record['n_way']} classes of {record['n_shot']} pictures; the majority decides.",
+        "`benchmarks/looks.py`.",
+    )
+    return said + table(["", "pictures", "wrong", "folders wrong"], rows)
 
 
 def disturbances() -> str:
@@ -33,11 +35,11 @@ def disturbances() -> str:
             for r in (after["before"], after)
         ]
         rows.append([name, *cells[0][:2], *cells[1]])
-    said = (
-        f"New drawings of {record['n_way']}-way {record['n_shot']}-shot tasks of Omniglot's evaluation characters,\n"
-        f"disturbed; the examples are clean. `glyphs-proto`, {record['n_tasks']} tasks, {record['queries']} drawings,\n"
-        "inductive. Before: encoded as they are. After: cut out of their surroundings, as `predict` does. Warned:\n"
-        "share of drawings that a warning names as doubtful. `benchmarks/disturbances.py`.\n\n"
+    said = prose(
+        f"New drawings of {record['n_way']}-way {record['n_shot']}-shot tasks of Omniglot's evaluation characters,",
+        f"disturbed; the examples are clean. `glyphs-proto`, {record['n_tasks']} tasks, {record['queries']} drawings,",
+        "inductive. Before: encoded as they are. After: cut out of their surroundings, as `predict` does. Warned:",
+        "share of drawings that a warning names as doubtful. `benchmarks/disturbances.py`.",
     )
     columns = ["", "before", "confidence", "after", "confidence", "warned"]
     return said + table(columns, rows)
@@ -57,10 +59,9 @@ def copies() -> str:
                 f"{record[kind]['within']}",
             ]
         )
-    said = (
-        f"Copies that `check` finds. A copy has {record['copy']}.\n"
-        "The largest distance that counts was chosen on every second category; these are the others. Pairs of\n"
-        "originals are named in [the record](../results/copies/copies.json): those of photographs show the same\n"
-        "picture, one of them on another ground. Mirrored copies are not searched. `benchmarks/copies.py`.\n\n"
+    said = prose(
+        f"Copies that `check` finds. A copy has {record['copy']}. The largest distance that counts was chosen on every",
+        "second category; these are the others. Pairs of originals are named in [the",
+        "record](../results/copies/copies.json). Mirrored copies are not searched. `benchmarks/copies.py`.",
     )
     return said + table(["", "copies found", "mirrored", "pairs of originals", "largest distance"], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.results.tables import records, table
+from benchmarks.results.words import prose
 
 
 def server() -> str:
@@ -12,9 +13,9 @@ def server() -> str:
         for r in record["rows"]
     ]
     r = record["rows"][0]
-    said = (
-        f"Time to an answer of `quickstudy serve` on one core, median / 95th percentile, {r['requests']:,} requests:\n"
-        f"by one client, and by {r['clients']} clients. Each client sends its next request when the last one is\n"
-        "answered, so that each waits for the others. `benchmarks/serve.py`.\n\n"
+    said = prose(
+        f"Time to an answer of `quickstudy serve` on one core, median / 95th percentile, {r['requests']:,} requests:",
+        f"by one client, and by {r['clients']} clients. Each client sends its next request when the last one is",
+        "answered, so that each waits for the others. `benchmarks/serve.py`.",
     )
     return said + table(["", "one client", f"{r['clients']} clients"], rows)

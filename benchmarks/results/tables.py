@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
 
 
 def records(folder: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted((ROOT / "results" / folder).glob("*.json"))]
+    """Return what the files of a folder of results/ hold, by name."""
+    return [json.loads(path.read_text()) for path in sorted((RESULTS / folder).glob("*.json"))]
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -39,7 +39,7 @@ def disturbances() -> str:
         f"New drawings of {record['n_way']}-way {record['n_shot']}-shot tasks of Omniglot's evaluation characters,",
         f"disturbed; the examples are clean. `glyphs-proto`, {record['n_tasks']} tasks, {record['queries']} drawings,",
         "inductive. Before: encoded as they are. After: cut out of their surroundings, as `predict` does. Warned:",
-        "share of drawings that a warning names as doubtful. `benchmarks/disturbances.py`.",
+        "share of drawings that a warning names as doubtful. `benchmarks/disturbances`.",
     )
     columns = ["", "before", "confidence", "after", "confidence", "warned"]
     return said + table(columns, rows)

@@ -58,7 +58,7 @@ def divergences(found: list[Record]) -> str:
             n = round(max(c["diverged"] * c["n_tasks"] for c in curve))
             alone = any(c["mean"] is None or c["mean"] > FAR * c["median"] for c in curve)
             if n:
-                what = ", and determine the mean" * alone
+                what = ", enough to determine the mean" * alone
                 lines.append(f"{r['name']} from {n_shot} points: {n} of {curve[0]['n_tasks']:,}{what}.")
     return prose("Tasks as trained that diverge:") + bullets(lines or ["none."]) + "\n"
 

@@ -1,4 +1,4 @@
-"""What a classifier's examples say about each other: each is classified by all others (leave-one-out)."""
+"""Leave-one-out: each example of a classifier classified by all others, and the probabilities that rest on it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ import numpy as np
 from PIL import Image, ImageOps
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.disturbances import characters, jpeg, kinds, levels, picture
+from benchmarks.disturbances.drawn import jpeg, levels, picture
+from benchmarks.disturbances.kinds import kinds
+from benchmarks.disturbances.measure import characters
 from quickstudy.inputs.looks import LIMIT, MEASURES, decide, measures
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.digits import digits

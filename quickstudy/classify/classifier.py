@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -15,15 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from quickstudy.classify import saving
 from quickstudy.classify.answer import Answer, Basis
-from quickstudy.classify.confidence import Confidence, fit_temperature, shot_factor
-from quickstudy.classify.own_examples import OwnExamples, Separation
+from quickstudy.classify.confidence import Confidence
+from quickstudy.classify.examples import encoded
+from quickstudy.classify.leave_one_out import LeaveOneOut
+from quickstudy.classify.own_examples import OwnExamples
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
-from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.batches import BATCH, Skip, encoded_batches
 from quickstudy.inputs.dataset import ClassDataset, as_float
-from quickstudy.io.tensors import joined_bytes, joined_texts, split_bytes, split_texts
 from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import Apart, MetricLearner
@@ -34,11 +33,9 @@ from quickstudy.training.evaluation import depends_on_others
 
 _ROWS = 256
 """Number of examples that are embedded at once."""
-_LEARN_AGAIN = 50
-"""Largest number of examples that a learner without embeddings learns again without, one by one, for a warning."""
 
 
-class Classifier:
+class Classifier(LeaveOneOut):
     """Classifier that learns labels from a few examples of each.
 
     Args:
@@ -64,7 +61,7 @@ class Classifier:
             raise DataError(f"{examples.n_classes} class is not a choice; give examples of at least two classes")
         # A copy, so that later changes of the learner do not change the answers.
         self.learner, self.inputs = copy.deepcopy(learner).eval(), inputs
-        self.data = _encoded(inputs, examples, 1)
+        self.data = encoded(inputs, examples, 1)
         self.confidence, self.labels = confidence, examples.names
         self._adapt()
 
@@ -95,7 +92,7 @@ class Classifier:
 
     def extend(self, examples: ClassDataset) -> Classifier:
         """Return a classifier that has also learned from more examples, of known or new classes."""
-        parts = (self.data, _encoded(self.inputs, examples, len(self.items) + 1))
+        parts = (self.data, encoded(self.inputs, examples, len(self.items) + 1))
         labels = [part.names[c] for part in parts for c in part.y.tolist()]
         items = [item for part in parts for item in part.items]
         both = ClassDataset.from_labels(torch.cat([part.x for part in parts]), labels, items)
@@ -204,46 +201,6 @@ class Classifier:
         x = self.data.x
         return self.inputs.has_shape(x) and bool(self.inputs.are_encoded(x).float().mean() < 0.5)
 
-    def left_out(self, x: Tensor | None = None) -> Tensor:
-        """Return the logits of inputs by the classifier without each example in turn, (n, m, n_labels).
-
-        The result is exact for every learner, as it learns again each time. A metric learner does not embed the other
-        examples again.
-
-        Args:
-            x: Inputs, (m, *input). If None, the only input of each turn is its own example, m = 1.
-        """
-        support = self.support
-        with torch.no_grad():
-            if metric := self._metric:
-                query = None if x is None else self.embed(x)
-                return metric.left_out(Examples(self.embedded, support.y), query).double().cpu()
-            of_turn = [support.x[i : i + 1] if x is None else x for i in range(len(support.y))]
-            logits = [self.learner.adapt(support.without(i))(each) for i, each in enumerate(of_turn)]
-        return torch.stack(logits).double().cpu()
-
-    @cached_property
-    def judged(self) -> Tensor:
-        """Leave-one-out logits of each example, (n, n_labels)."""
-        return self.left_out()[:, 0]
-
-    @property
-    def judged_rows(self) -> Tensor:
-        """Rows of the examples that leave others of their label when they are left out."""
-        return (torch.from_numpy(self.data.counts)[self.data.y] > 1).nonzero()[:, 0]
-
-    @cached_property
-    def separation(self) -> Separation | None:
-        """Separation of the examples (leave-one-out); None if each label has a single example.
-
-        It is also None for a gradient-based learner with more than 50 examples, which would learn again for each.
-        """
-        rows = self.judged_rows
-        if not len(rows) or (self._metric is None and len(self.data.y) > _LEARN_AGAIN):
-            return None
-        right = self.judged[rows].argmax(1) == self.data.y[rows]
-        return Separation(int(right.sum()), len(rows), len(self.labels))
-
     def _evidence(self, rest_on: Basis) -> OwnExamples | Confidence:
         if rest_on not in get_args(Basis):
             raise SettingError(unknown("rest_on", rest_on, get_args(Basis)))
@@ -260,68 +217,6 @@ class Classifier:
             stacklevel=3,
         )
         return self.confidence
-
-    @cached_property
-    def _own(self) -> OwnExamples:
-        if self._metric is None:
-            raise SettingError(
-                f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} would "
-                f"learn again without each of them; set rest_on to calibration"
-            )
-        if int(self.data.counts.min()) < 2:
-            return OwnExamples(torch.empty(0), torch.empty(0))
-        rest = self.probabilities(self.judged, torch.arange(len(self.data.y)))
-        return OwnExamples(1 - rest.gather(1, self.data.y[:, None])[:, 0], self.judged.amax(1))
-
-    @property
-    def _metric(self) -> MetricLearner | None:
-        """The learner if it compares embeddings that each depend only on their own input, otherwise None."""
-        learner = self.learner
-        return learner if isinstance(learner, MetricLearner) and not learner.transductive else None
-
-    def probabilities(self, logits: Tensor, left_out: Tensor | None = None) -> Tensor:
-        """Convert logits to probabilities, by the temperature for the number of shots.
-
-        Args:
-            logits: Logits, (n, n_labels).
-            left_out: Row of the example that was left out for each row of logits, (n,); None if none was.
-        """
-        logits = logits.double().cpu()
-        return (logits if self._temperature is None else logits / self._temperature / self._scale(left_out)).softmax(-1)
-
-    @property
-    def scale(self) -> float:
-        """Divisor of the logits of queries: the temperature for the number of shots, 1 for plain logits."""
-        return 1.0 if self._temperature is None else self._temperature * float(self._scale(None))
-
-    def _scale(self, left_out: Tensor | None) -> Tensor:
-        """Return the mean of ``shot_factor`` over the labels, (n, 1)."""
-        rise = self.learner.rise if self.confidence is None else self.confidence.rise
-        counts = torch.from_numpy(self.data.counts).double()
-        factors = shot_factor(counts, rise)
-        mean = factors.mean()
-        if left_out is not None:
-            own = self.data.y[left_out]
-            mean = mean + (shot_factor((counts[own] - 1).clamp(min=1), rise) - factors[own]) / len(counts)
-        return mean.reshape(-1, 1)
-
-    @cached_property
-    def _temperature(self) -> float | None:
-        """The calibrated temperature for many shots, or else one that fits the examples; None for plain logits.
-
-        The examples are classified by all others (leave-one-out). If each label has a single example, each is
-        classified by the whole classifier.
-        """
-        if self.confidence is not None:
-            return self.confidence.temperature
-        if self._metric is None:
-            return None
-        rows = self.judged_rows
-        if len(rows):
-            return fit_temperature(self.judged[rows] / self._scale(rows), self.data.y[rows])
-        with torch.no_grad():
-            logits = self._predictor(self.support.x).double().cpu()
-        return fit_temperature(logits / self._scale(None), self.data.y)
 
     @cached_property
     def embedded(self) -> Tensor:
@@ -358,23 +253,7 @@ class Classifier:
 
     def save(self, folder: Path | str) -> None:
         """Save learner, inputs, labels and examples in a folder, as data; if that fails, the folder stays as it was."""
-        names, name_ends = joined_texts([item.name for item in self.items])
-        copies, copy_ends = joined_bytes([self.inputs.keep(item) for item in self.items])
-        ModelFolder(Path(folder)).write(
-            self.learner,
-            self.inputs,
-            {
-                "support.safetensors": {"x": self.data.x, "y": self.data.y},
-                "examples.safetensors": {
-                    "names": names,
-                    "name_ends": name_ends,
-                    "kept": copies,
-                    "kept_ends": copy_ends,
-                },
-            },
-            labels=self.labels,
-            confidence=self.confidence and vars(self.confidence),
-        )
+        saving.save(Path(folder), self.learner, self.inputs, self.data, self.confidence)
 
     @classmethod
     def load(cls, folder: Path | str | ModelFolder) -> Classifier:
@@ -384,46 +263,7 @@ class Classifier:
             ModelError: The folder holds no classifier, or a file in it is damaged.
         """
         model = folder if isinstance(folder, ModelFolder) else ModelFolder(folder)
-        if model.labels is None:
-            raise ModelError(f"{model.place!r} is a learner without labels; make a classifier by `quickstudy adapt`")
-        shape, path = input_shape(model.learner), model.path / "support.safetensors"
-        x = model.tensors("support.safetensors", {"x": (None, shape and (-1, *shape)), "y": (torch.int64, (-1,))})
         try:
-            data = ClassDataset(x["x"], x["y"], model.labels, _items(model, len(x["y"])))
-            inputs = model.inputs or Arrays(tuple(data.x.shape[1:]))
-            return cls(model.learner, inputs, _named(data, 1), model.entry("confidence", Confidence))
+            return cls(*saving.load(model))
         except DataError as error:
-            raise ModelError(f"{path} does not fit config.json: {error}") from error
-
-
-def _encoded(inputs: Inputs, examples: ClassDataset, first: int) -> ClassDataset:
-    """Return examples with items; arrays of the encoded shape that are images, but not encoded, are encoded."""
-    named = _named(examples, first)
-    if examples.items or not inputs.has_shape(examples.x) or inputs.is_encoded(examples.x):
-        return named
-    items = tuple(
-        item._replace(value=one.value) for item, one in zip(named.items, inputs.items(examples.x), strict=True)
-    )
-    return replace(named, x=inputs.encode(items), items=items)
-
-
-def _named(examples: ClassDataset, first: int) -> ClassDataset:
-    """Return examples with items, numbered from ``first`` where they have none."""
-    if examples.items:
-        return examples
-    return replace(examples, items=tuple(Item(f"example {i}", x) for i, x in enumerate(examples.x, first)))
-
-
-def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:
-    """Return the items of a saved classifier's examples; empty if they were not saved."""
-    name = "examples.safetensors"
-    if not os.path.lexists(model.path / name):
-        return ()
-    bytes_, ends = (torch.uint8, (-1,)), (torch.int64, (n,))
-    parts = model.tensors(name, {"names": bytes_, "name_ends": ends, "kept": bytes_, "kept_ends": ends})
-    try:
-        names = split_texts(parts["names"], parts["name_ends"])
-        copies = split_bytes(parts["kept"], parts["kept_ends"])
-    except ModelError as error:
-        raise ModelError(f"{model.path / name} is damaged: {error}") from error
-    return tuple(map(Item, names, copies))
+            raise ModelError(f"{model.path / 'support.safetensors'} does not fit config.json: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -12,11 +11,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.errors import Interrupted, NotEnoughClasses, SettingError, one_line
+from quickstudy.errors import Interrupted, SettingError, one_line
 from quickstudy.inputs.base import Inputs
-from quickstudy.inputs.dataset import joined, rotated_classes
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.learners.draws import seeded
 from quickstudy.models.build import build, describe
@@ -25,12 +24,11 @@ from quickstudy.nets import NETS
 from quickstudy.runs.arguments import check_applies, given_arguments
 from quickstudy.runs.encoding import as_photos, check_weights, encoder_of
 from quickstudy.runs.needs import takes
+from quickstudy.runs.outer_rate import continued, optimizer_of, schedule_of
 from quickstudy.runs.run import RESULT, Record, Run, recorded
-from quickstudy.runs.settings import HYPERPARAMETERS, Settings, check_effects
-from quickstudy.runs.sizes import check_sizes
+from quickstudy.runs.settings import HYPERPARAMETERS, Settings
+from quickstudy.runs.training_tasks import training_tasks
 from quickstudy.tasks.episodes import Batches, Episodes
-from quickstudy.tasks.glyphs import draw_glyphs
-from quickstudy.tasks.omniglot import alphabet
 from quickstudy.tasks.source import ClassSource, FunctionSource, Loaded
 from quickstudy.tasks.sources import source
 from quickstudy.tasks.splits import Split, Splits
@@ -39,9 +37,6 @@ from quickstudy.training import Progress, State, outer_loop
 from quickstudy.training.checkpoint import Checkpoints
 from quickstudy.training.process import threads
 from quickstudy.training.workers import ALONE, Workers, check_shares
-
-_OF_TASKS = ("batch_size", "rotations", "warp", "augment", "within_alphabets", "glyph_classes")
-"""Settings that are refused where they have no effect on the training tasks, wherever they come from."""
 
 
 class Experiment:
@@ -128,16 +123,41 @@ class Experiment:
     ) -> Generator[Progress, None, None]:
         settings = self.settings
         end = None if settings.minutes is None else time.monotonic() + 60 * settings.minutes - spent
-        optimizer = _optimizer(settings, self.learner)
-        schedule, state = _schedule(settings, optimizer), State()
-        begun = 0
-        if folder is not None:
-            self.check(folder, resume=resume)
-            checkpoints = Checkpoints(folder / "checkpoints", self.learner, optimizer, schedule, state)
-            if resume and checkpoints.steps():
-                begun = checkpoints.restore()["metrics_bytes"]
-                schedule = checkpoints.schedule = self._continue(Run(folder), optimizer, schedule, state)
-        progress = outer_loop(
+        optimizer = optimizer_of(settings, self.learner)
+        schedule, state = schedule_of(settings, optimizer), State()
+        if folder is None:
+            yield from self._loop(optimizer, schedule, state, end)
+            return
+        self.check(folder, resume=resume)
+        checkpoints, begun = Checkpoints(folder / "checkpoints", self.learner, optimizer, schedule, state), 0
+        if resume and checkpoints.steps():
+            begun = checkpoints.restore()["metrics_bytes"]
+            before = Run(folder).settings.steps
+            schedule = checkpoints.schedule = continued(schedule, settings, before, self.learner, state)
+        progress = self._loop(optimizer, schedule, state, end)
+        if state.step >= settings.steps or (settings.patience is not None and state.worse >= settings.patience):
+            self._finish(Run(folder))
+            return
+        with self._recorded(folder, state, begun) as record:
+            for p in progress:
+                record(p)
+                yield p
+                signal = self.workers.agree(stop())
+                every = settings.save_every or settings.validate_every
+                if self.workers.rank == 0 and (signal or p.last or p.step % every == 0):
+                    checkpoints.save(metrics_bytes=record(None))
+                if signal:
+                    raise Interrupted(
+                        f"stopped at step {p.step} and saved; continue with `quickstudy train --resume {folder}`",
+                        128 + signal,
+                    )
+        if self.workers.rank == 0:
+            Run(folder).save_result()
+
+    def _loop(self, optimizer: Optimizer, schedule: LRScheduler, state: State, end: float | None) -> Iterator[Progress]:
+        """Return the outer loop by the settings; it ends at a time of the monotonic clock at the latest."""
+        settings = self.settings
+        return outer_loop(
             self.learner,
             self.tasks,
             optimizer,
@@ -156,61 +176,12 @@ class Experiment:
             state=state,
             until=None if end is None else lambda: time.monotonic() >= end,
         )
-        if folder is None:
-            yield from progress
-            return
-        if state.step >= settings.steps or (settings.patience is not None and state.worse >= settings.patience):
-            self.learner.load_state_dict(Run(folder).learner.state_dict())
-            if self.workers.rank == 0 and not (folder / RESULT).exists():  # the process was ended before it was written
-                Run(folder).save_result()
-            return
-        with self._recorded(folder, state, begun) as record:
-            for p in progress:
-                record(p)
-                yield p
-                signal = self.workers.agree(stop())
-                every = settings.save_every or settings.validate_every
-                if self.workers.rank == 0 and (signal or p.last or p.step % every == 0):
-                    checkpoints.save(metrics_bytes=record(None))
-                if signal:
-                    raise Interrupted(
-                        f"stopped at step {p.step} and saved; continue with `quickstudy train --resume {folder}`",
-                        128 + signal,
-                    )
-        if self.workers.rank == 0:
-            Run(folder).save_result()
 
-    def _continue(self, run: Run, optimizer: torch.optim.Optimizer, schedule: LRScheduler, state: State) -> LRScheduler:
-        """Return the schedule with which a run continues: that of as many steps as the settings say.
-
-        Raises:
-            SettingError: The run has more steps than before, but ended for lack of improvement.
-        """
-        settings, before = self.settings, run.settings.steps
-        falls = settings.schedule in ("cosine", "linear")
-        if settings.steps > before:
-            if settings.patience is not None and state.worse >= settings.patience:
-                raise SettingError(
-                    f"steps = {settings.steps}: the run ended at step {state.step}, after patience = "
-                    f"{settings.patience} validations without improvement; start a new run without patience"
-                )
-            if falls or type(self.learner).anneal is not Learner.anneal:
-                by = f"the outer rate ({settings.schedule})" if falls else f"{settings.algorithm}'s inner loop"
-                warnings.warn(
-                    f"{by} depends on the number of steps: it followed {before} steps until step {state.step} and "
-                    f"follows {settings.steps} from here, so the result differs from {settings.steps} steps at once",
-                    stacklevel=2,
-                )
-        if not falls:
-            return schedule
-        for group in optimizer.param_groups:
-            group["lr"] = group.pop("initial_lr")
-        schedule = _schedule(settings, optimizer)
-        with warnings.catch_warnings():  # torch expects a step of the optimiser before each step of the schedule
-            warnings.simplefilter("ignore", UserWarning)
-            for _ in range(state.step):
-                schedule.step()
-        return schedule
+    def _finish(self, run: Run) -> None:
+        """Load the weights of a run that has ended; write its result if the process was ended before that."""
+        self.learner.load_state_dict(run.learner.state_dict())
+        if self.workers.rank == 0 and not (run.folder / RESULT).exists():
+            run.save_result()
 
     def test_tasks(self, split: Split = "test", rotate: bool = False, unbalanced: float | None = None) -> TaskSource:
         """Return tasks of a split, with ``n_way`` classes of ``n_shot`` support and ``n_query`` query examples.
@@ -234,35 +205,7 @@ class Experiment:
     @cached_property
     def tasks(self) -> TaskSource:
         """Training tasks."""
-        s = self.settings
-        episodic = LEARNERS[s.algorithm].episodic
-        check_effects(s, _OF_TASKS)
-        if isinstance(self.source, FunctionSource):
-            return self.source.tasks(s.train_shot or s.n_shot, s.train_query or 0, s.seed, "train")
-        assert isinstance(self.source, ClassSource)
-        check_sizes(s, self.source.numbered() or self._data())
-        data = self._data().train
-        if not data.n_classes:
-            raise NotEnoughClasses(f"{s.data} has no training classes, only test classes; choose other data")
-        if s.rotations == "classes":
-            data = rotated_classes(data)
-        if s.glyph_classes and s.data != "glyphs":
-            data = joined(data, draw_glyphs(range(s.glyph_classes), seed=s.seed))
-        data = data.to(self.device)
-        if not episodic:
-            return Batches(data, s.batch_size or 128, seed=s.seed, warp=s.warp, augment=s.augment)
-        way, shot, query = min(s.train_way or s.n_way, data.n_classes), s.train_shot or s.n_shot, s.train_query
-        query = s.n_query if query is None else query
-        if query == 0 and s.algorithm != "reptile":
-            raise SettingError(f"train_query = 0 gives {s.algorithm} no queries to learn from; give 1 or more")
-        within = [alphabet(name) for name in data.names] if s.within_alphabets else None
-        turn = s.rotations == "tasks"
-        try:
-            return Episodes(
-                data, way, shot, query, seed=s.seed, rotate=turn, warp=s.warp, augment=s.augment, within=within
-            )
-        except NotEnoughClasses:
-            raise NotEnoughClasses(f"train_way = {way} is more than any alphabet has; lower --train-way") from None
+        return training_tasks(self.settings, self.source, self._data, self.device)
 
     @cached_property
     def learner(self) -> Learner:
@@ -353,19 +296,3 @@ def find_device(name: str) -> torch.device:
         raise SettingError(
             f"device = {name!r} is not available on this machine ({one_line(error)}); use cpu, cuda or auto"
         ) from None
-
-
-def _optimizer(settings: Settings, learner: Learner) -> torch.optim.Optimizer:
-    cls = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.Adam
-    return cls(learner.parameters(), lr=settings.outer_lr or 1e-3)
-
-
-def _schedule(settings: Settings, optimizer: torch.optim.Optimizer) -> LRScheduler:
-    lr_scheduler = torch.optim.lr_scheduler
-    if settings.schedule == "cosine":
-        return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-    if settings.schedule == "linear":
-        return lr_scheduler.LinearLR(optimizer, 1.0, 0.0, settings.steps)
-    if settings.schedule == "halving":
-        return lr_scheduler.StepLR(optimizer, settings.halve_every, 0.5)
-    return lr_scheduler.ConstantLR(optimizer, 1.0)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import ModelError, SettingError
+from quickstudy.inputs.base import Inputs
 from quickstudy.inputs.dataset import as_float
 from quickstudy.io.files import replace
 from quickstudy.learners import Learner
@@ -129,65 +130,106 @@ def export(model: Path | str | ModelFolder | Learner | Classifier, path: Path | 
         SettingError: onnx, onnxscript or onnxruntime is not installed.
         ModelError: The model cannot be written as ONNX, or the answers of the file differ from the model's.
     """
+    onnx, onnxruntime = _libraries()
+    given, inputs = _opened(model)
+    learner = given.learner if isinstance(given, Classifier) else given
+    module, output, metadata = _answers(given) if isinstance(given, Classifier) else _embeddings(given)
+    weight = next(learner.parameters(), torch.empty(0))
+    encoding = None if inputs is None else inputs.module()
+    limits: str | None = getattr(encoding, "limits", None)
+    module.eval()
+    if inputs is not None and encoding is not None:
+        traced = _of_pictures(inputs, encoding, module, weight)
+        metadata["input"] = ["height", "width", 3]
+    else:
+        traced = _of_encoded(module, metadata["input"], weight)
+    if inputs is not None:
+        metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe} | (
+            {"limits": limits} if limits else {}
+        )
+    proto = _written(traced, output, type(learner).__name__)
+    for key, value in metadata.items():
+        proto.metadata_props.append(onnx.StringStringEntryProto(key=key, value=json.dumps(value)))
+    content = proto.SerializeToString()
+    off = _difference(onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"]), traced)
+    if not off <= TOLERANCE:
+        raise ModelError(f"the exported file differs from the model by {off:.1e} relative; nothing was written")
+    replace(Path(path), content)
+    return Exported(traced.input, off, limits)
+
+
+def _libraries() -> tuple[Any, Any]:
+    """Return the modules onnx and onnxruntime."""
     try:
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError:
         raise SettingError("onnx is not installed; pip install 'quickstudy[onnx]'") from None
-    inputs = model.inputs if isinstance(model, Classifier) else None
+    return onnx, onnxruntime
+
+
+def _opened(model: Path | str | ModelFolder | Learner | Classifier) -> tuple[Learner | Classifier, Inputs | None]:
+    """Return the learner or classifier of a model, and the inputs that it takes, if they are known."""
     if isinstance(model, Path | str | ModelFolder):
         folder = model if isinstance(model, ModelFolder) else ModelFolder(model)
-        model, inputs = Classifier.load(folder) if folder.labels is not None else folder.learner, folder.inputs
-    learner = model.learner if isinstance(model, Classifier) else model
-    module, output, metadata = _answers(model) if isinstance(model, Classifier) else _embeddings(model)
-    weight = next(learner.parameters(), torch.empty(0))
-    encoding = None if inputs is None else inputs.module()
-    limits: str | None = getattr(encoding, "limits", None)
-    axes: tuple[int, ...]  # that may have any length
-    module.eval()
-    if inputs is not None and encoding is not None:
-        name, axes, metadata["input"] = "image", (0, 1), ["height", "width", 3]
-        examples = [np.array(page) for page in (_page(90, 140), _page(170, 120), _page(400, 300))]
-        x = as_float(inputs.encode(inputs.items(examples))).to(weight)
-        with torch.no_grad():
-            expected = [module(row[None])[0].numpy() for row in x]
-        module = _OfPicture(encoding, module, weight).eval()
-    else:
-        # Traced with three inputs and checked with five, because the file must accept any number.
-        name, axes, seed = "x", (0,), torch.Generator().manual_seed(0)
-        examples = [torch.rand(n, *metadata["input"], generator=seed).to(weight).numpy() for n in (3, 5)]
-        with torch.no_grad():
-            expected = [module(torch.from_numpy(x)).numpy() for x in examples]
-    if inputs is not None:
-        metadata |= {"inputs": describe_inputs(inputs), "recipe": inputs.recipe} | (
-            {"limits": limits} if limits else {}
-        )
+        return Classifier.load(folder) if folder.labels is not None else folder.learner, folder.inputs
+    return model, model.inputs if isinstance(model, Classifier) else None
+
+
+class _Traced(NamedTuple):
+    """Module to write, the name of its input, the axes that may have any length, and examples with their results.
+
+    It is traced with the first example and checked with all, which differ in these axes.
+    """
+
+    module: nn.Module
+    input: str
+    axes: tuple[int, ...]
+    examples: list[np.ndarray]
+    expected: list[np.ndarray]
+
+
+def _of_pictures(inputs: Inputs, encoding: nn.Module, module: nn.Module, weight: Tensor) -> _Traced:
+    """Return the module that takes one picture of any size."""
+    examples = [np.array(page) for page in (_page(90, 140), _page(170, 120), _page(400, 300))]
+    x = as_float(inputs.encode(inputs.items(examples))).to(weight)
+    with torch.no_grad():
+        expected = [module(row[None])[0].numpy() for row in x]
+    return _Traced(_OfPicture(encoding, module, weight).eval(), "image", (0, 1), examples, expected)
+
+
+def _of_encoded(module: nn.Module, shape: list[int], weight: Tensor) -> _Traced:
+    """Return the module that takes any number of encoded inputs."""
+    seed = torch.Generator().manual_seed(0)
+    examples = [torch.rand(n, *shape, generator=seed).to(weight).numpy() for n in (3, 5)]
+    with torch.no_grad():
+        expected = [module(torch.from_numpy(x)).numpy() for x in examples]
+    return _Traced(module, "x", (0,), examples, expected)
+
+
+def _written(traced: _Traced, output: str, kind: str) -> Any:
+    """Return the module as ONNX's ``ModelProto``."""
     with torch.no_grad(), silent():
         try:
             program = torch.onnx.export(
-                module,
-                (torch.from_numpy(examples[0]),),
-                input_names=[name],
+                traced.module,
+                (torch.from_numpy(traced.examples[0]),),
+                input_names=[traced.input],
                 output_names=[output],
-                dynamic_shapes=(dict.fromkeys(axes, torch.export.Dim.DYNAMIC),),
+                dynamic_shapes=(dict.fromkeys(traced.axes, torch.export.Dim.DYNAMIC),),
                 verbose=False,
             )
             assert program is not None
-            proto = program.model_proto
+            return program.model_proto
         except Exception as error:  # of many kinds, for operations that torch cannot trace
-            kind = type(learner).__name__
             raise ModelError(f"torch cannot write {kind} as ONNX, --debug shows why; export the encoder") from error
-    for key, value in metadata.items():
-        proto.metadata_props.append(onnx.StringStringEntryProto(key=key, value=json.dumps(value)))
-    content = proto.SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    answers = [session.run(None, {name: example})[0] for example in examples]
-    off = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(answers, expected, strict=True))
-    if not off <= TOLERANCE:
-        raise ModelError(f"the exported file differs from the model by {off:.1e} relative; nothing was written")
-    replace(Path(path), content)
-    return Exported(name, off, limits)
+
+
+def _difference(session: Any, traced: _Traced) -> float:
+    """Return the largest difference of the file's answers to the examples, relative to the largest answer."""
+    answers = [session.run(None, {traced.input: example})[0] for example in traced.examples]
+    return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(answers, traced.expected, strict=True))
 
 
 def _page(width: int, height: int) -> Image.Image:

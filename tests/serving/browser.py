@@ -17,6 +17,8 @@ AXE = Path(os.environ.get("AXE_CORE", Path.home() / ".cache/axe-core/axe.min.js"
 DESKTOP, PHONE = (1280, 800), (390, 844)
 PATIENCE = 45_000
 """Milliseconds to wait for what must come; no test asserts a duration."""
+SIZES = pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+HEADLINE = ".headline strong"
 
 CIRCLE = [[(0.5 + 0.3 * math.sin(t / 8), 0.5 - 0.28 * math.cos(t / 8)) for t in range(51)]]
 CROSS = [
@@ -96,3 +98,22 @@ def faults(page: Any) -> list[str]:
         for each in result["violations"]
         if each["impact"] in ("serious", "critical")
     ]
+
+
+def expect(*arguments: Any) -> Any:
+    from playwright.sync_api import expect
+
+    return expect(*arguments)
+
+
+def counts(client: Any, page: Any) -> dict[str, int]:
+    """What the server has learned for a page."""
+    name = page.url.rpartition("/")[2]
+    return client.get(f"/v1/classifiers/{name}?check=false").json()["labels"]
+
+
+def learned(page: Any, label: str, n: int) -> None:
+    expect(page.locator(f'.class[data-label="{label}"] .class-head .small')).to_have_text(
+        f"{n} example{'s' if n > 1 else ''}"
+    )
+    expect(page.locator(".waiting")).to_have_count(0)

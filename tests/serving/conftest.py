@@ -1,4 +1,4 @@
-"""Real servers, each a process on a free port."""
+"""Real servers, each a process on a free port, and browsers that visit them."""
 
 import os
 import subprocess
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from PIL import Image, ImageDraw
+
+from tests.serving.browser import DESKTOP, Visit, chromium
 
 
 class Server(NamedTuple):
@@ -51,6 +53,27 @@ def running(store: Path) -> Iterator[Server]:
 @pytest.fixture
 def client(running: Server) -> httpx.Client:
     return running.client
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser, running):
+    visits = []
+
+    def start(size=DESKTOP, scheme="light"):
+        visits.append(Visit(browser, running.address, size, scheme))
+        return visits[-1]
+
+    yield start
+    for each in visits:
+        each.close()
+        assert not each.errors
+        assert not each.elsewhere
 
 
 def drawing(shape: str, shift: int = 0, size: int = 200) -> bytes:

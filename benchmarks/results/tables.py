@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
 
 
 def records(folder: str) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted((ROOT / "results" / folder).glob("*.json"))]
+    """Return what the files of a folder of results/ hold, by name."""
+    return [json.loads(path.read_text()) for path in sorted((RESULTS / folder).glob("*.json"))]
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -23,3 +25,8 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def percent(figure: dict[str, Any]) -> str:
     interval = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.2f}"
     return f"{100 * figure['mean']:.2f}{interval}"
+
+
+def minutes(record: dict[str, Any]) -> str:
+    trainings = [record[name] for name in ("first_training", "training") if name in record]
+    return f"{sum(training['seconds'] for training in trainings) / 60:.0f} min"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.tables import percent, records, table
+from benchmarks.results.tables import percent, records, table
+from benchmarks.results.words import bullets, prose
 
 Row = dict[str, Any]
 
@@ -26,13 +27,13 @@ def transductive() -> str:
         for head in heads
     ]
     queries = ", ".join(f"{n} on {name}" for name, n in record["n_query"].items())
-    how = (
-        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, the same {record['n_tasks']} tasks.\n"
-        f"Queries per class: {queries}. Unbalanced: the classes'\n"
-        f"shares come from a Dirichlet distribution with parameter {record['dirichlet']:g} (Veilleux et al. 2021).\n"
-        "Omniglot's evaluation characters are embedded by the net of `glyphs-proto`, which never saw Omniglot. The\n"
-        "test classes of CIFAR-FS and 40 categories of Caltech-101 are embedded by EfficientNet-Lite0, which knows\n"
-        "many of them from ImageNet. `benchmarks/transductive.py`.\n\n"
+    how = prose(
+        f"Heads on features of length 1 by frozen nets, {record['n_way']}-way, the same {record['n_tasks']} tasks.",
+        f"Queries per class: {queries}. Unbalanced: the classes' shares come from a Dirichlet distribution with",
+        f"parameter {record['dirichlet']:g} (Veilleux et al. 2021). Omniglot's evaluation characters are embedded by",
+        "the net of `glyphs-proto`, which never saw Omniglot. The test classes of CIFAR-FS and 40 categories of",
+        "Caltech-101 are embedded by EfficientNet-Lite0, which knows many of them from ImageNet.",
+        "`benchmarks/transductive.py`.",
     )
     return f"{how}{table(['', *columns], lines)}\n{losses(rows)}"
 
@@ -49,7 +50,7 @@ def losses(rows: list[Row]) -> str:
         }
         spans = {kind: f"{min(each):+.1f} to {max(each):+.1f}" for kind, each in gains.items()}
         lines.append(
-            f"- {head}: {spans['balanced']} points beside Prototypical where queries are balanced, "
+            f"{head}: {spans['balanced']} points beside Prototypical where queries are balanced, "
             f"{spans['unbalanced']} where they are not."
         )
-    return "\n".join(lines) + "\n"
+    return bullets(lines)

@@ -6,7 +6,8 @@ import math
 import statistics
 from typing import Any
 
-from benchmarks.tables import records, table
+from benchmarks.results.tables import records, table
+from benchmarks.results.words import bullets, prose
 
 Record = dict[str, Any]
 
@@ -25,23 +26,23 @@ def environments() -> str:
     published = [f"{value:.2f}" for value in seeds[0]["published"]]
     lines = [["MAML, Finn et al. 2017", "", *published, ""], *rows]
     test = seeds[0]["agents"]["maml"]["test_40_episodes"]
-    said = (
-        "2D navigation to a goal that the agent does not see: return of an episode after 0 to 3 updates, on "
-        f"{test['n_tasks']}\nnew tasks. The reward and the {test['n_episodes']} episodes per update are those of the "
-        "authors' program (Finn et al. 2017).\nThe inner rate falls by a constant factor from update to update; their "
-        "program halves it once. Rates of the\nfine-tuned and the random policy were chosen by validation tasks. The "
-        "oracle sees the goal.\n`benchmarks/rl_navigation.py`.\n\n"
+    said = prose(
+        "2D navigation to a goal that the agent does not see: return of an episode after 0 to 3 updates, on",
+        f"{test['n_tasks']} new tasks. The reward and the {test['n_episodes']} episodes per update are those of the",
+        "authors' program (Finn et al. 2017). The inner rate falls by a constant factor from update to update; their",
+        "program halves it once. Rates of the fine-tuned and the random policy were chosen by validation tasks. The",
+        "oracle sees the goal. `benchmarks/rl_navigation.py`.",
     )
     columns = ["", "seed", "before", "1 update", "2 updates", "3 updates", "minutes of training"]
     times, tasks = speed["times_faster"], speed["tasks"]
     seconds = speed["processor_seconds"]["meta_step"]
     whole = seconds["plain"] / seconds["quickstudy, whole curvature"]
-    fast = (
-        f"\nBeside a plain loop that gives the same numbers, {tasks} tasks on one core: {times['rollout']:.0f} times\n"
-        f"as many episodes a second ({speed['episodes_per_second']['quickstudy']:,}), and a meta-step "
-        f"{times['meta_step']:.0f} times as fast. That step\nestimates the curvature from a fifth of the episodes. "
-        f"From all of them, it is {whole:.0f} times as fast.\n`benchmarks/rl_speed.py`.\n"
-    )
+    fast = "\n" + prose(
+        f"Beside a plain loop that gives the same numbers, {tasks} tasks on one core: {times['rollout']:.0f} times as",
+        f"many episodes a second ({speed['episodes_per_second']['quickstudy']:,}), and a meta-step",
+        f"{times['meta_step']:.0f} times as fast. That step estimates the curvature from a fifth of the episodes. From",
+        f"all of them, it is {whole:.0f} times as fast. `benchmarks/rl_speed.py`.",
+    ).removesuffix("\n")
     return said + table(columns, lines) + _compared(seeds) + fast
 
 
@@ -61,9 +62,9 @@ def _compared(seeds: list[Record]) -> str:
         (maml, one), (tuned, other) = (_mean_and_error(seeds, name, t) for name in ("maml", "finetuned"))
         clear = abs(maml - tuned) > 2 * math.hypot(one, other)
         words = ("above" if maml > tuned else "below") if clear else "as high as"
-        parts.append(f"- after {t} update{'s' * (t > 1)}: MAML {maml:.2f}, {words} fine-tuning at {tuned:.2f}")
+        parts.append(f"after {t} update{'s' * (t > 1)}: MAML {maml:.2f}, {words} fine-tuning at {tuned:.2f}")
     title = f"Mean return (seeds: {len(seeds)}), compared beyond two standard errors:"
-    return f"\n{title}\n\n" + "\n".join(parts) + "\n"
+    return f"\n{title}\n\n{bullets(parts)}"
 
 
 def _mean_and_error(seeds: list[Record], name: str, t: int) -> tuple[float, float]:

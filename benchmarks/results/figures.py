@@ -1,4 +1,4 @@
-"""The plots of docs/results.md, from records of results/; results.py draws them."""
+"""The plots of docs/results.md, from records of results/."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+
+from benchmarks.results.encoders import by_validation
 
 Record = dict[str, Any]
 TOP = 100.1
@@ -89,8 +91,6 @@ def sinusoids(rows: list[Record], replicated: dict[int, tuple[float, ...]], path
 
 def encoders(record: Record, path: Path) -> None:
     """Accuracy of each encoder against shots, a panel per set of images; the head is chosen by validation classes."""
-    from benchmarks.results_photos import by_validation
-
     sets = list(dict.fromkeys(r["images"] for r in record["rows"]))
     fig, axes = plt.subplots(1, len(sets), figsize=(3.4 * len(sets), 3.6), layout="constrained", sharey=True)
     for ax, images in zip(axes, sets, strict=True):

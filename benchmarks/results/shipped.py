@@ -1,0 +1,81 @@
+"""Sections of docs/results.md about the weights that come with the package."""
+
+from __future__ import annotations
+
+from benchmarks.results.tables import percent, records, table
+from benchmarks.results.words import prose
+
+
+def shipped() -> str:
+    record = records("shipped")[0]
+    rows, others = [], []
+    for data in ("omniglot, evaluation alphabets", "glyphs, test classes"):
+        found = record[data]
+        for r in found["accuracy"]:
+            error = f"{100 * r['calibration_error_plain']:.1f} → {100 * r['calibration_error']:.1f}"
+            covered = f"{100 * r['coverage']:.1f}"
+            rows.append([data, f"{r['n_way']}-way {r['n_shot']}-shot", percent(r), str(r["n_tasks"]), error, covered])
+        strange, pixels, wrong = found["none of these"], found["deleted pixels"], found["wrong labels"]
+        others += [
+            [data, "none of these: area under the ROC", percent(strange["auroc"])],
+            [
+                data,
+                f"none of these: false alarms where {100 * strange['false_alarms_asked']:g} % are asked",
+                percent(strange["false_alarms"]),
+            ],
+            [data, "none of these: unknown inputs found", percent(strange["strangers_found"])],
+            *(
+                [data, f"probability lost without a tenth of the pixels: {name}", percent(pixels[name])]
+                for name in ("occlusion", "integrated-gradients", "random ink", "random pixels")
+            ),
+            [data, "one wrong label of 25: found", percent(wrong["recall"])],
+            [data, "one wrong label of 25: others suspected", percent(wrong["others_suspected"])],
+            *(
+                [
+                    data,
+                    f"accuracy after {r['labelled']} labels, chosen (at random)",
+                    f"{percent(r['ours'])} ({percent(r['random'])})",
+                ]
+                for r in found["label next"]["rows"]
+            ),
+            [
+                data,
+                "5-way 5-shot, adapt and predict, one core: p50, p95",
+                f"{found['latency']['p50_ms']:.1f} ms, {found['latency']['p95_ms']:.1f} ms",
+            ],
+        ]
+    asked = record["glyphs, test classes"]["accuracy"][0]["coverage_asked"]
+    said = prose(
+        "`glyphs-proto`, trained on invented characters alone (`quickstudy/models/shipped`), never on Omniglot.",
+        f"Coverage: of sets with a nominal coverage of {100 * asked:g} %, by the calibration alone. It is valid for",
+        "tasks like its own, 5-way 1-shot glyphs; other ways, shots and characters get the coverage that is shown.",
+        "Inductive; `benchmarks/shipped.py`.",
+    )
+    columns = ["", "tasks", "accuracy", "tasks", "calibration error", "coverage"]
+    return f"{said}{table(columns, rows)}\n{table(['', 'measured', 'percent, or as said'], others)}"
+
+
+def promises() -> str:
+    record = records("promises")[0]
+    rows = [
+        [
+            data,
+            f"{r['n_way']}-way {r['n_shot']}-shot",
+            *(percent(r[name]) for name in ("coverage", "coverage_by_calibration")),
+            f"{r['set_size']['mean']:.2f}",
+            *(percent(r[name]) for name in ("false_alarms", "false_alarms_by_calibration", "strangers_found")),
+            str(r["n_tasks"]),
+        ]
+        for data in ("omniglot", "glyphs", "digits")
+        for r in record[data]
+    ]
+    said = prose(
+        f'Sets with a nominal coverage of {100 * record["coverage_asked"]:g} %, and "none of these" with nominal',
+        f"{100 * record['false_alarms_asked']:g} % of false alarms, by",
+        '`glyphs-proto`. Both rest on each classifier\'s own examples, as in `predict`. The columns "by calibration"',
+        "rest on the calibration of the weights alone. Omniglot's evaluation alphabets, glyphs of test classes,",
+        "handwritten digits. A set is empty where nothing is likely enough. Percent, inductive;",
+        "`benchmarks/promises.py`.",
+    )
+    coverage, alarms = ("coverage", "by calibration"), ("false alarms", "by calibration", "unknown inputs found")
+    return said + table(["", "tasks", *coverage, "labels a set", *alarms, "tasks"], rows)

@@ -1,0 +1,78 @@
+"""The optimiser of a run, and how its rate falls."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from quickstudy.errors import SettingError
+from quickstudy.learners import Learner
+from quickstudy.runs.settings import Settings
+from quickstudy.training import State
+
+
+def optimizer_of(settings: Settings, learner: Learner) -> Optimizer:
+    """Return the optimiser of the outer loop."""
+    cls = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.Adam
+    return cls(learner.parameters(), lr=settings.outer_lr or 1e-3)
+
+
+def schedule_of(settings: Settings, optimizer: Optimizer) -> LRScheduler:
+    """Return how the rate of an optimiser falls over the steps of the settings."""
+    lr_scheduler = torch.optim.lr_scheduler
+    if settings.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    if settings.schedule == "linear":
+        return lr_scheduler.LinearLR(optimizer, 1.0, 0.0, settings.steps)
+    if settings.schedule == "halving":
+        return lr_scheduler.StepLR(optimizer, settings.halve_every, 0.5)
+    return lr_scheduler.ConstantLR(optimizer, 1.0)
+
+
+def continued(schedule: LRScheduler, settings: Settings, before: int, learner: Learner, state: State) -> LRScheduler:
+    """Return the schedule with which a run continues: that of as many steps as the settings say.
+
+    Args:
+        schedule: Schedule of the restored optimiser.
+        settings: Settings from here on.
+        before: Number of steps that the run was to have.
+        learner: Learner that is trained.
+        state: State from which the run continues.
+
+    Raises:
+        SettingError: The run has more steps than before, but ended for lack of improvement.
+    """
+    falls = settings.schedule in ("cosine", "linear")
+    if settings.steps > before:
+        _check_longer(settings, before, learner, state)
+    if not falls:
+        return schedule
+    optimizer = schedule.optimizer
+    for group in optimizer.param_groups:
+        group["lr"] = group.pop("initial_lr")
+    schedule = schedule_of(settings, optimizer)
+    with warnings.catch_warnings():  # torch expects a step of the optimiser before each step of the schedule
+        warnings.simplefilter("ignore", UserWarning)
+        for _ in range(state.step):
+            schedule.step()
+    return schedule
+
+
+def _check_longer(settings: Settings, before: int, learner: Learner, state: State) -> None:
+    """Refuse more steps for a run that ended early, and warn where the number of steps changes the training."""
+    if settings.patience is not None and state.worse >= settings.patience:
+        raise SettingError(
+            f"steps = {settings.steps}: the run ended at step {state.step}, after patience = "
+            f"{settings.patience} validations without improvement; start a new run without patience"
+        )
+    falls = settings.schedule in ("cosine", "linear")
+    if falls or type(learner).anneal is not Learner.anneal:
+        by = f"the outer rate ({settings.schedule})" if falls else f"{settings.algorithm}'s inner loop"
+        warnings.warn(
+            f"{by} depends on the number of steps: it followed {before} steps until step {state.step} and "
+            f"follows {settings.steps} from here, so the result differs from {settings.steps} steps at once",
+            stacklevel=3,
+        )

@@ -13,6 +13,7 @@ import json
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -35,6 +36,21 @@ SETTINGS = {
     "steps": STEPS,
     "seed": 1,
 }
+
+
+def table(record: dict[str, Any]) -> str:
+    """Return the table of docs/rl.md."""
+    test = record["test"]
+    ours = (f"{mean:.0f} ± {ci95:.0f}" for mean, ci95 in zip(test["means"], test["ci95"], strict=True))
+    millions = record["steps_of_the_environment"] / 1e6
+    lines = [
+        "| | before | 1 update | 2 updates | 3 updates | outer steps | steps of the environment | minutes |",
+        "|---|---|---|---|---|---|---|---|",
+        f"| Finn et al. 2017 | {' | '.join(f'{value:.0f}' for value in record['published'])} | | | |",
+        f"| `maml` | {' | '.join(ours)} | {record['steps']} | {millions:.0f} million | "
+        f"{record['training_seconds'] / 60:.0f} |",
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:

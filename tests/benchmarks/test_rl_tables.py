@@ -8,7 +8,7 @@ import pytest
 from benchmarks.results.tables import ROOT
 
 
-@pytest.mark.parametrize("name", ["bandits", "mdps"])
+@pytest.mark.parametrize("name", ["bandits", "mdps", "cheetah"])
 def test_the_tables_of_environments_are_those_of_the_committed_results(name):
     path = ROOT / "results" / "rl" / f"{name}.json"
     if not path.exists():

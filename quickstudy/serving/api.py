@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -209,13 +210,19 @@ def routes(store: Store, work: Work, metrics: Metrics, limits: Limits) -> APIRou
         if len(body.inputs) > limits.inputs:
             raise Refused(413, f"{len(body.inputs)} inputs, at most {limits.inputs} are answered at once; send several")
 
-        def answer() -> dict[str, Any]:
+        def answer(questions: Sequence[tuple[shapes.Question, list[bytes]]]) -> list[dict[str, Any]]:
             held = store.load(name)
-            items = items_of(body.inputs, files, limits)
+            if len(questions) > 1 and views.mixes(held.classifier):
+                return [each for question in questions for each in answer([question])]
+            items = [item for question, files in questions for item in items_of(question.inputs, files, limits)]
             _check_nouns(items, held.classifier.inputs.noun)
-            return {**views.answers(held.classifier, items, body), "version": held.version}
+            whole = {**views.answers(held.classifier, items, body), "version": held.version}
+            return [whole] if len(questions) == 1 else [{**whole, "answers": [one]} for one in whole["answers"]]
 
-        result, notes = await work.answer(answer, request)
+        # Several questions of one input each may be answered in one batch.
+        settings = (name, body.coverage, body.false_alarms, body.rest_on)
+        key = settings if len(body.inputs) == 1 and not body.skip_bad else object()
+        result, notes = await work.answer_together(key, (body, files), answer, request)
         metrics.answers.inc(len(result["answers"]))
         return {**result, "warnings": notes}
 

@@ -14,6 +14,7 @@ from quickstudy.classify.explanation import explain
 from quickstudy.classify.page import heat_map
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
+from quickstudy.nets import has_foreign
 from quickstudy.serving.limits import Limits, Refused
 from quickstudy.serving.shapes import KINDS, Question
 from quickstudy.serving.store import Held
@@ -76,6 +77,11 @@ def row_of(held: Held, id_: str) -> int:
     if id_ not in held.ids:
         raise Refused(404, f"no example {id_[:40]!r}; GET its classifier's examples lists them")
     return held.ids.index(id_)
+
+
+def mixes(classifier: Classifier) -> bool:
+    """Return whether an answer may depend on the other inputs of its batch."""
+    return classifier.learner.transductive or has_foreign(classifier.learner)
 
 
 def answers(classifier: Classifier, items: Sequence[Item], question: Question) -> dict[str, Any]:

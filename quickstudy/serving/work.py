@@ -1,18 +1,23 @@
-"""Threads of the server: one that answers, one that learns, so that an answer never waits for learning."""
+"""Threads of the server: one that answers, one that learns, so that an answer never waits for learning.
+
+Questions that wait at the same time for the same classifier are answered in one batch, which is much faster.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 T = TypeVar("T")
+R = TypeVar("R")
 _notes = threading.local()
 
 
@@ -22,6 +27,8 @@ class Work:
     def __init__(self) -> None:
         self._answering = _Queue("answer")
         self._learning = _Queue("learn")
+        self._waiting: dict[Hashable, list[_Question[Any, Any]]] = {}
+        self._rounds: set[asyncio.Task[None]] = set()
 
     async def answer(self, function: Callable[[], T], request: Request | None = None) -> tuple[T, list[str]]:
         """Return the result of a short function, and its warnings.
@@ -35,6 +42,50 @@ class Work:
         """
         return await self._answering.run(function, request)
 
+    async def answer_together(
+        self, key: Hashable, value: T, function: Callable[[Sequence[T]], Sequence[R]], request: Request | None = None
+    ) -> tuple[R, list[str]]:
+        """Return the result for a value, and its warnings; values that wait under one key are given to one call.
+
+        If the call warns or fails, each value is given alone, so that warnings and errors reach only who asked.
+
+        Args:
+            key: What the values have in common; they wait for the same function.
+            value: The value.
+            function: Function from values to a result per value.
+            request: Request that the result is for, as in ``answer``.
+
+        Raises:
+            ClientDisconnect: The client is gone.
+        """
+        mine: _Question[T, R] = _Question(value, request, asyncio.get_running_loop().create_future())
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append(mine)
+        if len(waiting) == 1:  # a task of its own: it must not end with the request that came first
+            task = asyncio.create_task(self._round(key, function))
+            self._rounds.add(task)
+            task.add_done_callback(self._rounds.discard)
+        return await mine.result
+
+    async def _round(self, key: Hashable, function: Callable[[Sequence[T]], Sequence[R]]) -> None:
+        """Answer what waits under a key when its turn comes."""
+        async with self._answering.turn:
+            present = []
+            for each in self._waiting.pop(key):
+                if each.request is not None and await each.request.is_disconnected():
+                    each.fail(ClientDisconnect())
+                else:
+                    present.append(each)
+            if not present:
+                return
+            values = [each.value for each in present]
+            outcomes = await self._answering.call(lambda: _outcomes(function, values))
+            for each, outcome in zip(present, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    each.fail(outcome)
+                elif not each.result.done():
+                    each.result.set_result(outcome)
+
     async def learn(self, function: Callable[[], T], request: Request | None = None) -> tuple[T, list[str]]:
         """Return the result of a function that may take long, and its warnings; see ``answer``."""
         return await self._learning.run(function, request)
@@ -45,18 +96,54 @@ class Work:
         self._learning.thread.shutdown(cancel_futures=True)
 
 
+@dataclass
+class _Question(Generic[T, R]):
+    """A value that waits for its result."""
+
+    value: T
+    request: Request | None
+    result: asyncio.Future[tuple[R, list[str]]]
+
+    def fail(self, error: Exception) -> None:
+        """End the wait by an error, unless nobody waits any more."""
+        if not self.result.done():
+            self.result.set_exception(error)
+
+
 class _Queue:
     """A thread that does one function after another, in the order of their arrival."""
 
     def __init__(self, name: str) -> None:
         self.thread = ThreadPoolExecutor(1, name)
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
 
     async def run(self, function: Callable[[], T], request: Request | None) -> tuple[T, list[str]]:
-        async with self._turn:
+        async with self.turn:
             if request is not None and await request.is_disconnected():
                 raise ClientDisconnect
-            return await asyncio.get_running_loop().run_in_executor(self.thread, _noted, function)
+            return await self.call(lambda: _noted(function))
+
+    async def call(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, function)
+
+
+def _outcomes(
+    function: Callable[[Sequence[T]], Sequence[R]], values: Sequence[T]
+) -> list[tuple[R, list[str]] | Exception]:
+    """Return the result and the warnings for each value, or its error."""
+    if len(values) > 1:
+        with contextlib.suppress(Exception):  # the error comes again below, for its own value
+            results, notes = _noted(lambda: function(values))
+            if not notes:
+                return [(result, []) for result in results]
+    outcomes: list[tuple[R, list[str]] | Exception] = []
+    for value in values:
+        try:
+            (result,), notes = _noted(lambda value=value: function([value]))  # type: ignore[misc]
+            outcomes.append((result, notes))
+        except Exception as error:
+            outcomes.append(error)
+    return outcomes
 
 
 def _noted(function: Callable[[], T]) -> tuple[T, list[str]]:
@@ -67,7 +154,7 @@ def _noted(function: Callable[[], T]) -> tuple[T, list[str]]:
         del _notes.messages
 
 
-@contextmanager
+@contextlib.contextmanager
 def noted_warnings() -> Iterator[None]:
     """Context in which warnings of the threads of ``Work`` belong to the response, and all others are as before."""
     with warnings.catch_warnings():

@@ -1,16 +1,20 @@
 """The API, over HTTP, for each kind of input."""
 
+import asyncio
 import base64
 import io
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
 from quickstudy.classify.classifier import Classifier
+from quickstudy.serving.server import create_app
 from tests.serving.conftest import LIST, ROWS, drawing, drawings, made
 
 TALK = {"greeting": ["hello there", "good morning"], "parting": ["goodbye", "see you tomorrow"]}
@@ -86,6 +90,49 @@ def test_rows(client):
     assert "colour" in refused(client.post(f"{LIST}/{name}/predict", json=question))
     partly = made(client.post(f"{LIST}/{name}/predict", json={**question, "skip_bad": True}))
     assert (len(partly["answers"]), len(partly["skipped"])) == (1, 1)
+
+
+def test_clients_at_once_get_each_their_own_answer(client):
+    """Questions that wait at the same time are answered in one batch; a bad one among them fails alone."""
+    name = made(client.post(LIST, json={"examples": [{"label": k, "text": t} for k in TALK for t in TALK[k]]}))["name"]
+    texts = ["good evening", "farewell", "see you next week, my friend", "hello", ""] * 3
+
+    def ask(text):
+        return client.post(f"{LIST}/{name}/predict", json={"inputs": [{"text": text}]})
+
+    alone = {text: ask(text) for text in dict.fromkeys(texts)}
+    with ThreadPoolExecutor(len(texts)) as pool:
+        for text, response in zip(texts, pool.map(ask, texts), strict=True):
+            if text == "":
+                assert refused(response) == refused(alone[text])
+                continue
+            [answer], [expected] = made(response)["answers"], made(alone[text])["answers"]
+            assert answer.pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=1e-4)
+            assert (answer["input"], answer["label"]) == (text, expected["label"])
+
+
+def test_several_questions_are_one_forward_pass(tmp_path, monkeypatch):
+    batches = []
+    plain = Classifier.answer
+
+    def answer(self, things, **options):
+        batches.append(len(things))
+        return plain(self, things, **options)
+
+    monkeypatch.setattr(Classifier, "answer", answer)
+    question = {"inputs": [{"row": ROWS[0]["row"]}]}
+
+    async def ask():
+        transport = httpx.ASGITransport(create_app(tmp_path))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            made(await client.post(LIST, json={"name": "stones", "examples": ROWS}))
+            waiting = (client.post(f"{LIST}/stones/predict", json=question) for _ in range(6))
+            return [made(response)["answers"] for response in await asyncio.gather(*waiting)]
+
+    answers = asyncio.run(ask())
+    assert all(each == answers[0] for each in answers)
+    assert sum(batches) == 6
+    assert max(batches) > 1
 
 
 def test_photographs(client):

@@ -71,5 +71,5 @@ def test_an_export_that_fails_leaves_no_policy(tmp_path):
         call("adapt", run, "-o", tmp_path / "policy", "--onnx", tmp_path / "file" / "x.onnx")
     assert not (tmp_path / "policy").exists()
     for out in ("paths", "paths.gif"):
-        with pytest.raises(QuickstudyError, match="does not end in .png"):
+        with pytest.raises(QuickstudyError, match=r"does not end in \.png"):
             call("watch", run, "-o", tmp_path / out)

@@ -168,7 +168,7 @@ def test_a_result_stays_until_the_weights_change(tmp_path):
     assert json.loads((folder / "result.json").read_text())["evaluations"] == [long, short]
     for damaged in ("[]", '{"evaluations": [3]}', "{"):
         (folder / "result.json").write_text(damaged)
-        with pytest.raises(ModelError, match="result.json"):
+        with pytest.raises(ModelError, match=r"result\.json"):
             Run(folder).save_result(short)
     train(resumed(folder, 2), folder, resume=True)
     assert not (folder / "result.json").exists()

@@ -56,7 +56,7 @@ def test_a_fault_in_your_own_environment_is_reported_in_one_line():
     environment = Gymnasium(OWN + "Scalar", horizon=3)
     state, _ = environment.reset(torch.tensor([3]), 1, torch.zeros(1, 1, 1))
     environment.step(state, torch.zeros(1, 1, 2), torch.zeros(1, 1, 1))
-    with pytest.raises(DataError, match="step of an environment failed: RuntimeError.*battery") as error:
+    with pytest.raises(DataError, match=r"step of an environment failed: RuntimeError.*battery") as error:
         environment.step(state, torch.zeros(1, 1, 2), torch.zeros(1, 1, 1))
     assert "\n" not in str(error.value)
 

@@ -73,3 +73,12 @@ def test_an_export_that_fails_leaves_no_policy(tmp_path):
     for out in ("paths", "paths.gif"):
         with pytest.raises(QuickstudyError, match=r"does not end in \.png"):
             call("watch", run, "-o", tmp_path / out)
+
+
+def test_other_commands_say_what_an_agents_run_is(tmp_path):
+    run = call("train", *SMALL, "--steps", 1, "--tasks-per-step", 2, "--out", tmp_path / "run").strip()
+    other = [["evaluate", run], ["calibrate", run], ["train", "--resume", run], ["adapt", run, run, "-o", "c"]]
+    for arguments in [*other, ["predict", run, "x.png"], ["export", run, "-o", "x.onnx"]]:
+        result = CliRunner().invoke(app, arguments)
+        assert isinstance(result.exception, QuickstudyError)
+        assert "is a run of `quickstudy rl train`" in str(result.exception)

@@ -61,7 +61,7 @@ def adapt(
         updates: Number of updates.
 
     Raises:
-        SettingError: The agent does not adapt by gradients, a number is out of range, or the environment has other
+        SettingError: A number is out of range, or the agent does not adapt by gradients. Or the environment has other
             observations or actions than those that it was trained on.
 
     >>> from tempfile import TemporaryDirectory

@@ -35,8 +35,8 @@ def watch(
         Paths of the files.
 
     Raises:
-        SettingError: The run's environment has no paths in the plane, the path does not end in .png, a number is out of
-            range, or matplotlib is not installed.
+        SettingError: The run's environment has no paths in the plane, or matplotlib is not installed. Or the path does
+            not end in .png, or a number is out of range.
     """
     out = Path(out)
     check_range(1, 10, n_tasks=n_tasks)

@@ -231,7 +231,7 @@ def _database(url: str) -> optuna.storages.BaseStorage:
 
     try:
         return get_storage(url)
-    except Exception as error:  # drivers of databases raise errors of their own; the URL may hold a password
+    except Exception as error:  # drivers of databases may raise any error; the URL may hold a password
         raise SettingError(
             f"--storage: the database cannot be used: {one_line(error)}; correct its URL, or install its driver"
         ) from error

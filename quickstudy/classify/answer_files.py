@@ -56,7 +56,7 @@ def csv_lines(summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> Ite
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    heading = [*_COLUMNS, *_names(labels)]
+    heading: list[object] = [*_COLUMNS, *_names(labels)]
     for cells in chain([heading], (_cells(summary, labels) for summary in summaries)):
         writer.writerow(cells)
         yield text.getvalue()

@@ -200,4 +200,6 @@ def _most_typical(points: np.ndarray) -> int:
 def _judged(classifier: Classifier) -> dict[int, np.ndarray]:
     """Return the leave-one-out probabilities of each example, by row, without examples alone in their class."""
     rows = classifier.judged_rows
+    if not len(rows):
+        return {}
     return dict(zip(rows.tolist(), classifier.probabilities(classifier.judged[rows], rows).numpy(), strict=True))

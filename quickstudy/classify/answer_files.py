@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -46,7 +47,7 @@ def write_answers(path: Path, summaries: Iterable[dict[str, Any]], labels: Seque
 
 
 def csv_lines(summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of a CSV file of answers; the names of the columns come with the first answer.
+    """Yield the lines of a CSV file of answers, the names of the columns first.
 
     >>> answer = {**dict.fromkeys(_COLUMNS), "input": "a", "label": "yes", "probabilities": {"yes": 0.9, "no": 0.1}}
     >>> print(*csv_lines([answer], ["yes", "no"]), sep="", end="")
@@ -55,10 +56,9 @@ def csv_lines(summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> Ite
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for number, summary in enumerate(summaries):
-        if number == 0:
-            writer.writerow([*_COLUMNS, *_names(labels)])
-        writer.writerow(_cells(summary, labels))
+    heading: list[object] = [*_COLUMNS, *_names(labels)]
+    for cells in chain([heading], (_cells(summary, labels) for summary in summaries)):
+        writer.writerow(cells)
         yield text.getvalue()
         text.seek(0)
         text.truncate()
@@ -84,9 +84,14 @@ def _cell(value: object) -> object:
     return "|".join(value) if isinstance(value, list) else value
 
 
+def _bytes(text: str) -> bytes:
+    r"""Return text as UTF-8; a byte of a file's name that is not is written as \udcXX."""
+    return text.encode(errors="backslashreplace")
+
+
 def _write_csv(file: BinaryIO, summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> None:
     for line in csv_lines(summaries, labels):
-        file.write(line.encode())
+        file.write(_bytes(line))
 
 
 def _write_json_lines(file: BinaryIO, summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> None:
@@ -103,6 +108,7 @@ def _write_parquet(file: BinaryIO, summaries: Iterable[dict[str, Any]], labels: 
     schema = pa.schema(fields)
     with pq.ParquetWriter(file, schema) as writer:
         for group in grouped(summaries, _GROUP):
-            columns = [[summary[key] for summary in group] for key in _COLUMNS]
+            names, *columns = [[summary[key] for summary in group] for key in _COLUMNS]
+            columns = [[_bytes(name).decode() for name in names], *columns]
             columns += [[summary["probabilities"][label] for summary in group] for label in labels]
             writer.write_table(pa.table(columns, schema=schema))

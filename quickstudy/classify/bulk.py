@@ -96,7 +96,9 @@ def predict_to_file(
     check_suffix(out)
     model = Classifier.load(folder)
     if model.learner.transductive:
-        raise SettingError("a transductive learner answers all inputs together; use Classifier.answer")
+        raise SettingError(
+            "a transductive learner answers all inputs together; leave out --out, or use Classifier.answer"
+        )
     names = [str(each) for each in sources] if text else expanded(sources)
     question = Question(coverage, false_alarms, rest_on, skip_bad)
     about = {"classifier": read_seal(folder), "question": asdict(question), "inputs": stamp(names)}
@@ -166,7 +168,7 @@ def _parts(out: Path, about: dict[str, Any]) -> Iterator[Path]:
     try:
         with FileLock(parts / "lock", blocking=False):
             record = parts / "about.json"
-            if not record.exists():
+            if not any(parts.glob("[0-9]*.json")):
                 files.replace(record, json.dumps(about).encode())
             elif files.read_json(record) != about:
                 raise SettingError(

@@ -146,6 +146,8 @@ class Classifier(LeaveOneOut):
             SettingError: There are too few examples for a guarantee.
             ModelError: The guarantees rest on the calibration, and the learner is not calibrated.
         """
+        if rest_on not in get_args(Basis):
+            raise SettingError(unknown("rest_on", rest_on, get_args(Basis)))
         evidence = None if coverage is None and false_alarms is None else self._evidence(rest_on)
         if self.separation and self.separation.doubtful:
             warnings.warn(str(self.separation), stacklevel=2)
@@ -202,8 +204,6 @@ class Classifier(LeaveOneOut):
         return self.inputs.has_shape(x) and bool(self.inputs.are_encoded(x).float().mean() < 0.5)
 
     def _evidence(self, rest_on: Basis) -> OwnExamples | Confidence:
-        if rest_on not in get_args(Basis):
-            raise SettingError(unknown("rest_on", rest_on, get_args(Basis)))
         if rest_on == "examples":
             return self._own
         if self.confidence is None:

@@ -107,6 +107,7 @@ class Calibration(NamedTuple):
         accuracy: Accuracy on the same tasks.
         n_tasks: Number of tasks of the measurement.
         n_answers: Number of answers to the queries of those tasks.
+        transductive: Whether an answer may depend on the other queries of its task.
     """
 
     confidence: Confidence
@@ -115,6 +116,7 @@ class Calibration(NamedTuple):
     accuracy: float
     n_tasks: int
     n_answers: int
+    transductive: bool = False
 
     @property
     def limit(self) -> float | None:
@@ -157,6 +159,7 @@ def calibrate(learner: Learner, tasks: TaskSource, n_way: int, n_shot: int, *, n
         float((logits.argmax(-1) == right).double().mean()),
         len(range(1, n_tasks, 2)),
         len(right),
+        learner.transductive,
     )
 
 

@@ -14,6 +14,7 @@ from quickstudy.errors import SettingError
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.tasks.task import Examples
 
 _LEARN_AGAIN = 50
@@ -70,14 +71,20 @@ class LeaveOneOut(ABC):
 
     @property
     def judged_rows(self) -> Tensor:
-        """Rows of the examples that leave others of their label when they are left out."""
+        """Rows of the examples that leave others of their label when they are left out.
+
+        There are none if inputs are answered together, since each example would then be a query alone.
+        """
+        if isinstance(self.learner, TransductiveLearner):
+            return torch.empty(0, dtype=torch.int64)
         return (torch.from_numpy(self.data.counts)[self.data.y] > 1).nonzero()[:, 0]
 
     @cached_property
     def separation(self) -> Separation | None:
         """Separation of the examples (leave-one-out); None if each label has a single example.
 
-        It is also None for a gradient-based learner with more than 50 examples, which would learn again for each.
+        It is also None for a gradient-based learner with more than 50 examples, which would learn again for each. A
+        learner that answers inputs together has none.
         """
         rows = self.judged_rows
         if not len(rows) or (self._metric is None and len(self.data.y) > _LEARN_AGAIN):
@@ -87,6 +94,11 @@ class LeaveOneOut(ABC):
 
     @cached_property
     def _own(self) -> OwnExamples:
+        if isinstance(self.learner, TransductiveLearner):
+            raise SettingError(
+                f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} answers "
+                f"inputs together, and an example left out would be alone; choose an inductive learner"
+            )
         if self._metric is None:
             raise SettingError(
                 f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} would "

@@ -37,7 +37,8 @@ def calibrate(
     if json:
         print_json({**result._asdict(), "confidence": vars(confidence)})
         return
-    tasks = f"{result.n_tasks} other validation tasks, {confidence.n_way}-way {confidence.n_shot}-shot, inductive"
+    kind = "transductive" if result.transductive else "inductive"
+    tasks = f"{result.n_tasks} other validation tasks, {confidence.n_way}-way {confidence.n_shot}-shot, {kind}"
     print(f"expected calibration error {100 * result.before:.2f} % -> {100 * result.after:.2f} % ({tasks})")
     if result.limit is not None:
         print(

@@ -104,13 +104,15 @@ def adapt(
 ) -> None:
     """Adapt a trained agent to one environment, and save the policy."""
     from quickstudy.cli.output import print_json
+    from quickstudy.io.files import check_new
     from quickstudy.rl.adapt import adapt, export_policy, save_policy
 
+    check_new(out)
     adapted = adapt(run, env, task_seed=task_seed, episodes=episodes, updates=updates)
     about = {"run": str(run), "env": env, "task_seed": task_seed, "returns": adapted.returns}
-    save_policy(adapted.policy, out, **about)
-    if onnx is not None:
+    if onnx is not None:  # first, since it may fail
         export_policy(adapted.policy, onnx)
+    save_policy(adapted.policy, out, **about)
     if json:
         print_json({"policy": str(out), "returns": adapted.returns, "episodes": adapted.n_episodes})
     else:

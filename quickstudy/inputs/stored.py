@@ -7,6 +7,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, ModelError
 from quickstudy.inputs.arrays import header_of
 from quickstudy.io.files import read_json, replace
 
@@ -73,19 +74,22 @@ class StoredArray:
     def seal(self) -> Path:
         """Write a checksum of each block of 64 MiB to a file beside the array, and return its name."""
         sums = self.path.with_name(self.path.name + ".sha256.json")
-        replace(sums, json.dumps({"block": _BLOCK, "sha256": list(self._sums(_BLOCK))}).encode())
+        replace(sums, json.dumps({"block": _BLOCK, "sha256": list(self._sums())}).encode())
         return sums
 
     def check(self) -> list[int]:
-        """Return the numbers of the blocks, from 0, that differ from their checksums.
+        """Return the numbers of the blocks, from 0, that differ from their checksums, or are missing, or too many.
 
         Raises:
-            ModelError: There are no checksums.
+            ModelError: There are no checksums, or their file is damaged.
         """
-        about = read_json(self.path.with_name(self.path.name + ".sha256.json"))
-        return [i for i, (a, b) in enumerate(zip(about["sha256"], self._sums(about["block"]), strict=True)) if a != b]
+        path = self.path.with_name(self.path.name + ".sha256.json")
+        about = read_json(path)
+        if not isinstance(about, dict) or about.get("block") != _BLOCK or not isinstance(about.get("sha256"), list):
+            raise ModelError(f"{path} does not hold the checksums of an array; write them by seal() of a good copy")
+        return [i for i, (a, b) in enumerate(zip_longest(about["sha256"], self._sums())) if a != b]
 
-    def _sums(self, block: int) -> Iterator[str]:
+    def _sums(self) -> Iterator[str]:
         with self.path.open("rb") as file:
-            while content := file.read(block):
+            while content := file.read(_BLOCK):
                 yield hashlib.sha256(content).hexdigest()

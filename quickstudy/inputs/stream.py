@@ -46,21 +46,21 @@ def expanded(sources: Iterable[Path | str]) -> list[str]:
     result: list[str] = []
     for source in map(str, sources):
         is_pattern = glob.has_magic(source) and not os.path.lexists(source) and not source.endswith("?")
-        if not is_pattern or " " in source.strip():
-            result.append(source)
-        elif matches := sorted(glob.glob(source, recursive=True)):
+        if is_pattern and (matches := sorted(glob.glob(source, recursive=True))):
             result += matches
+        elif not is_pattern or " " in source.strip():  # a sentence
+            result.append(source)
         else:
             raise DataError(f"{source!r} matches no file; give another pattern")
     return result
 
 
 def stamp(sources: Iterable[str]) -> str:
-    """Return a checksum of sources: their names, and sizes and times of the files that they name."""
+    """Return a checksum of sources: names, and sizes and times of the files that they name except hidden ones."""
     digest = hashlib.sha256()
     for source in sources:
-        paths = sorted(Path(source).iterdir()) if os.path.isdir(source) else [Path(source)]
-        for path in [Path(source), *paths]:
+        paths = sorted(Path(source).iterdir()) if os.path.isdir(source) else []
+        for path in [Path(source), *(path for path in paths if not path.name.startswith("."))]:
             about = (path.stat().st_size, path.stat().st_mtime_ns) if os.path.isfile(path) else ()
             digest.update(f"{path}\0{about}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

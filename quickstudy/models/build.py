@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any, TypeVar, get_type_hints
 
 import torch
@@ -91,10 +92,10 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
         ...
     quickstudy.errors.SettingError: hidden=(1000000000,) is out of range; at most 100 numbers, none beyond 1000000
     """
-    try:
-        hints = get_type_hints(cls.__init__)
-    except NameError:  # names that only a type checker imports
-        hints = {}
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__[: cls.__mro__.index(nn.Module)] if issubclass(cls, nn.Module) else [cls]):
+        with suppress(NameError):  # names that only a type checker imports
+            hints |= get_type_hints(base.__init__)  # type: ignore[misc]
     # JSON has no tuples, but arguments must compare equal to those that were saved.
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     for name, value in arguments.items():

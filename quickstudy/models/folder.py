@@ -76,6 +76,8 @@ class ModelFolder:
         """
         path = self.path / "config.json"
         if not os.path.lexists(path):
+            if (record := self.path / "run.json").is_file():
+                refuse_agent(self.place, read_json(record))
             raise ModelError(
                 f"no model in {self.place!r}: config.json is missing; give the folder of a run, or one of the names "
                 f"{', '.join(shipped())}"
@@ -328,3 +330,19 @@ def _check_finite(weights: Mapping[str, Tensor], where: str) -> None:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, indent=2).encode()
+
+
+def refuse_agent(name: str, record: Any) -> None:
+    """Refuse the record of a run that trained an agent, which other commands read.
+
+    Raises:
+        ModelError: The record is of ``quickstudy rl train``.
+
+    >>> refuse_agent("point", {"settings": {"agent": "maml"}})
+    Traceback (most recent call last):
+        ...
+    quickstudy.errors.ModelError: 'point' is a run of `quickstudy rl train`; use `quickstudy rl evaluate` or `adapt`
+    """
+    settings = record.get("settings") if isinstance(record, dict) else None
+    if isinstance(settings, dict) and "agent" in settings:
+        raise ModelError(f"{name!r} is a run of `quickstudy rl train`; use `quickstudy rl evaluate` or `adapt`")

@@ -15,8 +15,10 @@ from quickstudy.io.files import check_new, read_json, replace, whole_files
 from quickstudy.io.tensors import pack, unpack
 from quickstudy.models.build import construct
 from quickstudy.rl.environments.base import Continuous, Discrete, Environment
+from quickstudy.rl.environments.gymnasium import Gymnasium
 from quickstudy.rl.learners.gradient import GradientAgent
 from quickstudy.rl.policy import Policy
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.rollout import Draws
 from quickstudy.rl.run import Run
 from quickstudy.sharing.onnx import silent
@@ -59,8 +61,8 @@ def adapt(
         updates: Number of updates.
 
     Raises:
-        SettingError: The agent does not adapt by gradients, or the environment has other observations or actions than
-            those that it was trained on.
+        SettingError: A number is out of range, or the agent does not adapt by gradients. Or the environment has other
+            observations or actions than those that it was trained on.
 
     >>> from tempfile import TemporaryDirectory
     >>> from quickstudy.rl.training import train
@@ -70,6 +72,9 @@ def adapt(
     >>> len(adapted.returns)
     2
     """
+    check_range(0, 2**63 - 1, task_seed=task_seed)
+    check_range(0, updates=updates)
+    check_range(1, episodes=episodes)
     run = run if isinstance(run, Run) else Run(run)
     agent, before = run.agent, run.environment
     if not isinstance(agent, GradientAgent) or agent.policy.inputs != before.observation_size:
@@ -77,13 +82,10 @@ def adapt(
             f"{run.settings.agent!r} has no policy that adapts by gradients; give a run of maml or reptile"
         )
     if isinstance(environment, str):
-        from quickstudy.rl.environments.gymnasium import Gymnasium
-
         environment = Gymnasium(environment, before.horizon)
-        tasks: Any = torch.tensor([task_seed])
-    else:
-        environment = environment or before
-        tasks = environment.sample_tasks(task_seed, "adapt", 0, 1)
+    environment = environment or before
+    own = isinstance(environment, Gymnasium)
+    tasks: Any = torch.tensor([task_seed]) if own else environment.sample_tasks(task_seed, "adapt", 0, 1)
     ours, theirs = ((e.observation_size, e.actions) for e in (before, environment))
     if ours != theirs:
         raise SettingError(

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.errors import SettingError
 from quickstudy.io.console import shown
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.learners.base import Agent
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.rollout import Draws
 
 BATCH = 20
@@ -70,7 +70,7 @@ def evaluate(
         split: Name of the tasks; training uses "train".
 
     Raises:
-        SettingError: There are fewer than two tasks, which give no interval.
+        SettingError: A number is out of range; fewer than two tasks give no interval.
 
     >>> from quickstudy.rl.environments.navigation import Navigation
     >>> from quickstudy.rl.learners.maml import MAML
@@ -78,8 +78,9 @@ def evaluate(
     >>> len(evaluate(MAML(navigation, hidden=(8,)), navigation, n_tasks=2, updates=1).means)
     2
     """
-    if n_tasks < 2:
-        raise SettingError(f"n_tasks={n_tasks} is too small: an interval needs at least 2 tasks; 100 is usual")
+    check_range(2, n_tasks=n_tasks)  # one task gives no interval
+    check_range(0, updates=updates, seed=seed)
+    check_range(1, n_episodes=n_episodes)
     parts = []
     for step, first in enumerate(shown(range(0, n_tasks, BATCH), "evaluating")):
         draws = Draws(seed, split, step, min(BATCH, n_tasks - first))

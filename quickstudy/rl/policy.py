@@ -15,7 +15,8 @@ from quickstudy.learners.inner import Params
 from quickstudy.rl.distributions import Categorical, Distribution, Gaussian
 from quickstudy.rl.environments.base import Actions, Discrete, Environment
 
-LEAST_LOG_STD = -13.8
+LEAST_STD = 1e-6
+LEAST_LOG_STD = math.log(LEAST_STD)
 """Smallest logarithm of a standard deviation, as in rllab, so that no density is infinite."""
 
 

@@ -97,11 +97,17 @@ class Run:
                     yield parse_json(path, line)
 
     def save_result(self, evaluation: dict[str, Any]) -> None:
-        """Write an evaluation into ``result.json``, in place of an earlier one of the same tasks."""
-        path, measured = self.folder / RESULT, {"means", "ci95"}
-        before = read_json(path).get("evaluations", []) if path.exists() else []
-        tasks = {k: v for k, v in evaluation.items() if k not in measured}
-        others = [each for each in before if {k: v for k, v in each.items() if k not in measured} != tasks]
+        """Write an evaluation into ``result.json``, in place of an earlier one of the same tasks and updates.
+
+        Raises:
+            ModelError: The file is damaged.
+        """
+        path = self.folder / RESULT
+        content = read_json(path) if path.exists() else {"evaluations": []}
+        before = content.get("evaluations") if isinstance(content, dict) else None
+        if not isinstance(before, list) or not all(isinstance(each, dict) for each in before):
+            raise ModelError(f"{path} is damaged; delete it, and evaluate again")
+        others = [each for each in before if _question(each) != _question(evaluation)]
         replace(path, _json({"evaluations": [*others, evaluation]}))
 
 
@@ -111,6 +117,7 @@ class Recorder:
     Args:
         folder: Folder of the run.
         agent: Agent that is trained.
+        metrics: Open file of the metrics.
     """
 
     def __init__(self, folder: Path, agent: Agent, metrics: Any) -> None:
@@ -126,6 +133,7 @@ class Recorder:
         for name, tensor in self.agent.state_dict().items():
             if not bool(torch.isfinite(tensor).all()):
                 raise ModelError(f"{name!r} holds NaN or infinity; train with other settings")
+        (self.folder / RESULT).unlink(missing_ok=True)  # it is of earlier weights
         replace(self.folder / WEIGHTS, pack(self.agent.state_dict()))
         self._metrics.flush()
         os.fsync(self._metrics.fileno())
@@ -151,11 +159,16 @@ def recorded(folder: Path, settings: Settings, agent: Agent, begun: int) -> Iter
         new = settings.model_dump(mode="json")
         extensions = [*before.get("extensions", []), {"steps_before": before["settings"].get("steps"), **provenance()}]
         replace(folder / RECORD, _json({**before, "settings": new, "extensions": extensions}))
-    (folder / RESULT).unlink(missing_ok=True)
     with named(folder / METRICS), (folder / METRICS).open("rb+" if begun else "wb") as metrics:
         metrics.truncate(begun)
         metrics.seek(0, os.SEEK_END)
         yield Recorder(folder, agent, metrics)
+
+
+def _question(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return what was evaluated, without what was measured."""
+    about = {name: value for name, value in evaluation.items() if name not in ("means", "ci95")}
+    return about | {"updates": len(evaluation.get("means", []))}
 
 
 def _json(value: Any) -> bytes:

@@ -13,9 +13,10 @@ from quickstudy.learners.draws import seeded
 from quickstudy.models.build import construct
 from quickstudy.registry import Registry
 from quickstudy.rl.environments import ENVIRONMENTS
-from quickstudy.rl.environments.base import Environment
+from quickstudy.rl.environments.base import Discrete, Environment
 from quickstudy.rl.learners import AGENTS
 from quickstudy.rl.learners.base import Agent
+from quickstudy.rl.ranges import check_range
 
 
 class Settings(BaseModel):
@@ -34,7 +35,7 @@ class Settings(BaseModel):
         save_every: Steps between two checkpoints.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     agent: str = "maml"
     environment: str = "navigation"
@@ -43,7 +44,7 @@ class Settings(BaseModel):
     steps: int = Field(100, ge=1)
     tasks_per_step: int = Field(20, ge=1)
     outer_lr: float = Field(0.1, gt=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     save_every: int = Field(10, ge=1)
 
 
@@ -100,8 +101,12 @@ def build_environment(settings: Settings) -> Environment:
     if ":" in settings.environment:
         from quickstudy.rl.environments.gymnasium import Gymnasium
 
-        return construct(Gymnasium, {"env": settings.environment, **arguments})
-    environment: Environment = construct(_checked(ENVIRONMENTS, settings.environment, arguments), arguments)
+        environment: Environment = construct(Gymnasium, {"env": settings.environment, **arguments})
+    else:
+        environment = construct(_checked(ENVIRONMENTS, settings.environment, arguments), arguments)
+    actions = environment.actions
+    check_range(1, horizon=environment.horizon, observation_size=environment.observation_size)
+    check_range(1, actions=actions.n if isinstance(actions, Discrete) else actions.size)
     return environment
 
 

@@ -66,7 +66,7 @@ def surrogate(policy: Policy, params: Params, batch: Batch, estimator: Estimator
     return -(batch.weights * batch.advantages * factor).sum((1, 2))
 
 
-def ratio_loss(policy: Policy, params: Params, batch: Batch, old: Tensor, clip: float | None = None) -> Tensor:
+def ratio_loss(policy: Policy, params: Params, batch: Batch, old: Tensor) -> Tensor:
     """Return the mean over tasks of minus the advantage times the likelihood ratio to an older policy, a scalar.
 
     Args:
@@ -74,22 +74,22 @@ def ratio_loss(policy: Policy, params: Params, batch: Batch, old: Tensor, clip: 
         params: Weights, shared or one per task.
         batch: Steps sampled with the older policy.
         old: Log-probabilities of the actions at the older policy, (n_tasks, steps).
-        clip: Largest change of the ratio that is rewarded, as in PPO; None for no limit, as in TRPO.
 
-    Source: Schulman et al. 2015, eq. 14, arXiv:1502.05477; Schulman et al. 2017, eq. 7, arXiv:1707.06347.
+    Source: Schulman et al. 2015, eq. 14, arXiv:1502.05477.
     """
     ratio = (distribution_of(policy, params, batch).log_prob(batch.actions) - old).exp().view_as(batch.advantages)
-    return -(batch.weights * clipped(ratio, batch.advantages, clip)).sum((1, 2)).mean()
+    return -(batch.weights * ratio * batch.advantages).sum((1, 2)).mean()
 
 
-def clipped(ratio: Tensor, advantages: Tensor, clip: float | None) -> Tensor:
+def clipped(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
     """Return likelihood ratios times advantages, of which changes beyond ``clip`` are not rewarded.
+
+    Source: Schulman et al. 2017, eq. 7, arXiv:1707.06347.
 
     >>> clipped(torch.tensor([1.5, 1.5, 0.5]), torch.tensor([1.0, -1.0, 1.0]), 0.2)
     tensor([ 1.2000, -1.5000,  0.5000])
     """
-    gain = ratio * advantages
-    return gain if clip is None else torch.minimum(gain, ratio.clamp(1 - clip, 1 + clip) * advantages)
+    return torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
 
 
 def mean_kl(policy: Policy, params: Params, batch: Batch, old: Distribution) -> Tensor:

@@ -63,7 +63,7 @@ def outer_loop(
     folder = None if folder is None else Path(folder)
     checkpoints: Checkpoints | None = None
     if folder is not None:
-        _check(folder, resume)
+        _check(folder, resume, settings)
         schedule = ConstantLR(optimizer, 1.0)
         checkpoints = Checkpoints(folder / "checkpoints", agent, optimizer, schedule, state)
         if resume and checkpoints.steps():
@@ -156,9 +156,15 @@ def default_folder(settings: Settings) -> Path:
     return Path("runs") / f"{settings.agent}-{settings.environment.replace(':', '-')}-seed{settings.seed}"
 
 
-def _check(folder: Path, resume: bool) -> None:
+def _check(folder: Path, resume: bool, settings: Settings) -> None:
     if resume:
-        _ = Run(folder).settings
+        before = Run(folder).settings
+        differing = [name for name, value in settings if name != "steps" and value != getattr(before, name)]
+        if differing or settings.steps < before.steps:
+            raise SettingError(
+                f"the run in {str(folder)!r} has another {' and '.join(differing) or 'number of steps'}; continue it "
+                f"with its own settings, to as many steps or more"
+            )
     elif Run(folder).exists():
         raise SettingError(
             f"there is a run in {str(folder)!r} already; continue it by --resume, or choose another folder by --out"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from quickstudy.errors import SettingError
 from quickstudy.rl.environments.navigation import Navigation
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.rollout import Draws, Trajectories
 from quickstudy.rl.run import Run
 
@@ -27,15 +28,22 @@ def watch(
         out: Path of the PNG; the GIF lies beside it.
         n_tasks: Number of new goals.
         updates: Number of updates.
-        episodes: Episodes per goal and update, from which the policy learns; three of them are drawn.
+        episodes: Episodes per goal and update, from which the policy learns; three of them at most are drawn.
         seed: Seed of the goals and episodes.
 
     Returns:
         Paths of the files.
 
     Raises:
-        SettingError: The run's environment has no paths in the plane, or matplotlib is not installed.
+        SettingError: The run's environment has no paths in the plane, or matplotlib is not installed. Or the path does
+            not end in .png, or a number is out of range.
     """
+    out = Path(out)
+    check_range(1, 10, n_tasks=n_tasks)
+    check_range(0, 10, updates=updates)
+    check_range(1, episodes=episodes)
+    if out.suffix.lower() != ".png":
+        raise SettingError(f"{str(out)!r} does not end in .png; choose such a name")
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -46,7 +54,7 @@ def watch(
     draws = Draws(seed, "watch", 0, n_tasks)
     goals: Tensor = draws.tasks(run.environment)
     played = list(run.agent.adaptation(run.environment, goals, draws, updates, episodes))
-    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(2.6 * (updates + 1), 2.6 * n_tasks), dpi=80)
     _draw(figure, goals, played, None)
     figure.savefig(out)
@@ -64,7 +72,7 @@ def _draw(figure: Any, goals: Tensor, played: list[Trajectories], last: int | No
     for i, goal in enumerate(goals.tolist()):
         for t, trajectories in enumerate(played):
             axis = axes[i][t]
-            for episode in range(_TAKEN):
+            for episode in range(min(_TAKEN, trajectories.alive.shape[1])):
                 n = int(trajectories.alive[i, episode].sum())
                 x, y = trajectories.observations[i, episode, : n if last is None else min(n, last + 1), :2].T.numpy()
                 axis.plot(x, y, color=COLOURS[t % len(COLOURS)], linewidth=1, alpha=0.8)

@@ -17,7 +17,7 @@ from quickstudy.errors import ModelError, SettingError
 from quickstudy.inputs.base import Inputs
 from quickstudy.io.files import named, parse_json, plain_file, read_json, replace
 from quickstudy.learners import Learner
-from quickstudy.models.folder import SHIPPED, ModelFolder
+from quickstudy.models.folder import SHIPPED, ModelFolder, refuse_agent
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.training import Progress, State
@@ -70,6 +70,7 @@ class Run:
         if not self.exists():
             raise ModelError(f"no run in {self.name!r}: {RECORD} is missing; make a run by `quickstudy train`")
         record = read_json(path)
+        refuse_agent(self.name, record)
         if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
             raise ModelError(f"{path} cannot be read: it has no 'settings'; train again")
         return record

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from quickstudy.errors import DataError, Interrupted, QuickstudyError, SettingError
+from quickstudy.errors import DataError, Interrupted, QuickstudyError, SettingError, one_line
 from quickstudy.io.console import note
 from quickstudy.io.files import replace
 from quickstudy.runs.experiment import Experiment
@@ -114,13 +114,16 @@ class Search:
         self.distributions = {name: each.distribution() for name, each in space.items()}
         first = {name: _first(each) for name, each in self.distributions.items()}
         base = self.settings(first)
+        for name, each in self.distributions.items():
+            for value in getattr(each, "choices", ()):
+                self.settings(first | {name: value})  # refuses a wrong name before the first trial, not in its turn
         self.seed = base.seed
         fixed = {name: value for name, value in base.model_dump(mode="json").items() if name not in space}
         about = json.dumps({"space": {k: str(v) for k, v in space.items()}, "settings": fixed}, sort_keys=True)
         self.out.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study = optuna.create_study(
-            storage=_journal(self.out / "study.log") if storage is None else storage,
+            storage=_journal(self.out / "study.log") if storage is None else _database(storage),
             study_name=self.out.name,
             load_if_exists=True,
             direction="minimize" if isinstance(Experiment(base).source, FunctionSource) else "maximize",
@@ -168,13 +171,13 @@ class Search:
         """Train the run of a trial, from where it was left, until it is done, pruned, or the time is over."""
         states = self.optuna.trial.TrialState
         run = Run(trial.user_attrs[_PLACE][1])
-        settings = self.settings({name: trial.params[name] for name in self.distributions})
         resume = run.exists()
         earlier = [line["validation"]["mean"] for line in run.metrics() if line.get("validation")] if resume else []
         for number, mean in enumerate(earlier, 1):
-            trial.report(mean, number)
+            trial.report(float("nan") if mean is None else mean, number)
         number = len(earlier)
         try:
+            settings = self.settings({name: trial.params[name] for name in self.distributions})
             for progress in Experiment(settings).train(run.folder, resume=resume, stop=stop):
                 if progress.validation is None:
                     continue
@@ -192,7 +195,10 @@ class Search:
             self.study.tell(trial, state=states.PRUNED)
             return
         validation = Run(run.folder).validation
-        assert validation is not None, "a run ends with a validation"
+        if validation is None or validation["mean"] is None:
+            note(f"trial {trial.number} ended without a finite validation, and counts as pruned")
+            self.study.tell(trial, state=states.PRUNED)
+            return
         self.study.tell(trial, validation["mean"])
 
     def result(self) -> Tuned:
@@ -218,6 +224,17 @@ def _journal(path: Path) -> optuna.storages.BaseStorage:
     from optuna.storages.journal import JournalFileBackend
 
     return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _database(url: str) -> optuna.storages.BaseStorage:
+    from optuna.storages import get_storage
+
+    try:
+        return get_storage(url)
+    except Exception as error:  # drivers of databases may raise any error; the URL may hold a password
+        raise SettingError(
+            f"--storage: the database cannot be used: {one_line(error)}; correct its URL, or install its driver"
+        ) from error
 
 
 def _first(distribution: Any) -> Any:
@@ -246,14 +263,17 @@ def _toml(settings: Mapping[str, Any]) -> str:
     algorithm = "maml"
     arguments = {"temperature" = 2}
     """
-    lines = []
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            text = "{" + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + "}"
-        else:
-            text = json.dumps(str(value) if isinstance(value, Path) else value)
-        lines.append(f"{name} = {text}")
+    lines = [f"{name} = {_toml_value(value)}" for name, value in settings.items() if value is not None]
     return "\n".join(sorted(lines, key=lambda line: line.startswith("arguments"))) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{_toml_value(k)} = {_toml_value(v)}" for k, v in value.items() if v is not None)
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
 def _draw(study: optuna.Study, names: Sequence[str], path: Path) -> None:

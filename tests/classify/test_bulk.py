@@ -183,3 +183,64 @@ def test_sources_are_stamped_by_size_and_time(tmp_path):
     before = stream.stamp([str(path)])
     os.utime(path, (1, 1))
     assert stream.stamp([str(path)]) != before == before
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_odd_names_of_files_are_written(place, tmp_path, suffix):
+    folder = tmp_path / "a new one"
+    folder.mkdir()
+    names = [b"-x.png", b"a\nb.png", b"a,b.png", b'q".png', b"\xff.png"]
+    for name in names:
+        (folder / os.fsdecode(name)).write_bytes((place / "new1.png").read_bytes())
+    (folder / "loop").symlink_to(".")
+    out = tmp_path / f"answers.{suffix}"
+    assert predict_to_file(place / "digits", [f"{folder}/*.png"], out).n_answers == 5
+    if suffix == "csv":
+        with out.open(newline="") as file:
+            written = [row["input"] for row in csv.DictReader(file)]
+    elif suffix == "jsonl":
+        written = [json.loads(line)["input"] for line in out.read_text().splitlines()]
+    else:
+        written = pq.read_table(out)["input"].to_pylist()
+    last = "\udcff.png" if suffix == "jsonl" else "\\udcff.png"
+    assert [name.removeprefix(f"{folder}/") for name in written] == [*map(os.fsdecode, sorted(names)[:4]), last]
+
+
+def test_a_call_that_answered_nothing_does_not_hinder_the_next(place, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    sources = [bad, place / "new1.png"]
+    with pytest.raises(DataError, match=r"bad\.png"):
+        predict_to_file(place / "digits", sources, tmp_path / "a.csv")
+    written = predict_to_file(place / "digits", sources, tmp_path / "a.csv", skip_bad=True)
+    assert (written.n_answers, len(written.skipped)) == (1, 1)
+
+
+def test_a_call_continues_whose_file_lies_among_its_inputs(place, tmp_path, parts_of_ten, monkeypatch):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for i in range(25):
+        (folder / f"{i:02d}.png").write_bytes((place / "new1.png").read_bytes())
+    calls = []
+
+    def once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return answered(*arguments)
+
+    answered = bulk.answered
+    monkeypatch.setattr(bulk, "answered", once)
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(place / "digits", [folder], folder / "a.csv")
+    monkeypatch.setattr(bulk, "answered", answered)
+    assert predict_to_file(place / "digits", [folder], folder / "a.csv").n_answers == 25
+
+
+def test_without_answers_the_columns_are_named(place, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    assert predict_to_file(place / "digits", [bad], tmp_path / "a.csv", skip_bad=True).n_answers == 0
+    assert (tmp_path / "a.csv").read_text().startswith("input,label,confidence")
+    with pytest.raises(SettingError, match="unknown rest_on 'exampels'"):
+        predict_to_file(place / "digits", [place / "new1.png"], tmp_path / "b.csv", rest_on="exampels")

@@ -28,10 +28,14 @@ from quickstudy import (
     Siamese,
     SimpleShot,
 )
-from quickstudy.errors import DataError, ModelError
+from quickstudy.classify.check import report_of
+from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
+from quickstudy.learners import LEARNERS as LEARNERS_BY_NAME
+from quickstudy.learners.transductive import TransductiveLearner
+from quickstudy.nets import Identity
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.each import each_learner
 from tests.seen import seen
@@ -276,3 +280,22 @@ def test_a_classifier_of_raw_arrays_keeps_to_raw_arrays():
     few = Classifier(Prototypical(seen(Conv4(width=4), raw.x / 255)).eval(), Images(), raw)
     own = (few.learner.adapt(few.support)(raw.x / 255) / few.scale).softmax(-1)
     np.testing.assert_allclose(few.predict_proba(raw.x), own.detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in LEARNERS_BY_NAME if issubclass(LEARNERS_BY_NAME[name], TransductiveLearner)]
+)
+def test_inputs_are_answered_together_and_no_example_is_judged_alone(name, tmp_path):
+    x = torch.tensor([[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.2]])
+    data = ClassDataset.from_labels(x, ["a", "a", "b", "b"])
+    classifier = Classifier(LEARNERS_BY_NAME[name](Identity(2)), Arrays((2,)), data)
+    queries = torch.tensor([[0.0, 0.9], [0.9, 0.0], [0.1, 0.8], [0.8, 0.1]])
+    assert [answer.label for answer in classifier.answer(queries)] == ["a", "b", "a", "b"]
+    assert classifier.separation is None
+    report = report_of(classifier)
+    assert (report.suspects, report.confusable) == ([], [])
+    classifier.save(tmp_path / "saved")
+    again = Classifier.load(tmp_path / "saved")
+    assert np.array_equal(again.predict_proba(queries), classifier.predict_proba(queries))
+    with pytest.raises(SettingError, match="answers inputs together"):
+        list(classifier.answer(queries, coverage=0.5))

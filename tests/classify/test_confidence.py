@@ -25,6 +25,7 @@ from quickstudy.classify.confidence import (
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.images import Images
+from quickstudy.learners import TIM
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 from quickstudy.tasks.digits import digits
@@ -347,3 +348,10 @@ def test_calibrate_tells_and_keeps(tmp_path, cli, small):
     assert row["none"] in (True, False)
     assert row["label"] == ("none of these" if row["none"] else row["set"][0])
     assert cli("predict", str(tmp_path / "few"), str(image), "--coverage", "2").code == 2
+
+
+@pytest.mark.parametrize(("learner", "transductive"), [(Prototypical, False), (TIM, True)])
+def test_a_calibration_says_whether_queries_are_answered_together(learner, transductive):
+    data = ClassDataset.from_labels(torch.randn(60, 3), [str(i // 6) for i in range(60)])
+    tasks = Episodes(data, n_way=3, n_shot=1, n_query=2)
+    assert calibrate(learner(Identity(3)), tasks, 3, 1, n_tasks=4).transductive == transductive

@@ -31,7 +31,7 @@ def test_train_evaluate_adapt_and_watch(tmp_path):
     adapted = json.loads(call("adapt", run, "-o", tmp_path / "policy", "--json"))
     assert len(adapted["returns"]) == 2
     pytest.importorskip("matplotlib")
-    paths = call("watch", run, "-o", tmp_path / "paths.png", "--tasks", 1, "--updates", 1).split()
+    paths = call("watch", run, "-o", tmp_path / "paths.png", "--tasks", 1, "--updates", 1, "--episodes", 1).split()
     assert [path[-3:] for path in paths] == ["png", "gif"]
     assert call("train", "--resume", run, "--steps", 3).strip() == str(run)
 
@@ -61,3 +61,24 @@ def test_other_commands_do_not_import_it():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_an_export_that_fails_leaves_no_policy(tmp_path):
+    run = call("train", *SMALL, "--steps", 1, "--tasks-per-step", 2, "--out", tmp_path / "run").strip()
+    (tmp_path / "file").write_text("")
+    pytest.importorskip("onnxscript")
+    with pytest.raises(OSError, match="file"):
+        call("adapt", run, "-o", tmp_path / "policy", "--onnx", tmp_path / "file" / "x.onnx")
+    assert not (tmp_path / "policy").exists()
+    for out in ("paths", "paths.gif"):
+        with pytest.raises(QuickstudyError, match=r"does not end in \.png"):
+            call("watch", run, "-o", tmp_path / out)
+
+
+def test_other_commands_say_what_an_agents_run_is(tmp_path):
+    run = call("train", *SMALL, "--steps", 1, "--tasks-per-step", 2, "--out", tmp_path / "run").strip()
+    other = [["evaluate", run], ["calibrate", run], ["train", "--resume", run], ["adapt", run, run, "-o", "c"]]
+    for arguments in [*other, ["predict", run, "x.png"], ["export", run, "-o", "x.onnx"]]:
+        result = CliRunner().invoke(app, arguments)
+        assert isinstance(result.exception, QuickstudyError)
+        assert "is a run of `quickstudy rl train`" in str(result.exception)

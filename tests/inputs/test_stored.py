@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import quickstudy as qs
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, ModelError
 
 GIANT = 600_000, 3, 84, 84
 """Shape of a set of the size of tiered-ImageNet: 12.7 GB."""
@@ -66,3 +66,16 @@ def test_memory_does_not_grow_with_a_file_of_12_gigabytes(tmp_path):
 def resident() -> float:
     rows = Path("/proc/self/status").read_text().splitlines()
     return next(int(row.split()[1]) / 1024 for row in rows if row.startswith("VmRSS"))
+
+
+def test_an_array_that_was_cut_off_is_reported_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("quickstudy.inputs.stored._BLOCK", 1000)
+    data = stored(tmp_path, np.zeros((100, 8)), [0] * 100)
+    sums = data.seal()
+    with (tmp_path / "x.npy").open("r+b") as file:
+        file.truncate(4000)
+    assert data.check() == [4, 5, 6]
+    for damaged in ("[]", '{"sha256": []}', "{"):
+        sums.write_text(damaged)
+        with pytest.raises(ModelError, match="sha256"):
+            data.check()

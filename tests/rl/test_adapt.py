@@ -57,6 +57,9 @@ def test_your_own_environment_is_adapted_to(tmp_path):
                    tmp_path / "run")  # fmt: skip
     adapted = adapt(folder, "tests.rl.environments.own:Slope", task_seed=5, episodes=3)
     assert adapted.policy.act(np.zeros(2, np.float32)).shape == (2,)
+    assert (
+        adapt(folder, task_seed=5, episodes=3).returns == adapted.returns
+    )  # the run's function receives the same seed
 
 
 @pytest.mark.slow
@@ -67,3 +70,10 @@ def test_an_exported_policy_acts_alike(run, tmp_path):
         session = onnxruntime.InferenceSession(str(tmp_path / "policy.onnx"))
         x = torch.randn(9, policy.inputs)
         assert np.allclose(session.run(None, {"observation": x.numpy()})[0], policy.act(x).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"episodes": 0}, {"updates": -1}, {"task_seed": -1}, {"task_seed": 2**63}])
+def test_numbers_out_of_range_are_refused(run, wrong):
+    (name,) = wrong
+    with pytest.raises(SettingError, match=f"{name}=.* is out of range"):
+        adapt(run, **wrong)

@@ -107,10 +107,28 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
         ({"agent": "mamel"}, "did you mean 'maml'"),
         ({"environment": "navigaton"}, "did you mean 'navigation'"),
         ({"agent_arguments": {"hiden": 3}}, "no argument 'hiden'; it has"),
-        ({"agent_arguments": {"hidden": "wide"}}, "cannot be built"),
-        ({"agent_arguments": {"estimator": "dise"}}, "did you mean 'dice'"),
+        ({"agent_arguments": {"hidden": "wide"}}, "hidden='wide'"),
+        ({"agent_arguments": {"estimator": "dise"}}, "'dice', 'lvc' or 'score'"),
         ({"agent": "finetuned", "agent_arguments": {"inner_steps": 2}}, "inner_steps"),
         ({"environment_arguments": {"horizon": "long"}}, "horizon"),
+        ({"environment_arguments": {"horizon": 0}}, "horizon=0 is out of range: give at least 1"),
+        ({"environment": "bandits", "environment_arguments": {"arms": 0}}, "actions=0"),
+        ({"environment": "mdps", "environment_arguments": {"states": 0}}, "observation_size=0"),
+        ({"environment": "mdps", "environment_arguments": {"spread": -1.0}}, "spread=-1.0"),
+        ({"environment": "sparse-navigation", "environment_arguments": {"radius": 0.0}}, "radius=0.0"),
+        ({"agent_arguments": {"activation": "sigmoid"}}, "'tanh' or 'relu'"),
+        ({"agent_arguments": {"n_episodes": 0}}, "n_episodes=0"),
+        ({"agent_arguments": {"inner_steps": -1}}, "inner_steps=-1"),
+        ({"agent_arguments": {"curvature_episodes": 0}}, "curvature_episodes=0"),
+        ({"agent_arguments": {"cg_steps": 0}}, "cg_steps=0"),
+        ({"agent_arguments": {"max_kl": -1.0}}, "max_kl=-1.0"),
+        ({"agent_arguments": {"discount": 2.0}}, "discount=2.0 is out of range: give at least 0 and at most 1"),
+        ({"agent_arguments": {"gae_lambda": -3.0}}, "gae_lambda=-3.0"),
+        ({"agent_arguments": {"std": 0.0}}, "std=0.0"),
+        ({"agent": "reptile", "agent_arguments": {"inner_steps": 0}}, "inner_steps=0"),
+        ({"agent": "rl2", "agent_arguments": {"clip": -1.0}}, "clip=-1.0"),
+        ({"seed": 10**30}, "seed = 1000"),
+        ({"tasks_per_step": True}, "tasks_per_step = True"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(values, message):
@@ -130,3 +148,27 @@ def test_a_signal_ends_the_command_between_two_steps(tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert "continue with `quickstudy rl train --resume" in errors
+
+
+def test_a_run_is_not_continued_with_other_settings(tmp_path):
+    folder = train(settings(steps=2), tmp_path / "run")
+    before = (folder / "run.json").read_bytes()
+    for changed, message in (({"seed": 5}, "another seed"), ({"agent": "reptile"}, "agent"), ({"steps": 1}, "steps")):
+        with pytest.raises(SettingError, match=message):
+            train(settings(**{"steps": 2} | changed), folder, resume=True)
+    assert (folder / "run.json").read_bytes() == before
+
+
+def test_a_result_stays_until_the_weights_change(tmp_path):
+    folder = train(settings(steps=1), tmp_path / "run")
+    short, long = ({"means": [0.0] * n, "ci95": [0.0] * n, "n_tasks": 2, "seed": 0} for n in (2, 4))
+    for each in (short, long, short):
+        Run(folder).save_result(each)
+    train(settings(steps=1), folder, resume=True)  # nothing is left to train
+    assert json.loads((folder / "result.json").read_text())["evaluations"] == [long, short]
+    for damaged in ("[]", '{"evaluations": [3]}', "{"):
+        (folder / "result.json").write_text(damaged)
+        with pytest.raises(ModelError, match=r"result\.json"):
+            Run(folder).save_result(short)
+    train(resumed(folder, 2), folder, resume=True)
+    assert not (folder / "result.json").exists()

@@ -16,6 +16,7 @@ import quickstudy as qs
 from quickstudy.errors import DataError, SettingError
 from quickstudy.runs.run import Run
 from quickstudy.runs.settings import load_settings
+from quickstudy.runs.tune import _toml
 
 FLAGS = {
     "algorithm": "maml", "data": "sinusoid", "steps": 4, "validate_every": 2, "validation_tasks": 2,
@@ -139,3 +140,38 @@ def test_kills_lose_and_double_no_trial(tmp_path):
     assert len(trials) == 25
     assert len({t.user_attrs["folder"][1] for t in trials}) == 25
     assert {t.state.name for t in trials} <= {"COMPLETE", "PRUNED"}
+
+
+def test_a_wrong_choice_is_refused_before_the_first_trial(tmp_path):
+    with pytest.raises(SettingError, match="did you mean 'resnet6'"):
+        qs.tune(["net=mlp|resmet6"], tmp_path / "study", flags=FLAGS, trials=3)
+    assert not (tmp_path / "study").exists()
+
+
+def test_settings_that_do_not_fit_together_count_as_pruned(tmp_path):
+    space = ["algorithm=maml|imaml", "first_order=true|false"]
+    tuned = qs.tune(space, tmp_path / "study", flags=FLAGS, trials=4)
+    assert tuned.settings["algorithm"] == "maml"
+    assert tuned.trials["pruned"] >= 1
+
+
+def test_a_trial_without_a_finite_validation_counts_as_pruned(tmp_path):
+    flags = FLAGS | {"outer_lr": 1e6, "steps": 1}
+    for _ in range(2):  # the second call finds the same study
+        with pytest.raises(DataError, match="is complete"):
+            qs.tune(["inner_lr=1e3..1e6"], tmp_path / "study", flags=flags, trials=2)
+    assert [trial.state.name for trial in study(tmp_path / "study").trials] == ["PRUNED"] * 2
+
+
+def test_the_best_settings_are_toml_for_any_value():
+    settings = {"data_root": "/tmp/\U0001f600", "test_steps": None, "arguments": {"a": {"b": [1]}, "c": None}}
+    expected = {"data_root": "/tmp/\U0001f600", "arguments": {"a": {"b": [1]}}}
+    assert tomllib.loads(_toml(settings)) == expected
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuch://user:secret@127.0.0.1/x"])
+def test_a_database_that_cannot_be_used_is_one_line_without_its_password(tmp_path, url):
+    with pytest.raises(SettingError, match="database cannot be used") as error:
+        qs.tune(SPACE, tmp_path / "study", flags=FLAGS, trials=1, storage=url)
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.rl.environments.base import Discrete, Environment, Transition
+from quickstudy.rl.ranges import check_range
 
 Tables = tuple[Tensor, Tensor]
 """Chances to arrive in a state or in one before it, (states, actions, states), and mean rewards, (states, actions)."""
@@ -38,6 +39,7 @@ class MDPs(Environment):
     about: ClassVar[str] = "tables of states, actions and rewards, drawn at random"
 
     def __init__(self, states: int = 10, n_actions: int = 5, horizon: int = 10, spread: float = 1.0) -> None:
+        check_range(0, spread=spread)
         self.states, self.n_actions, self.horizon, self.spread = states, n_actions, horizon, spread
         self.observation_size, self.actions = states, Discrete(n_actions)
         self.hint_size = states * n_actions * (states + 1)

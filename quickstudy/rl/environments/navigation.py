@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.rl.environments.base import Continuous, Environment, Transition, for_episodes
+from quickstudy.rl.ranges import check_range
 
 
 class Navigation(Environment):
@@ -87,6 +88,7 @@ class SparseNavigation(Navigation):
 
     def __init__(self, horizon: int = 20, radius: float = 0.2) -> None:
         super().__init__(horizon, ends=False)
+        check_range(1e-6, radius=radius)
         self.radius = radius
 
     def task(self, rng: np.random.Generator) -> np.ndarray:

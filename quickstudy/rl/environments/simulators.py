@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError, SettingError
+from quickstudy.errors import DataError, SettingError, one_line
 from quickstudy.rl.environments.base import Continuous, Discrete, Environment, Transition
 from quickstudy.tasks.tree import Tree
 
@@ -18,7 +20,8 @@ class Simulators(Environment):
     """Environment whose episodes are simulators of gymnasium, stepped one after another.
 
     A simulator is not a function of tensors: a state can be stepped once only. ``reset`` seeds each simulator from the
-    noise, so that episodes are seeded all the same. Simulators are kept and used again, since making one may be slow.
+    noise, so that episodes are seeded all the same. Simulators of the same tasks are used again, since making one may
+    be slow.
 
     Boxes of observations are flattened, discrete observations are one-hot. The bounds of a box of actions become -1
     and 1.
@@ -59,15 +62,17 @@ class Simulators(Environment):
     def reset(self, tasks: Tree, n_episodes: int, noise: Tensor) -> tuple[Any, Tensor]:
         """Begin episodes, each in its own simulator."""
         each = [task.numpy() for task in tasks for _ in range(n_episodes)]
+        self._kept = {kind: self._kept.get(kind, []) for kind in map(self.kind, each)}
         simulators, used, first = [], dict.fromkeys(self._kept, 0), []
         for task, number in zip(each, noise.flatten().tolist(), strict=True):
             kind = self.kind(task)
-            pool, i = self._kept.setdefault(kind, []), used.get(kind, 0)
+            pool, i = self._kept[kind], used[kind]
             if i == len(pool):
                 pool.append(self._checked(self.make(kind)))
             used[kind] = i + 1
             simulators.append(pool[i])
-            first.append(self._seen(pool[i].reset(seed=int(number * 2**31))[0]))
+            with self._named("reset"):
+                first.append(self._seen(pool[i].reset(seed=int(number * 2**31))[0]))
         running = [True] * len(each)
         shape = (len(tasks), n_episodes)
         return (simulators, each, running, shape), torch.from_numpy(np.stack(first)).view(*shape, -1)
@@ -81,13 +86,21 @@ class Simulators(Environment):
         ended = np.zeros(len(simulators), bool)
         for i, (simulator, move) in enumerate(zip(simulators, moves, strict=True)):
             if running[i]:
-                observation, reward, terminated, truncated, info = simulator.step(move)
-                seen[i], rewards[i] = self._seen(observation), self.reward(tasks[i], float(reward), info)
+                with self._named("step"):
+                    observation, reward, terminated, truncated, info = simulator.step(move)
+                    seen[i], rewards[i] = self._seen(observation), self.reward(tasks[i], float(reward), info)
                 ended[i] = terminated or truncated
                 running[i] = not ended[i]
         parts = (torch.from_numpy(part) for part in (seen, rewards, ended))
         observation, reward, end = (part.view(*shape, *part.shape[1:]) for part in parts)
         return Transition(state, observation, reward, end)
+
+    @contextmanager
+    def _named(self, method: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a simulator may raise any error
+            raise DataError(f"{method} of an environment failed: {one_line(repr(error))}; correct it") from error
 
     def _checked(self, simulator: Any) -> Any:
         if (simulator.observation_space, simulator.action_space) != self._spaces:
@@ -97,8 +110,9 @@ class Simulators(Environment):
         return simulator
 
     def _seen(self, observation: Any) -> np.ndarray:
-        if np.ndim(observation) == 0:
-            place = int(observation - self._spaces[0].start)
+        space = self._spaces[0]
+        if isinstance(space, gymnasium().spaces.Discrete):
+            place = int(observation - space.start)
             return np.asarray(np.arange(self.observation_size) == place, np.float32)
         return np.asarray(observation, np.float32).ravel()
 

@@ -12,7 +12,8 @@ from quickstudy.learners.inner import Params, Sgd, descend
 from quickstudy.rl.baseline import Batch, batch_of
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.learners.base import Agent
-from quickstudy.rl.policy import Policy
+from quickstudy.rl.policy import LEAST_STD, Policy
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.rollout import Draws, Trajectories, rollout
 from quickstudy.rl.surrogate import Estimator, check_estimator, surrogate
 from quickstudy.tasks.tree import Tree
@@ -53,6 +54,10 @@ class GradientAgent(Agent):
     ) -> None:
         super().__init__()
         check_estimator(estimator)
+        check_range(0, inner_lr=inner_lr, later_lr=later_lr)
+        check_range(1, n_episodes=n_episodes)
+        check_range(0, 1, discount=discount, gae_lambda=gae_lambda)
+        check_range(LEAST_STD, std=std)
         self.hidden, self.activation, self.std = tuple(hidden), activation, std
         self.inner_lr, self.later_lr = inner_lr, later_lr
         self.n_episodes, self.discount, self.gae_lambda, self.estimator = n_episodes, discount, gae_lambda, estimator

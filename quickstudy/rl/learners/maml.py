@@ -15,6 +15,7 @@ from quickstudy.rl.baseline import Batch
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.learners.gradient import GradientAgent
 from quickstudy.rl.policy import Policy
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.rollout import Draws
 from quickstudy.rl.surrogate import distribution_of, mean_kl, ratio_loss
 from quickstudy.rl.trust_region import TrustRegion
@@ -100,6 +101,9 @@ class MAML(GradientAgent):
         **options: Any,
     ) -> None:
         super().__init__(environment, **options)
+        check_range(0, inner_steps=inner_steps, damping=damping)
+        check_range(1, cg_steps=cg_steps, curvature_episodes=curvature_episodes)
+        check_range(1e-9, max_kl=max_kl)
         self.inner_steps, self.first_order = inner_steps, first_order
         self.max_kl, self.cg_steps, self.damping = max_kl, cg_steps, damping
         self.curvature_episodes = curvature_episodes

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.learners.gradient import GradientAgent
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.rollout import Draws
 
 
@@ -34,6 +35,7 @@ class Reptile(GradientAgent):
 
     def __init__(self, environment: Environment, *, inner_steps: int = 3, **options: Any) -> None:
         super().__init__(environment, **options)
+        check_range(1, inner_steps=inner_steps)
         self.inner_steps = inner_steps
 
     def optimizer(self, lr: float) -> Optimizer:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from quickstudy.errors import SettingError
 from quickstudy.rl.baseline import advantages
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.learners.base import Agent
+from quickstudy.rl.policy import LEAST_STD
+from quickstudy.rl.ranges import check_range
 from quickstudy.rl.recurrent import Recurrent, play_trial
 from quickstudy.rl.rollout import Draws, Trajectories
 from quickstudy.rl.surrogate import clipped
@@ -94,11 +95,10 @@ class RL2(Agent):
         max_norm: float = 0.5,
     ) -> None:
         super().__init__()
-        for name, number in (("episodes", episodes), ("epochs", epochs), ("parts", parts), ("hidden", hidden)):
-            if number < 1:
-                raise SettingError(f"{name}={number} is too small: give at least 1")
-        if not 0 < discount <= 1:
-            raise SettingError(f"discount={discount} is out of range: give more than 0 and at most 1")
+        check_range(1, episodes=episodes, epochs=epochs, parts=parts, hidden=hidden)
+        check_range(0, grow_steps=grow_steps, clip=clip, value_weight=value_weight, entropy_weight=entropy_weight)
+        check_range(0, 1, discount=discount, gae_lambda=gae_lambda)
+        check_range(LEAST_STD, std=std, max_norm=max_norm)
         self.episodes, self.grow_steps, self.hidden, self.std = episodes, grow_steps, hidden, std
         self.discount, self.gae_lambda, self.epochs, self.parts = discount, gae_lambda, epochs, parts
         self.clip, self.value_weight, self.entropy_weight, self.max_norm = clip, value_weight, entropy_weight, max_norm

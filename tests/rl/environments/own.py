@@ -56,3 +56,25 @@ def fails(seed: int) -> None:
 
 def text(seed: int) -> str:
     return "an environment"
+
+
+class Scalar(Slope):
+    """Observations without an axis, and a fault after two steps for odd seeds."""
+
+    observation_space = gymnasium.spaces.Box(-10, 10, ())
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.odd = seed % 2 == 1
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        first, about = super().reset(seed=seed)
+        return first[0], about
+
+    def step(self, action):
+        self.steps += 1
+        if self.odd and self.steps == 2:
+            raise RuntimeError("no\nbattery")
+        seen, *rest = super().step(action)
+        return seen[0], *rest

@@ -1,5 +1,8 @@
 """Environments of one's own by module:function."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -12,9 +15,11 @@ pytest.importorskip("gymnasium")
 OWN = "tests.rl.environments.own:"
 
 
-@pytest.mark.parametrize(("name", "size", "actions"), [("Slope", 2, Continuous(2)), ("Switch", 3, Discrete(2))])
+@pytest.mark.parametrize(
+    ("name", "size", "actions"), [("Slope", 2, Continuous(2)), ("Switch", 3, Discrete(2)), ("Scalar", 1, Continuous(2))]
+)
 def test_your_own_environment_keeps_the_laws(name, size, actions):
-    environment = Gymnasium(OWN + name, horizon=5)
+    environment = Gymnasium(OWN + name, horizon=1 if name == "Scalar" else 5)
     assert (environment.observation_size, environment.actions) == (size, actions)
     check_environment(environment, n_tasks=2, n_episodes=2)
 
@@ -45,3 +50,20 @@ def test_a_wrong_function_is_refused_in_one_line(name, message):
     with pytest.raises(SettingError, match=message) as error:
         Gymnasium(OWN + name)
     assert "\n" not in str(error.value)
+
+
+def test_a_fault_in_your_own_environment_is_reported_in_one_line():
+    environment = Gymnasium(OWN + "Scalar", horizon=3)
+    state, _ = environment.reset(torch.tensor([3]), 1, torch.zeros(1, 1, 1))
+    environment.step(state, torch.zeros(1, 1, 2), torch.zeros(1, 1, 1))
+    with pytest.raises(DataError, match=r"step of an environment failed: RuntimeError.*battery") as error:
+        environment.step(state, torch.zeros(1, 1, 2), torch.zeros(1, 1, 1))
+    assert "\n" not in str(error.value)
+
+
+def test_simulators_of_earlier_tasks_are_not_kept():
+    environment = Gymnasium(OWN + "Slope", horizon=2)
+    gone = [weakref.ref(each) for each in environment.reset(torch.arange(3), 2, torch.zeros(3, 2, 1))[0][0]]
+    environment.reset(torch.arange(3, 5), 2, torch.zeros(2, 2, 1))
+    gc.collect()
+    assert [each() for each in gone] == [None] * 6

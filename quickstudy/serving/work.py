@@ -50,7 +50,7 @@ class Work:
         If the call warns or fails, each value is given alone, so that warnings and errors reach only who asked.
 
         Args:
-            key: What the values have in common; they wait for the same function.
+            key: Key of the values that may be given to one call of the function.
             value: The value.
             function: Function from values to a result per value.
             request: Request that the result is for, as in ``answer``.
@@ -61,7 +61,7 @@ class Work:
         mine: _Question[T, R] = _Question(value, request, asyncio.get_running_loop().create_future())
         waiting = self._waiting.setdefault(key, [])
         waiting.append(mine)
-        if len(waiting) == 1:  # a task of its own: it must not end with the request that came first
+        if len(waiting) == 1:  # a separate task: it must not end with the request that came first
             task = asyncio.create_task(self._round(key, function))
             self._rounds.add(task)
             task.add_done_callback(self._rounds.discard)
@@ -105,7 +105,7 @@ class _Question(Generic[T, R]):
     result: asyncio.Future[tuple[R, list[str]]]
 
     def fail(self, error: Exception) -> None:
-        """End the wait by an error, unless nobody waits any more."""
+        """End the wait by an error, unless it has ended already."""
         if not self.result.done():
             self.result.set_exception(error)
 

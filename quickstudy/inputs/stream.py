@@ -56,8 +56,8 @@ def expanded(sources: Iterable[Path | str]) -> list[str]:
 
 
 def stamp(sources: Iterable[str]) -> str:
-    """Return a checksum of sources: names, and sizes and times of the files that they name except hidden ones."""
-    digest = hashlib.sha256()
+    """Return a checksum of how sources are read in parts: names, and sizes and times of files except hidden ones."""
+    digest = hashlib.sha256(f"{PART}\n".encode())
     for source in sources:
         paths = sorted(Path(source).iterdir()) if os.path.isdir(source) else []
         for path in [Path(source), *(path for path in paths if not path.name.startswith("."))]:

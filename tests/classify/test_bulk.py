@@ -114,6 +114,10 @@ def test_parts_of_another_call_are_refused(place, tmp_path, monkeypatch):
             predict_to_file(place / "corners", [place / "many.npy"], out)
     with pytest.raises(SettingError, match="another classifier, question or other inputs"):
         predict_to_file(place / "corners", [place / "many.npy"], out, coverage=0.5)
+    with monkeypatch.context() as context:
+        context.setattr("quickstudy.inputs.stream.PART", 100)  # as another version may have it
+        with pytest.raises(SettingError, match="another classifier, question or other inputs"):
+            predict_to_file(place / "corners", [place / "many.npy"], out)
     assert predict_to_file(place / "corners", [place / "many.npy"], out).n_answers == 2500
     with pytest.raises(SettingError, match="exists already"):
         predict_to_file(place / "corners", [place / "many.npy"], out)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -57,7 +57,9 @@ def csv_lines(summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> Ite
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heading: list[object] = [*_COLUMNS, *_names(labels)]
-    for cells in chain([heading], (_cells(summary, labels) for summary in summaries)):
+    summaries = iter(summaries)
+    first = list(islice(summaries, 1))  # if it fails, nothing is written
+    for cells in chain([heading], (_cells(summary, labels) for summary in chain(first, summaries))):
         writer.writerow(cells)
         yield text.getvalue()
         text.seek(0)

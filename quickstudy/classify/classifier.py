@@ -47,6 +47,7 @@ class Classifier(LeaveOneOut):
     Raises:
         DataError: There are fewer than two classes, or the learner's net does not take the inputs.
 
+    >>> from quickstudy.inputs.arrays import Arrays
     >>> from quickstudy.learners import Prototypical
     >>> from quickstudy.nets import MLP
     >>> data = ClassDataset.from_labels(torch.tensor([[0.0, 1.0], [5.0, 0.0], [4.0, 1.0]]), ["cat", "dog", "dog"])

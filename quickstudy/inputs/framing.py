@@ -124,7 +124,8 @@ def _is_clean(plain: np.ndarray) -> bool:
         return False
     thick = max(3, max(marks.shape) // 4)
     marks = marks[top:bottom, left:right]
-    if marks.sum() > 0.99 * thick**2 and _most(marks, thick) > 0.99:
+    filled = ndimage.uniform_filter(marks.astype(np.float32), thick, mode="constant")  # share of the square around it
+    if filled.max() > 0.99:
         return False
     _, areas = _labels(marks)
     return bool(areas.min() >= 0.1 * areas.max())
@@ -281,11 +282,6 @@ def _widened(marks: np.ndarray) -> np.ndarray:
         padded = np.pad(marks, ((2, 2), (0, 0)))
         marks = (padded[:-4] | padded[1:-3] | padded[2:-2] | padded[3:-1] | padded[4:]).T
     return marks
-
-
-def _most(marks: np.ndarray, side: int) -> float:
-    """Return the largest share of a square of a side that is marked."""
-    return float(ndimage.uniform_filter(marks.astype(np.float32), side, mode="constant").max())
 
 
 def _labels(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -131,6 +131,7 @@ def about(path):
     return {name: json.loads(value) for name, value in metadata.items()}
 
 
+@pytest.mark.slow
 def test_a_file_takes_a_drawing_of_any_size(tmp_path):
     """Light or dark paper; pictures of the net's size and less are answered alike wherever their drawing lies."""
     few = Classifier(load("glyphs-proto"), Images(), DATA)
@@ -198,6 +199,7 @@ def test_200_photographs_are_answered_elsewhere_as_here(pets):
     assert (found.argmax(1) == want.argmax(1)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(320, 240), (1400, 1000)])
 def test_the_program_of_the_docs_runs_without_torch(pets, size):
     few, folder = pets

@@ -67,6 +67,10 @@ class Interrupted(QuickstudyError):
         self.exit_code = exit_code
 
 
+class ClassifierWarning(UserWarning):
+    """Warning about a classifier, whatever it is asked."""
+
+
 def one_line(value: object, most: int = 200) -> str:
     """Return an exception or another value as one line of text, cut after ``most`` characters.
 

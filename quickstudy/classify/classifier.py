@@ -19,7 +19,7 @@ from quickstudy.classify.confidence import Confidence
 from quickstudy.classify.examples import encoded
 from quickstudy.classify.leave_one_out import LeaveOneOut
 from quickstudy.classify.own_examples import OwnExamples
-from quickstudy.errors import DataError, ModelError, SettingError, unknown
+from quickstudy.errors import ClassifierWarning, DataError, ModelError, SettingError, unknown
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.batches import BATCH, Skip, encoded_batches
 from quickstudy.inputs.dataset import ClassDataset, as_float
@@ -151,7 +151,7 @@ class Classifier(LeaveOneOut):
             raise SettingError(unknown("rest_on", rest_on, get_args(Basis)))
         evidence = None if coverage is None and false_alarms is None else self._evidence(rest_on)
         if self.separation and self.separation.doubtful:
-            warnings.warn(str(self.separation), stacklevel=2)
+            warnings.warn(str(self.separation), ClassifierWarning, stacklevel=2)
         for names, logits in self._logits(things, skip):
             probabilities = self.probabilities(logits)
             inside = evidence.members(probabilities, coverage) if evidence and coverage is not None else None
@@ -215,6 +215,7 @@ class Classifier(LeaveOneOut):
             f"coverage and false alarms rest on the calibration, for {self.confidence.n_way}-way "
             f"{self.confidence.n_shot}-shot tasks; this classifier has {len(self.labels)} labels with {shots} "
             f"examples, and the guarantee may be far off for them",
+            ClassifierWarning,
             stacklevel=3,
         )
         return self.confidence

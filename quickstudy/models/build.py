@@ -95,7 +95,7 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
     hints: dict[str, Any] = {}
     for base in reversed(cls.__mro__[: cls.__mro__.index(nn.Module)] if issubclass(cls, nn.Module) else [cls]):
         with suppress(NameError):  # names that only a type checker imports
-            hints |= get_type_hints(base.__init__)  # type: ignore[misc]
+            hints |= get_type_hints(base.__init__)
     # JSON has no tuples, but arguments must compare equal to those that were saved.
     arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     for name, value in arguments.items():

@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
+from quickstudy.errors import ClassifierWarning
+
 T = TypeVar("T")
 R = TypeVar("R")
 _notes = threading.local()
@@ -47,7 +49,8 @@ class Work:
     ) -> tuple[R, list[str]]:
         """Return the result for a value, and its warnings; values that wait under one key are given to one call.
 
-        If the call warns or fails, each value is given alone, so that warnings and errors reach only who asked.
+        If the call fails or warns of an input, each value is given alone, so that all get only their own warnings and
+        errors.
 
         Args:
             key: Key of the values that may be given to one call of the function.
@@ -121,7 +124,8 @@ class _Queue:
         async with self.turn:
             if request is not None and await request.is_disconnected():
                 raise ClientDisconnect
-            return await self.call(lambda: _noted(function))
+            result, notes = await self.call(lambda: _noted(function))
+            return result, _texts(notes)
 
     async def call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.thread, function)
@@ -134,24 +138,29 @@ def _outcomes(
     if len(values) > 1:
         with contextlib.suppress(Exception):  # the error comes again below, for its own value
             results, notes = _noted(lambda: function(values))
-            if not notes:
-                return [(result, []) for result in results]
+            if all(isinstance(note, ClassifierWarning) for note in notes):
+                return [(result, _texts(notes)) for result in results]
     outcomes: list[tuple[R, list[str]] | Exception] = []
     for value in values:
         try:
             (result,), notes = _noted(lambda value=value: function([value]))  # type: ignore[misc]
-            outcomes.append((result, notes))
+            outcomes.append((result, _texts(notes)))
         except Exception as error:
             outcomes.append(error)
     return outcomes
 
 
-def _noted(function: Callable[[], T]) -> tuple[T, list[str]]:
+def _noted(function: Callable[[], T]) -> tuple[T, list[Warning | str]]:
     _notes.messages = []
     try:
-        return function(), list(dict.fromkeys(_notes.messages))
+        return function(), _notes.messages
     finally:
         del _notes.messages
+
+
+def _texts(notes: Sequence[Warning | str]) -> list[str]:
+    """Return the texts of warnings, each once."""
+    return list(dict.fromkeys(map(str, notes)))
 
 
 @contextlib.contextmanager
@@ -163,7 +172,7 @@ def noted_warnings() -> Iterator[None]:
 
         def note(message: Warning | str, *arguments: Any, **options: Any) -> None:
             if (messages := getattr(_notes, "messages", None)) is not None:
-                messages.append(str(message))
+                messages.append(message)
             else:
                 before(message, *arguments, **options)
 

@@ -6,6 +6,7 @@ import warnings
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
+from quickstudy.errors import ClassifierWarning
 from quickstudy.serving.work import Work, noted_warnings
 
 
@@ -114,6 +115,19 @@ def test_a_warning_and_an_error_reach_only_who_asked():
         good, doubtful, bad, last = together(root, [4, 0, -1, 9])
     assert (good, doubtful, last) == ((2, []), (0, ["zero is doubtful"]), (3, []))
     assert isinstance(bad, ValueError)
+
+
+def test_a_warning_about_the_classifier_reaches_all_and_the_call_is_not_repeated():
+    calls = []
+
+    def answer(values):
+        calls.append(list(values))
+        warnings.warn("few examples", ClassifierWarning, stacklevel=1)
+        return values
+
+    with noted_warnings():
+        assert together(answer, [1, 2]) == [(1, ["few examples"]), (2, ["few examples"])]
+    assert calls == [[1, 2]]
 
 
 def test_a_value_whose_client_is_gone_is_not_worked_on():

@@ -93,6 +93,7 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
     quickstudy.errors.SettingError: hidden=(1000000000,) is out of range; at most 100 numbers, none beyond 1000000
     """
     hints: dict[str, Any] = {}
+    base: Any
     for base in reversed(cls.__mro__[: cls.__mro__.index(nn.Module)] if issubclass(cls, nn.Module) else [cls]):
         with suppress(NameError):  # names that only a type checker imports
             hints |= get_type_hints(base.__init__)

@@ -95,11 +95,12 @@ def main() -> None:
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "quickstudy"
         code = _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", 2)
-    except BrokenPipeError:  # the reader has closed the pipe, which is not an error; nothing is flushed at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has closed the pipe, which is not an error
         code = 1
+        _drop_output()
     except OSError as error:  # a full disk, a folder that cannot be written
         code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+        _drop_output()
     except Exception as error:
         reason = one_line(f"{type(error).__name__}: {error}", most=300)
         code = _fail(f"internal error of quickstudy, please report the output of --debug: {reason}", 1)
@@ -109,6 +110,14 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(code or 0)
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """Drop the output that cannot be written, since Python would flush it at exit and end with code 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> int:

@@ -94,7 +94,6 @@ class BatchNorm(nn.Module):
 
         Normalising is increasing, or decreasing where its weight is negative. It can therefore follow pooling, which
         then takes the largest or the smallest pixel.
-        largest pixel, or of the smallest.
 
         Args:
             x: Images, (n, channels, height, width).
@@ -105,12 +104,17 @@ class BatchNorm(nn.Module):
             scale = self.weight * torch.rsqrt(self.var + self.eps)
             folded = weight * scale.view(-1, 1, 1, 1)
             return F.max_pool2d(F.conv2d(x, folded, self.bias - self.mean * scale, padding=1), 2)
+        shape = (1, self.width, 1, 1)
+        if source == "batch" and torch.is_autocast_enabled(x.device.type):  # there, moments alone cost more
+            z = F.batch_norm(F.conv2d(x, weight, padding=1), None, None, training=True, eps=self.eps)
+            sign = torch.where(self.weight < 0, -1.0, 1.0).to(z.dtype).view(shape)
+            z = F.max_pool2d(z * sign, 2) * sign
+            return torch.addcmul(self.bias.to(z.dtype).view(shape), z, self.weight.to(z.dtype).view(shape))
         rows = source if isinstance(source, int) else len(x)
         mean, var, pooled = conv_moments_and_pool(x, weight, self.weight.detach(), rows)
         if source == "record":
             self._record(mean, var)
         scale = self.weight * torch.rsqrt(var + self.eps)
-        shape = (1, self.width, 1, 1)
         return torch.addcmul((self.bias - mean * scale).view(shape), pooled, scale.view(shape))
 
 

@@ -65,6 +65,7 @@ def kind_of(source: str, inputs: str | None = None) -> type[Inputs] | None:
 
 
 HALVING = only("schedule", "halving")
+SGD = only("optimizer", "sgd")
 FULL_CONTEXT = only("full_context", True)
 FOLDERS = Need(
     "data = folders, as images", ("data", "inputs"), lambda s: s.inputs is None and takes(SOURCES, s.data, "image_size")

@@ -16,8 +16,11 @@ from quickstudy.training import State
 
 def optimizer_of(settings: Settings, learner: Learner) -> Optimizer:
     """Return the optimiser of the outer loop."""
-    cls = torch.optim.SGD if settings.optimizer == "sgd" else torch.optim.Adam
-    return cls(learner.parameters(), lr=settings.outer_lr or 1e-3)
+    weights, lr, decay = learner.parameters(), settings.outer_lr or 1e-3, settings.weight_decay
+    if settings.optimizer == "sgd":
+        momentum = settings.momentum
+        return torch.optim.SGD(weights, lr, momentum=momentum, nesterov=momentum > 0, weight_decay=decay)
+    return (torch.optim.AdamW if decay else torch.optim.Adam)(weights, lr, weight_decay=decay)
 
 
 def schedule_of(settings: Settings, optimizer: Optimizer) -> LRScheduler:

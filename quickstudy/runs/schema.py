@@ -31,6 +31,7 @@ from quickstudy.runs.needs import (
     POOL,
     QUERIES,
     ROWS,
+    SGD,
     SPLIT,
     TEXTS,
     TURNED_TASKS,
@@ -164,6 +165,8 @@ class Settings:
     batch_size: int | None = _setting(None, "Examples per training step on plain batches.", PLAIN, ge=1)
     outer_lr: float | None = _setting(None, "Outer learning rate.", gt=0)
     optimizer: Literal["adam", "sgd"] | None = _setting(None, "Outer optimiser.")
+    momentum: float = _setting(0.0, "Nesterov's momentum of the outer SGD.", SGD, ge=0, lt=1)
+    weight_decay: float = _setting(0.0, "Weight decay of the outer optimiser; Adam's is decoupled.", ge=0)
     schedule: Literal["constant", "cosine", "linear", "halving"] = _setting(
         "cosine", "Schedule of the outer rate: cosine and linear fall to 0; halving halves it every halve_every steps."
     )

@@ -227,3 +227,15 @@ def test_running_statistics_are_never_trained_on(learner):
     converted = convert_norms(net)
     converted.out_features = 4
     assert learner(converted).meta_loss(Task(support, support)).isfinite()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_block_in_mixed_precision_is_about_that_of_full_precision(sign):
+    torch.manual_seed(0)
+    norm, x, weight = BatchNorm(8), torch.rand(6, 3, 8, 8), torch.randn(8, 3, 3, 3)
+    with torch.no_grad():
+        norm.weight.copy_(sign * torch.linspace(0.5, 2, 8))
+        norm.bias.copy_(torch.linspace(-1, 1, 8))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = norm.pooled(x, weight)
+    torch.testing.assert_close(mixed.float(), norm.pooled(x, weight), atol=0.05, rtol=0.05)

@@ -36,6 +36,7 @@ IDLE = {
     "label_column": ("kind", {}, {"data": "text"}),
     "encoding": ("cp1252", {}, {"data": "table"}),
     "halve_every": (5, {"schedule": "cosine"}, {"schedule": "halving"}),
+    "momentum": (0.9, {"optimizer": "adam"}, {"optimizer": "sgd"}),
     "worker_timeout": (5, {}, {"workers": 2}),
 }
 """A value of each setting that has a need, where it has no effect, and where it has."""

@@ -19,6 +19,7 @@ from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.batches import encoded_batches
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.rows import COMMON, Columns, opened
+from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.models.folder import ModelFolder
 
 
@@ -34,8 +35,8 @@ class Report:
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
         confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.
-        doubt: One line that says how badly the examples are separated; None if well enough. With a doubt, there are
-            no suspects and no confusable pairs.
+        doubt: One line that says why no example is judged: the examples are badly separated, or the model answers
+            inputs together. None if they are judged. With a doubt, there are no suspects and no confusable pairs.
         blank: Names of examples that show nothing, such as a blank page.
         left_out: One line about the files that are not examples; None if there are none.
         label_next: Names of the unlabelled examples to label next; None if no unlabelled examples were given.
@@ -146,22 +147,32 @@ def report_of(
     """
     names = [item.name for item in classifier.items]
     counts = Counter(classifier.labels[c] for c in classifier.data.y.tolist())
-    separation = classifier.separation
-    # Where the examples are not separated, nearly every label would look wrong.
-    judged = separation is None or not separation.doubtful
+    doubt = _doubt(classifier)
     return Report(
         classifier.inputs.noun,
         dict(counts),
         list(unreadable),
         [(names[pair.first], names[pair.second], pair.exact) for pair in duplicates(classifier)],
-        [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier) if judged],
-        confusable(classifier) if judged else [],
+        [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier) if doubt is None],
+        confusable(classifier) if doubt is None else [],
         unbalanced(counts),
-        None if judged else str(separation),
+        doubt,
         [name for name, empty in zip(names, classifier.inputs.blank(classifier.data.x).tolist(), strict=True) if empty],
         left_out,
         label_next,
     )
+
+
+def _doubt(classifier: Classifier) -> str | None:
+    """Return the reason why no example can be judged by the others, or None."""
+    if isinstance(classifier.learner, TransductiveLearner):
+        return (
+            f"labels are not checked, because {type(classifier.learner).__name__} answers inputs together and judges "
+            f"no example alone; give an inductive model"
+        )
+    separation = classifier.separation
+    # Where the examples are not separated, nearly every label would look wrong.
+    return str(separation) if separation and separation.doubtful else None
 
 
 def _encoded(inputs: Inputs, items: Sequence[Item]) -> tuple[list[int], Tensor, list[str]]:

@@ -9,10 +9,12 @@ from PIL import Image
 import quickstudy as qs
 from quickstudy import Classifier
 from quickstudy.classify.advice import duplicates
+from quickstudy.classify.check import report_of
 from quickstudy.errors import DataError, ModelError
 from quickstudy.inputs.photos import Photos
+from quickstudy.models.folder import ModelFolder
 from quickstudy.tasks.glyphs import draw_glyphs
-from tests.classify.test_advice import clean
+from tests.classify.test_advice import IMAGES, clean, relabelled
 from tests.inputs.test_photos import scene
 
 
@@ -70,6 +72,16 @@ def test_what_cannot_be_checked_is_one_line(tmp_path):
         qs.check(tmp_path / "nowhere")
     with pytest.raises(ModelError, match="no model in 'nowhere'"):
         qs.check(tmp_path / "one.csv", "nowhere")
+
+
+def test_a_learner_that_answers_inputs_together_judges_no_example():
+    data = relabelled(clean(0), 0, 3)
+    net = ModelFolder("glyphs-proto").learner.net
+    assert report_of(Classifier(qs.Prototypical(net), IMAGES, data)).suspects
+    report = report_of(Classifier(qs.TIM(net), IMAGES, data))
+    assert "labels are not checked, because TIM answers inputs together" in report.doubt
+    assert "\n" not in report.doubt
+    assert (report.suspects, report.confusable, report.sound) == ([], [], False)
 
 
 def test_blank_images_and_files_left_out_are_faults(tmp_path, cli):

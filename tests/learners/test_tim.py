@@ -34,6 +34,14 @@ def test_the_loss_is_that_of_the_paper():
     torch.testing.assert_close(learner.objective(weights, Examples(x, y), query), by_hand)
 
 
+def test_the_gradient_by_hand_is_that_of_autograd():
+    support, query = directed()
+    learner = TIM(Identity(WIDTH), temperature=3.0, fit=0.2, balance=0.7, confidence=0.4)
+    weights = torch.randn(5, WIDTH, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(learner.objective(weights, support, query), weights)
+    torch.testing.assert_close(learner.gradient(weights, torch.cat([support.x, query]), support.y), gradient)
+
+
 @pytest.mark.parametrize("alternating", [True, False])
 def test_steps_lower_the_loss(alternating):
     support, query = directed()

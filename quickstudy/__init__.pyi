@@ -52,6 +52,7 @@ from .learners import Learner as Learner
 from .learners import MAMLPlusPlus as MAMLPlusPlus
 from .learners import Matching as Matching
 from .learners import MetaCurvature as MetaCurvature
+from .learners import MetaOptNet as MetaOptNet
 from .learners import MetaSGD as MetaSGD
 from .learners import NearestPixels as NearestPixels
 from .learners import ProtoMAML as ProtoMAML

@@ -17,6 +17,7 @@ from .matching import Matching as Matching
 from .meta_curvature import KFO as KFO
 from .meta_curvature import MetaCurvature as MetaCurvature
 from .meta_sgd import MetaSGD as MetaSGD
+from .metaoptnet import MetaOptNet as MetaOptNet
 from .nearest_pixels import NearestPixels as NearestPixels
 from .proto_maml import ProtoMAML as ProtoMAML
 from .prototypical import Prototypical as Prototypical

@@ -31,6 +31,7 @@ LEARNERS: Registry[type[Learner]] = Registry(
         "relation": _HOME + "relation:Relation",
         "r2d2": _HOME + "r2d2:R2D2",
         "lrd2": _HOME + "r2d2:LRD2",
+        "metaoptnet": _HOME + "metaoptnet:MetaOptNet",
         "in-context": _HOME + "in_context:InContext",
         "tim": _HOME + "tim:TIM",
         "laplacian-shot": _HOME + "laplacian_shot:LaplacianShot",

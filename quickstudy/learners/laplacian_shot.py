@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.learners.metric import squared_distances
-from quickstudy.learners.transductive import TransductiveLearner, directions, present, rectified
+from quickstudy.learners.transductive import TransductiveLearner, directions, moved, present, rectified
 from quickstudy.tasks.task import Examples
 from quickstudy.tasks.tree import Tree
 
 
 class LaplacianShot(TransductiveLearner):
     """LaplacianShot: squared distances to rectified prototypes, and a penalty where neighbouring queries disagree.
+
+    With ``shifted``, distances are those of the queries moved onto the support, as in the authors' program. It assumes
+    that each class occurs about equally often among them.
 
     The net is trained as in Prototypical Networks; in the paper, as an ordinary classifier.
 
@@ -22,6 +25,7 @@ class LaplacianShot(TransductiveLearner):
         neighbours: Nearest other queries of a query. The published program's 3 count the query itself.
         test_steps: Updates of the assignments.
         scale: Scale of the cosines by which prototypes are rectified.
+        shifted: Answer the moved queries, not the queries.
 
     Source: Ziko et al. 2020, algorithm 1, arXiv:2006.15486.
 
@@ -39,14 +43,18 @@ class LaplacianShot(TransductiveLearner):
         neighbours: int = 2,
         test_steps: int = 20,
         scale: float = 10.0,
+        shifted: bool = False,
     ) -> None:
         super().__init__(net)
-        self.smoothness, self.neighbours, self.test_steps, self.scale = smoothness, neighbours, test_steps, scale
+        self.smoothness, self.neighbours, self.test_steps = smoothness, neighbours, test_steps
+        self.scale, self.shifted = scale, shifted
 
     def answers(self, support: Examples, x: Tree) -> Tensor:
         """Return the logits of the assignments after the updates."""
         support, query = directions(support, self.embed(x))
-        alone = present(support.y, -squared_distances(query, rectified(support, query, self.scale)))
+        means = rectified(support, query, self.scale)
+        query = moved(support, query) if self.shifted else query
+        alone = present(support.y, -squared_distances(query, means))
         return smoothed(alone, nearest(query, self.neighbours), self.smoothness, self.test_steps)
 
 

@@ -104,12 +104,27 @@ def present(y: Tensor, logits: Tensor) -> Tensor:
     return torch.where(y.any(0), logits, -FAR)
 
 
+def moved(support: Examples, query: Tensor) -> Tensor:
+    """Return embedded queries (m, d) moved by the difference between the means of support and queries.
+
+    >>> moved(Examples(torch.ones(1, 1), torch.ones(1, 1)), torch.tensor([[2.0], [4.0]])).tolist()
+    [[0.0], [2.0]]
+    """
+    result: Tensor = query + (support.x.mean(0) - query.mean(0))
+    return result
+
+
+def weights_by_class(cosines: Tensor, scale: float) -> Tensor:
+    """Return the weight of each row in the mean of each class, from its cosines to the classes, (n, n_way)."""
+    return (scale * cosines).softmax(-1)
+
+
 def rectified(support: Examples, query: Tensor, scale: float) -> Tensor:
     """Return prototypes that take in the queries, (n_way, d).
 
     The queries are moved by the difference between the means of support and queries. Each then belongs to the class
-    with the largest cosine. A prototype is the mean over the class's examples and such queries, with weights
-    exp(scale * cosine to the class's mean).
+    with the largest cosine to the class's mean. A prototype is the mean over the class's examples and such queries. The
+    weight of each is what a softmax of its scaled cosines to all means gives to the class.
 
     Args:
         support: Embedded support, x (n, d) and y (n, n_way).
@@ -124,10 +139,10 @@ def rectified(support: Examples, query: Tensor, scale: float) -> Tensor:
             [0., 1.]])
     """
     x, y = support
-    query = query + (x.mean(0) - query.mean(0))
+    query = moved(support, query)
     means = F.normalize((y.T @ x) / y.sum(0).clamp(min=1)[:, None], dim=-1)
     both = torch.cat([x, query])
-    cosines = F.normalize(both, dim=-1) @ means.T
-    nearest = torch.eye(y.shape[1]).to(y)[present(y, cosines[len(y) :]).argmax(-1)]
-    weights = torch.cat([y, nearest]) * (scale * cosines).exp()
+    cosines = present(y, F.normalize(both, dim=-1) @ means.T)
+    nearest = torch.eye(y.shape[1]).to(y)[cosines[len(y) :].argmax(-1)]
+    weights = torch.cat([y, nearest]) * weights_by_class(cosines, scale)
     return (weights.T @ both) / weights.sum(0).clamp(min=1e-12)[:, None]

@@ -1,7 +1,7 @@
 import torch
 from torch.nn import functional as F
 
-from quickstudy.learners import BDCSPN
+from quickstudy.learners import BDCSPN, transductive
 from quickstudy.learners.transductive import rectified
 from quickstudy.nets import Conv4, Identity
 from quickstudy.tasks.task import Examples
@@ -16,7 +16,8 @@ def test_an_answer_is_the_scaled_cosine_to_the_rectified_prototype():
     torch.testing.assert_close(BDCSPN(Identity(WIDTH), scale=7.0).double().adapt(support)(query.x), by_hand)
 
 
-def test_easyfsl_answers_alike_where_its_scale_is_taken():
+def test_easyfsl_answers_alike_with_its_scale_and_weights(monkeypatch):
+    monkeypatch.setattr(transductive, "weights_by_class", lambda cosines, scale: (scale * cosines).exp())
     support, query = task()
     theirs = peer("bd_cspn").BDCSPN(feature_normalization=2.0)
     theirs.process_support_set(support.x, support.y.argmax(-1))

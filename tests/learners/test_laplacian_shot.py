@@ -3,7 +3,7 @@ from itertools import pairwise
 import torch
 from torch.nn import functional as F
 
-from quickstudy.learners import LaplacianShot
+from quickstudy.learners import LaplacianShot, transductive
 from quickstudy.learners.laplacian_shot import nearest, smoothed
 from quickstudy.nets import Conv4, Identity
 from quickstudy.testing import check_learner
@@ -37,7 +37,8 @@ def test_without_smoothness_each_query_is_answered_alone():
     assert torch.equal(smoothed(logits, torch.ones(4, 4), 0.0, 3), logits)
 
 
-def test_easyfsl_answers_alike():
+def test_easyfsl_answers_alike_with_its_weights(monkeypatch):
+    monkeypatch.setattr(transductive, "weights_by_class", lambda cosines, scale: (scale * cosines).exp())
     support, query = task()
     theirs = peer("laplacian_shot").LaplacianShot(
         inference_steps=200, knn=3, lambda_regularization=0.7, feature_normalization=2.0

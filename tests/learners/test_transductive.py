@@ -6,6 +6,7 @@ import torch
 import quickstudy as qs
 from quickstudy.errors import SettingError
 from quickstudy.learners import LEARNERS
+from quickstudy.learners.laplacian_shot import nearest, smoothed
 from quickstudy.learners.transductive import TransductiveLearner, rectified
 from quickstudy.nets import Identity
 from quickstudy.tasks.task import Examples
@@ -65,12 +66,28 @@ def test_rectified_prototypes_by_hand():
     means = rectified(support, torch.tensor([[3.0, 1.0], [1.0, 1.0], [0.0, 0.0]]), 1.0)
     # The queries move by (1, 1) - (4/3, 2/3); the first two belong to the first class, the last to the second.
     moved = torch.tensor([[8, 4], [2, 4], [-1, 1]]) / 3
-    near = torch.tensor([moved[0, 0] / moved[0].norm(), moved[2, 1] / moved[2].norm()])
     assert moved[1, 0] < moved[1, 1]  # the middle one belongs to the second class too
-    first = (torch.e * support.x[0] + near[0].exp() * moved[0]) / (torch.e + near[0].exp())
-    weights = torch.stack([torch.tensor(1.0), moved[1, 1] / moved[1].norm(), near[1]]).exp()
-    second = (weights[:, None] * torch.stack([support.x[1], *moved[1:]])).sum(0) / weights.sum()
+    # The means are the axes, so a cosine is a coordinate of the direction.
+    weights = (torch.cat([support.x, moved]) / torch.cat([support.x, moved]).norm(dim=1, keepdim=True)).softmax(1)
+    first = (weights[0, 0] * support.x[0] + weights[2, 0] * moved[0]) / (weights[0, 0] + weights[2, 0])
+    own = weights[[1, 3, 4], 1]
+    second = (own[:, None] * torch.stack([support.x[1], *moved[1:]])).sum(0) / own.sum()
     torch.testing.assert_close(means, torch.stack([first, second]))
+
+
+@pytest.mark.parametrize("name", ["bd-cspn", "laplacian-shot"])
+def test_moved_queries_are_answered_as_if_their_mean_were_that_of_the_support(name):
+    support, query = task()
+    z, q = (torch.nn.functional.normalize(x, dim=1) for x in (support.x, query.x))
+    learner = LEARNERS[name](Identity(WIDTH), shifted=True).double()
+    answers = learner.answers(Examples(z, support.y), q)
+    assert not torch.allclose(answers, LEARNERS[name](Identity(WIDTH)).double().answers(Examples(z, support.y), q))
+    means, near = rectified(Examples(z, support.y), q, 10.0), q + z.mean(0) - q.mean(0)
+    if name == "bd-cspn":
+        expected = 10 * torch.nn.functional.cosine_similarity(near[:, None], means, dim=-1)
+    else:
+        expected = smoothed(-(torch.cdist(near, means) ** 2), nearest(near, 2), 0.7, 20)
+    torch.testing.assert_close(answers, expected)
 
 
 def test_a_classifier_answers_a_batch_together():

@@ -1,9 +1,9 @@
 """Transductive learners beside inductive ones, on the same features and tasks, with balanced and unbalanced queries.
 
-python -m benchmarks.transductive --omniglot DIR --cifar DIR --photos DIR [--only NAME] [--json FILE]
+python -m benchmarks.transductive --omniglot DIR --cifar DIR --photos DIR --json FILE [--only NAME] [--head NAME ...]
 
 Features are those of frozen nets. Unbalanced: the classes' shares of the queries are drawn from a Dirichlet
-distribution with parameter 2.
+distribution with parameter 2. A record may hold some of the data sets and heads; the page joins all records.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class LogisticHead(Learner):
 HEADS: dict[str, Callable[[int], Learner]] = {
     "Prototypical": lambda width: Prototypical(Identity(width)),
     "logistic regression": lambda width: LogisticHead(),
-    "TIM": lambda width: TIM(Identity(width)),
+    "TIM, alternating": lambda width: TIM(Identity(width)),
+    "TIM, by gradient": lambda width: TIM(Identity(width), alternating=False),
     "LaplacianShot": lambda width: LaplacianShot(Identity(width)),
     "PT-MAP": lambda width: PTMAP(Identity(width)),
     "BD-CSPN": lambda width: BDCSPN(Identity(width)),
@@ -107,7 +108,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"folder of {name}")
     parser.add_argument("--n-tasks", type=int, default=600)
     parser.add_argument("--only", choices=QUERIES, help="one of the three data sets")
-    parser.add_argument("--json", type=Path, default=Path("results/transductive/transductive.json"))
+    parser.add_argument("--head", choices=HEADS, nargs="+", default=list(HEADS), help="some of the heads")
+    parser.add_argument("--json", type=Path, required=True, help="the record, below results/transductive")
     given = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -117,18 +119,18 @@ def main() -> None:
         "photographs": lambda: photographs(given.photos),
     }
     rows: list[dict[str, Any]] = []
-    how = {"n_way": N_WAY, "n_query": QUERIES, "n_tasks": given.n_tasks, "dirichlet": UNBALANCED}
+    how = {"n_way": N_WAY, "n_query": QUERIES, "dirichlet": UNBALANCED}
     for name, load in sets.items():
         if given.only not in (None, name):
             continue
         data = directed(load())
         for n_shot in SHOTS:
-            for head, make in HEADS.items():
-                row: dict[str, Any] = {"data": name, "n_shot": n_shot, "head": head}
+            for head in given.head:
+                row: dict[str, Any] = {"data": name, "n_shot": n_shot, "head": head, "n_tasks": given.n_tasks}
                 for kind, unbalanced in (("balanced", None), ("unbalanced", UNBALANCED)):
                     tasks = Episodes(data, N_WAY, n_shot, QUERIES[name], split="test", unbalanced=unbalanced)
                     started = time.perf_counter()
-                    learner = make(data.x.shape[1]).eval()
+                    learner = HEADS[head](data.x.shape[1]).eval()
                     engine: Engine = "loop" if isinstance(learner, LogisticHead) else "vmap"
                     result = evaluate(learner, tasks, n_tasks=given.n_tasks, engine=engine)
                     row[kind] = {"mean": result.mean, "ci95": result.ci95}
@@ -136,8 +138,8 @@ def main() -> None:
                     row["ms"] = 1000 * (time.perf_counter() - started) / given.n_tasks
                 rows.append(row)
                 print(json.dumps(row), flush=True)
-        record = {**how, "rows": rows, **provenance()}  # after each data set, so that nothing is lost
-        replace(given.json, (json.dumps(record, indent=1) + "\n").encode())
+                record = {**how, "rows": rows, **provenance()}  # after each row, so that nothing is lost
+                replace(given.json, (json.dumps(record, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import torch
 from quickstudy.classify.classifier import Classifier
 from quickstudy.inputs.images import Images
 from quickstudy.learners import LEARNERS
-from quickstudy.models.folder import FORMAT, ModelFolder
+from quickstudy.models.folder import FORMAT, TOLERANCE, ModelFolder
+from quickstudy.models.seal import answers, probe_of
 from tests.golden import NAMES, folders, inputs, plain
 
 
@@ -53,3 +54,16 @@ def test_written_again_it_is_of_this_format_and_answers_bit_for_bit(folder, tmp_
     assert ModelFolder(tmp_path).config["format"] == FORMAT
     assert np.array_equal(again.predict_proba(inputs(4, 2.0)), classifier.predict_proba(inputs(4, 2.0)))
     assert [item.name for item in again.items] == [item.name for item in classifier.items]
+
+
+@pytest.mark.parametrize("folder", folders(), ids=lambda folder: f"{folder.parent.name}/{folder.name}")
+def test_a_probe_does_not_hang_on_the_last_bits_of_its_inputs(folder):
+    """Machines differ in them, and a model that was moved is not damaged."""
+    learner, draw = ModelFolder(folder).learner, torch.Generator().manual_seed(0)
+    probe = probe_of(learner)
+
+    def nudged(x: torch.Tensor) -> torch.Tensor:
+        return x * (1 + 1e-7 * torch.randn(x.shape, generator=draw).to(x))
+
+    moved = answers(learner, {name: nudged(x) if name.endswith(".x") else x for name, x in probe.items()})
+    assert (moved - probe["answers"]).abs().max() <= TOLERANCE * probe["answers"].abs().max()

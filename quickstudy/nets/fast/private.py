@@ -7,6 +7,7 @@ functions for trees of tensors lie in ``quickstudy/tasks/tree.py``, since tasks 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
@@ -24,6 +25,14 @@ def inside_transform() -> bool:
     return torch._C._are_functorch_transforms_active()
 
 
+def mapped_now(tensors: Iterable[Any]) -> bool:
+    """Return whether the innermost transform that is running now is a ``vmap`` over at least one of the tensors."""
+    top = torch._C._functorch.peek_interpreter_stack()
+    if top is None or top.key() != torch._C._functorch.TransformType.Vmap:
+        return False
+    return any(torch._C._functorch.maybe_get_level(x) == top.level() for x in tensors if isinstance(x, Tensor))
+
+
 def conv3x3_gradient(g: Tensor, x: Tensor, weight: Tensor, of: int) -> Tensor:
     """Return the gradient of ``conv2d(x, weight, padding=1)`` with respect to one of its inputs.
 
@@ -38,17 +47,6 @@ def conv3x3_gradient(g: Tensor, x: Tensor, weight: Tensor, of: int) -> Tensor:
         Tensor,
         torch.ops.aten.convolution_backward(g, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, wanted)[of],
     )
-
-
-def max_pool_into(x: Tensor, out: Tensor, indices: Tensor) -> None:
-    """Write ``max_pool2d(x, 2, return_indices=True)`` into two tensors; both keep their memory format.
-
-    Args:
-        x: Images, (n, channels, h, w).
-        out: Pooled images, (n, channels, h // 2, w // 2).
-        indices: Position of each pooled pixel in the flattened map (h * w); int64, of the shape of ``out``.
-    """
-    torch.ops.aten.max_pool2d_with_indices.out(x, [2, 2], out=out, indices=indices)
 
 
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -35,6 +35,22 @@ def test_a_transform_is_seen_from_inside_alone():
     assert not private.inside_transform()
 
 
+def test_a_tensor_is_seen_to_be_mapped_by_the_innermost_vmap_alone():
+    seen = []
+
+    def function(x, y):
+        seen.append((private.mapped_now([x, 1]), private.mapped_now([y])))
+        return (x * y).sum()
+
+    x, y = torch.ones(2, 3), torch.ones(3)
+    function(x[0], y)
+    vmap(function, (0, None))(x, y)
+    vmap(lambda y: vmap(lambda x: function(x, y))(x))(x)
+    vmap(grad(function), (0, None))(x, y)
+    grad(lambda y: vmap(function, (0, None))(x, y).sum())(y)
+    assert seen == [(False, False), (True, False), (True, False), (False, False), (True, False)]
+
+
 @pytest.mark.parametrize("of", [0, 1])
 def test_the_gradient_of_a_convolution_is_that_of_autograd(of, float64):
     inputs = [torch.rand(2, 3, 5, 4, requires_grad=True), torch.rand(6, 3, 3, 3, requires_grad=True)]
@@ -43,18 +59,6 @@ def test_the_gradient_of_a_convolution_is_that_of_autograd(of, float64):
     given = [t.detach() for t in inputs]
     given[of] = g.new_empty(1).expand(inputs[of].shape)  # nothing but its shape is read
     assert torch.allclose(private.conv3x3_gradient(g, *given, of), expected)
-
-
-def test_pooling_writes_into_tensors_of_another_memory_format():
-    x = torch.rand(2, 3, 6, 5)
-    pooled, where = F.max_pool2d(x, 2, return_indices=True)
-    out = torch.empty(2, 3, 2, 3).permute(0, 3, 1, 2)
-    indices = torch.empty(2, 3, 2, 3, dtype=torch.int64).permute(0, 3, 1, 2)
-    places = out.data_ptr(), indices.data_ptr(), out.stride()
-    private.max_pool_into(x, out, indices)
-    assert torch.equal(out, pooled)
-    assert torch.equal(indices, where)
-    assert (out.data_ptr(), indices.data_ptr(), out.stride()) == places
 
 
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])

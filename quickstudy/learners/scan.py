@@ -57,8 +57,10 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
             start = tuple(of_tasks(x, dim, tasks) for x, dim in zip(inputs[:n], dims[:n], strict=True))
 
             def together(now: tuple[Tensor, ...], constants: tuple[Tensor, ...], t: int) -> tuple[Tensor, ...]:
-                mapped = torch.vmap(partial(run, t), in_dims=((0,) * n, tuple(dims[n:])))
-                return cast(tuple[Tensor, ...], mapped(now, constants))
+                mapped: Callable[..., tuple[Tensor, ...]] = torch.vmap(
+                    partial(run, t), in_dims=((0,) * n, tuple(dims[n:]))
+                )
+                return mapped(now, constants)
 
             return scan(together, start, tuple(inputs[n:]), steps)
 

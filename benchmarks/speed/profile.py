@@ -41,12 +41,13 @@ def kind(operation: str) -> str:
     return next((kind for kind, parts in KINDS.items() if any(p in operation for p in parts)), "other operations")
 
 
-def shares(step: Step) -> dict[str, float]:
-    """Return shares of the time of a step. What lies outside of torch's operations is Python's and autograd's."""
-    start = time.perf_counter()
+def shares(step: Step, steps: int) -> dict[str, float]:
+    """Return shares of the time of some steps. What lies outside of torch's operations is Python's and autograd's."""
     with profile() as profiled:
-        step()
-    whole = 1e6 * (time.perf_counter() - start)
+        start = time.perf_counter()  # starting and ending the profiler takes longer than a step
+        for _ in range(steps):
+            step()
+        whole = 1e6 * (time.perf_counter() - start)
     result = dict.fromkeys([*KINDS, "other operations"], 0.0)
     for event in profiled.key_averages():
         if event.key.startswith("aten::"):
@@ -74,7 +75,10 @@ def row(work: Work) -> dict[str, Any]:
     return {
         "work": str(work),
         "times_plain_loop": times["plain loop"] / times["ours"],
-        **{name: {"milliseconds": times[name], "shares": shares(step)} for name, step in ways.items()},
+        **{
+            name: {"milliseconds": times[name], "shares": shares(step, max(1, round(200 / times[name])))}
+            for name, step in ways.items()
+        },
     }
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from quickstudy.nets.fast.many import ManyTasks
-from quickstudy.nets.fast.pooled import pool
+from quickstudy.nets.fast.pooled import pool_into
 
 CACHED = 1 << 18
 """Numbers of a product that are computed at a time: a megabyte."""
@@ -65,8 +65,7 @@ class _Pooled(ManyTasks):
         scratch = _Scratch(patches, pixels, weight.shape[1])
         for t, some in scratch.portions(tasks, n):
             maps = scratch.product(patches[t, some], weight[t]).view(-1, height, pixels // height, weight.shape[1])
-            pooled, at = pool(maps.permute(0, 3, 1, 2).unsqueeze(0), sign[t : t + 1])
-            out[t, some], where[t, some] = (p[0].permute(0, 2, 3, 1) for p in (pooled, at))
+            pool_into(maps.permute(0, 3, 1, 2), sign[t], *(x[t, some].permute(0, 3, 1, 2) for x in (out, where)))
         return out.flatten(2, 3), where.flatten(2, 3)
 
     @staticmethod

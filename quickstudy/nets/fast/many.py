@@ -33,7 +33,7 @@ class ManyTasks(Function):
 
 
 def of_tasks(x: Tensor, dim: int | None, tasks: int) -> Tensor:
-    """Move the axis of tasks to the front; what tasks share (``dim`` is None) is expanded, not copied."""
+    """Move the axis of tasks to the front; what tasks share (``dim=None``) is expanded, not copied."""
     return x.expand(tasks, *x.shape) if dim is None else x.movedim(dim, 0)
 
 

@@ -10,10 +10,9 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from quickstudy.nets.fast.many import ManyTasks
-from quickstudy.nets.fast.private import channel_moments
+from quickstudy.nets.fast.private import channel_moments, max_pool_into
 
 
 def moments_and_pool(x: Tensor, sign: Tensor, rows: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -36,27 +35,30 @@ def moments_and_pool(x: Tensor, sign: Tensor, rows: int) -> tuple[Tensor, Tensor
     return mean.squeeze(0), var.squeeze(0), pooled.squeeze(0)
 
 
-def pool(x: Tensor, sign: Tensor) -> tuple[Tensor, Tensor]:
-    """Pool the images of tasks 2x2 by each channel's sign, and return positions of pixels too.
-
-    Args:
-        x: Images, (tasks, n, channels, height, width).
-        sign: (tasks, channels).
-    """
+def pool_into(x: Tensor, sign: Tensor, out: Tensor, where: Tensor) -> None:
+    """Pool one task's images 2x2 by each channel's sign into ``out``, and write positions of pixels to ``where``."""
     upside_down = bool((sign < 0).any())
     if upside_down:
-        sign = torch.where(sign < 0, -1.0, 1.0).to(x.dtype).view(len(x), 1, -1, 1, 1)
+        sign = torch.where(sign < 0, -1.0, 1.0).to(x.dtype).view(-1, 1, 1)
         x = x * sign
-    together = F.max_pool2d(x.flatten(0, 1), 2, return_indices=True)
-    pooled, where = (t.view(*x.shape[:2], *t.shape[1:]) for t in together)
-    return pooled * sign if upside_down else pooled, where
+    max_pool_into(x, out, where)
+    if upside_down:
+        out *= sign
 
 
 class _Reduce(ManyTasks):
     @staticmethod
     def forward(x: Tensor, sign: Tensor, rows: int) -> tuple[Tensor, ...]:
-        mean, var = zip(*(channel_moments(images[:rows]) for images in x), strict=True)
-        return torch.stack(mean), torch.stack(var), *pool(x, sign)
+        tasks, n, channels, height, width = x.shape
+        shape = (tasks, n, height // 2, width // 2, channels)
+        pooled = x.new_empty(shape).permute(0, 1, 4, 2, 3)
+        where = x.new_empty(shape, dtype=torch.int64).permute(0, 1, 4, 2, 3)
+        moments = []
+        for t in range(tasks):
+            moments.append(channel_moments(x[t, :rows]))
+            pool_into(x[t], sign[t], pooled[t], where[t])
+        mean, var = zip(*moments, strict=True)
+        return torch.stack(mean), torch.stack(var), pooled, where
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -78,11 +80,11 @@ class _Spread(ManyTasks):
 
     @staticmethod
     def forward(x: Tensor, slope: Tensor, offset: Tensor, g_pooled: Tensor, where: Tensor, rows: int) -> Tensor:
-        tasks, n, c = x.shape[:3]
-        out = torch.addcmul(offset.view(tasks, 1, c, 1, 1), x[:, :rows], slope.view(tasks, 1, c, 1, 1))
-        if rows < n:
-            out = torch.cat([out, torch.zeros_like(x[:, rows:])], 1)
-        _pixels(out.flatten(0, 1)).scatter_add_(1, _pixels(where.flatten(0, 1)), _pixels(g_pooled.flatten(0, 1)))
+        out = torch.empty_like(x.permute(0, 1, 3, 4, 2), memory_format=torch.contiguous_format).permute(0, 1, 4, 2, 3)
+        for o, images, a, b, g, pixels in zip(out, x, slope, offset, g_pooled, where, strict=True):
+            torch.addcmul(b.view(-1, 1, 1), images[:rows], a.view(-1, 1, 1), out=o[:rows])
+            o[rows:] = 0
+            _pixels(o).scatter_add_(1, _pixels(pixels), _pixels(g))
         return out
 
     @staticmethod

@@ -49,6 +49,17 @@ def conv3x3_gradient(g: Tensor, x: Tensor, weight: Tensor, of: int) -> Tensor:
     )
 
 
+def max_pool_into(x: Tensor, out: Tensor, indices: Tensor) -> None:
+    """Write ``max_pool2d(x, 2, return_indices=True)`` into two tensors; both keep their memory format.
+
+    Args:
+        x: Images, (n, channels, h, w).
+        out: Pooled images, (n, channels, h // 2, w // 2).
+        indices: Position of each pooled pixel in the flattened map (h * w); int64, of the shape of ``out``.
+    """
+    torch.ops.aten.max_pool2d_with_indices.out(x, [2, 2], out=out, indices=indices)
+
+
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and variance, without Bessel's correction, of each channel of (n, channels, h, w).
 

@@ -61,6 +61,18 @@ def test_the_gradient_of_a_convolution_is_that_of_autograd(of, float64):
     assert torch.allclose(private.conv3x3_gradient(g, *given, of), expected)
 
 
+def test_pooling_writes_into_tensors_of_another_memory_format():
+    x = torch.rand(2, 3, 6, 5)
+    pooled, where = F.max_pool2d(x, 2, return_indices=True)
+    out = torch.empty(2, 3, 2, 3).permute(0, 3, 1, 2)
+    indices = torch.empty(2, 3, 2, 3, dtype=torch.int64).permute(0, 3, 1, 2)
+    places = out.data_ptr(), indices.data_ptr(), out.stride()
+    private.max_pool_into(x, out, indices)
+    assert torch.equal(out, pooled)
+    assert torch.equal(indices, where)
+    assert (out.data_ptr(), indices.data_ptr(), out.stride()) == places
+
+
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 def test_moments_are_mean_and_variance_without_correction(memory, float64):
     x = torch.rand(4, 3, 5, 6).to(memory_format=memory)

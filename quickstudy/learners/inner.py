@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import torch
@@ -13,8 +14,9 @@ from torch.func import grad
 
 from quickstudy.errors import SettingError, unknown
 from quickstudy.learners.scan import scan
-from quickstudy.nets.fast.private import inside_transform
-from quickstudy.tasks.tree import tree_iter
+from quickstudy.nets.fast.many import below_vmap, of_tasks
+from quickstudy.nets.fast.private import inside_transform, mapped_now
+from quickstudy.tasks.tree import tree_flatten, tree_iter, tree_unflatten
 
 Params = dict[str, Tensor]
 Data = TypeVar("Data")
@@ -292,6 +294,15 @@ def _gradient(
     """Return the gradient of the loss; if ``constant``, without a graph."""
     constant = constant or not torch.is_grad_enabled()
     if inside_transform():
+        leaves, spec = tree_flatten((params, data))
+        if mapped_now(leaves):
+
+            def of_one(*leaves: Tensor) -> Tensor:
+                own, examples = tree_unflatten(list(leaves), spec)
+                return loss(own, examples, t)
+
+            fn = partial(_gradients_of_tasks, of_one, len(params), constant)
+            return dict(zip(params, below_vmap(fn, leaves), strict=True))
         if not constant:
             with twice_differentiable():
                 return cast(Params, grad(loss)(params, data, t))
@@ -302,11 +313,31 @@ def _gradient(
     with torch.enable_grad(), nullcontext() if constant else twice_differentiable():
         # Views: one parameter may be computed from another (Proto-MAML's head is), and its gradient must not flow
         # there.
-        leaves = {
+        views = {
             name: p.view_as(p) if p.requires_grad and not constant else p.detach().requires_grad_()
             for name, p in params.items()
         }
         grads = torch.autograd.grad(
-            loss(leaves, data, t), list(leaves.values()), create_graph=not constant, materialize_grads=True
+            loss(views, data, t), list(views.values()), create_graph=not constant, materialize_grads=True
         )
-    return dict(zip(leaves, grads, strict=True))
+    return dict(zip(views, grads, strict=True))
+
+
+def _gradients_of_tasks(
+    loss: Callable[..., Tensor],
+    n: int,
+    constant: bool,
+    tasks: int,
+    dims: Sequence[int | None],
+    inputs: Sequence[Tensor],
+) -> Sequence[Tensor]:
+    """Return the gradients of each task's loss for its first n inputs.
+
+    A task's loss does not depend on the inputs of the others, so these are the gradients of the sum of all losses.
+    """
+    params = {str(i): of_tasks(p, dim, tasks) for i, (p, dim) in enumerate(zip(inputs[:n], dims[:n], strict=True))}
+
+    def total(params: Params, data: Sequence[Tensor], _: int) -> Tensor:
+        return torch.vmap(loss, in_dims=(*[0] * n, *dims[n:]))(*params.values(), *data).sum()
+
+    return list(_gradient(total, params, inputs[n:], 0, constant=constant).values())

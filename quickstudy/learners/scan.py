@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor
 from torch.func import vjp
 
 from quickstudy.learners.draws import restore, states
-from quickstudy.nets.fast.private import inside_transform
+from quickstudy.nets.fast.many import below_vmap, of_tasks
+from quickstudy.nets.fast.private import inside_transform, mapped_now
 from quickstudy.tasks.tree import tree_flatten, tree_unflatten
 
 Carry = TypeVar("Carry")
@@ -48,6 +50,21 @@ def scan(step: Callable[[Carry, Data, int], Carry], carry: Carry, data: Data, st
     def run(t: int, leaves: Any, constants: Any) -> tuple[Tensor, ...]:
         out = step(tree_unflatten(list(leaves), carry_spec), tree_unflatten(list(constants), data_spec), t)
         return tuple(carry_spec.flatten_up_to(out))  # a dictionary may be returned in another order
+
+    if mapped_now([*leaves, *constants]):
+
+        def of_many(tasks: int, dims: Sequence[int | None], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+            start = tuple(of_tasks(x, dim, tasks) for x, dim in zip(inputs[:n], dims[:n], strict=True))
+
+            def together(now: tuple[Tensor, ...], constants: tuple[Tensor, ...], t: int) -> tuple[Tensor, ...]:
+                mapped: Callable[..., tuple[Tensor, ...]] = torch.vmap(
+                    partial(run, t), in_dims=((0,) * n, tuple(dims[n:]))
+                )
+                return mapped(now, constants)
+
+            return scan(together, start, tuple(inputs[n:]), steps)
+
+        return cast(Carry, tree_unflatten(list(below_vmap(of_many, [*leaves, *constants])), carry_spec))
 
     class Scan(torch.autograd.Function):
         generate_vmap_rule = True

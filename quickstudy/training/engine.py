@@ -127,9 +127,8 @@ class Settled(NamedTuple):
 def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], tasks: Task, engine: Engine) -> Settled:
     """Decide how to compute the tasks of a learner, and warn if "auto" cannot use vmap.
 
-    Some of torch's layers have second derivatives that are wrong under vmap by percents (LayerNorm, attention;
-    pytorch/functorch#534), others have none. A net with layers from outside this package is therefore tried on two
-    tasks.
+    Some of torch's layers fail under vmap, and a layer may compute something else there. A net with layers from outside
+    this package is therefore tried on two tasks.
 
     Args:
         net: Net or learner whose layers are examined.

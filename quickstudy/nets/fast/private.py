@@ -7,6 +7,7 @@ functions for trees of tensors lie in ``quickstudy/tasks/tree.py``, since tasks 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
@@ -22,6 +23,14 @@ INSTANCE_NORMS = nn.modules.instancenorm._InstanceNorm
 def inside_transform() -> bool:
     """Return whether a transform of ``torch.func`` (``vmap``, ``grad``, ``vjp``, ...) is running now."""
     return torch._C._are_functorch_transforms_active()
+
+
+def mapped_now(tensors: Iterable[Any]) -> bool:
+    """Return whether the innermost transform that is running now is a ``vmap`` over at least one of the tensors."""
+    top = torch._C._functorch.peek_interpreter_stack()
+    if top is None or top.key() != torch._C._functorch.TransformType.Vmap:
+        return False
+    return any(torch._C._functorch.maybe_get_level(x) == top.level() for x in tensors if isinstance(x, Tensor))
 
 
 def conv3x3_gradient(g: Tensor, x: Tensor, weight: Tensor, of: int) -> Tensor:

@@ -35,6 +35,22 @@ def test_a_transform_is_seen_from_inside_alone():
     assert not private.inside_transform()
 
 
+def test_a_tensor_is_seen_to_be_mapped_by_the_innermost_vmap_alone():
+    seen = []
+
+    def function(x, y):
+        seen.append((private.mapped_now([x, 1]), private.mapped_now([y])))
+        return (x * y).sum()
+
+    x, y = torch.ones(2, 3), torch.ones(3)
+    function(x[0], y)
+    vmap(function, (0, None))(x, y)
+    vmap(lambda y: vmap(lambda x: function(x, y))(x))(x)
+    vmap(grad(function), (0, None))(x, y)
+    grad(lambda y: vmap(function, (0, None))(x, y).sum())(y)
+    assert seen == [(False, False), (True, False), (True, False), (False, False), (True, False)]
+
+
 @pytest.mark.parametrize("of", [0, 1])
 def test_the_gradient_of_a_convolution_is_that_of_autograd(of, float64):
     inputs = [torch.rand(2, 3, 5, 4, requires_grad=True), torch.rand(6, 3, 3, 3, requires_grad=True)]

@@ -5,7 +5,7 @@ reported on its test classes.
 
 python benchmarks/matrix.py --photos DIR --omniglot DIR --cifar DIR [--run CIFAR_RUN] [--json FILE]
 
-Features are saved in the cache. Of CIFAR-FS, 100 photographs per class are read; of glyphs and Omniglot, 40 classes for
+Features are saved in the cache. Of CIFAR-FS, 40 photographs per class are read; of glyphs and Omniglot, 40 classes for
 validation and 40 for tests; of the folder of photographs, every second category for each.
 """
 
@@ -47,7 +47,7 @@ from quickstudy.tasks.omniglot import omniglot
 from quickstudy.tasks.task import Examples
 
 Encode = Callable[[Sequence[Image.Image]], Tensor]
-QUERIES, SHOTS, COPIES, PER_CLASS, CLASSES = 10, (1, 5, 10), 5, 100, 40
+QUERIES, SHOTS, COPIES, PER_CLASS, CLASSES = 10, (1, 5), 5, 40, 40
 WHITE = 255
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.results.cifar import cifar_from_scratch, frozen_on_cifar
+from benchmarks.results.cifar import from_scratch, frozen_on_cifar
 from benchmarks.results.elsewhere import generalisation
 from benchmarks.results.encoders import encoders_and_heads
 from benchmarks.results.lake import challenges, official
@@ -37,7 +37,7 @@ def page() -> str:
         ("Photographs without a run", "photos", photographs),
         ("Which encoder and which head", "matrix", encoders_and_heads),
         ("CIFAR-FS by the encoder of photographs", "cifar-fs", frozen_on_cifar),
-        ("CIFAR-FS from scratch", "cifar-scratch", cifar_from_scratch),
+        ("Photographs from scratch", "cifar-scratch", from_scratch),
         ("Transductive learners", "transductive", transductive),
         ("Environments", "rl", environments),
         ("Drawing or photograph", "looks", looks),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quickstudy.cli.options import ClassifierFolder, Json
+from quickstudy.cli.options import ClassifierFolder, Encoding, Json, TextColumn
 
 if TYPE_CHECKING:
     from quickstudy.classify.classifier import Classifier
@@ -19,12 +19,16 @@ _LEAST = 0.0005
 
 def explain(
     classifier: ClassifierFolder,
-    input: Annotated[str, typer.Argument(help="An image file, a sentence, or a file with a row.", show_default=False)],
+    input: Annotated[
+        str, typer.Argument(help="An image file, a sentence, or a file, whose first row is read.", show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the explanation as an HTML page.")] = None,
     pixels: Annotated[
         str | None,
         typer.Option(help="Also measure the influence of pixels, by occlusion or integrated-gradients (captum)."),
     ] = None,
+    text_column: TextColumn = "text",
+    encoding: Encoding = None,
     json: Json = False,
 ) -> None:
     """Explain an answer: the examples and parts that it depends on, and the answer without them."""
@@ -34,10 +38,11 @@ def explain(
     from quickstudy.classify.explanation import pixels as pixels_of
     from quickstudy.classify.page import page
     from quickstudy.cli.output import print_json
+    from quickstudy.inputs.rows import Columns, opened
     from quickstudy.io.files import replace
 
     model = Classifier.load(classifier)
-    item = one_item(model, input)
+    item = one_item(model, opened(model.inputs, [input], Columns(text_column, encoding=encoding))[0])
     why = explain(model, item)
     heat = None if pixels is None else pixels_of(model, item, pixels)
     if out is not None:

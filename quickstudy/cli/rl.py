@@ -29,7 +29,8 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Number of outer steps.", show_default="100")] = None,
     tasks_per_step: Annotated[int | None, typer.Option(help="Tasks in one step.", show_default="20")] = None,
     outer_lr: Annotated[
-        float | None, typer.Option(help="Outer rate; MAML has none.", show_default="0.1; rl2: 0.001")
+        float | None,
+        typer.Option(help="Outer rate of reptile and rl2; others have none.", show_default="0.1; rl2: 0.001"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.", show_default="10")] = None,

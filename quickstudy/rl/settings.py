@@ -18,6 +18,9 @@ from quickstudy.rl.learners import AGENTS
 from quickstudy.rl.learners.base import Agent
 from quickstudy.rl.ranges import check_range
 
+STORED = 0.1
+"""Outer rate that runs of 1.0.0 stored for agents that have none."""
+
 
 class Settings(BaseModel):
     """Everything that decides a training, and so its result.
@@ -29,8 +32,8 @@ class Settings(BaseModel):
         environment_arguments: Arguments of the environment.
         steps: Number of outer steps.
         tasks_per_step: Number of tasks in one step.
-        outer_lr: Rate of the outer optimiser, which MAML's trust region does not use; ``settings_of`` takes the agent's
-            own if it is not given.
+        outer_lr: Rate of the outer optimiser; ``settings_of`` takes the agent's own if it is not given. None for an
+            agent whose outer step is a trust region.
         seed: Seed of the weights, tasks and episodes.
         save_every: Steps between two checkpoints.
     """
@@ -43,7 +46,7 @@ class Settings(BaseModel):
     environment_arguments: dict[str, Any] = {}
     steps: int = Field(100, ge=1)
     tasks_per_step: int = Field(20, ge=1)
-    outer_lr: float = Field(0.1, gt=0)
+    outer_lr: float | None = Field(None, gt=0)
     seed: int = Field(0, ge=0, lt=2**63)
     save_every: int = Field(10, ge=1)
 
@@ -52,7 +55,7 @@ def settings_of(values: dict[str, Any]) -> Settings:
     """Return checked settings.
 
     Raises:
-        SettingError: A setting is unknown or out of range, or an argument does not fit its class.
+        SettingError: A setting is unknown, out of range or without effect, or an argument does not fit its class.
 
     >>> settings_of({"steps": 0})
     Traceback (most recent call last):
@@ -66,11 +69,14 @@ def settings_of(values: dict[str, Any]) -> Settings:
         name = ".".join(map(str, first["loc"]))
         raise SettingError(f"{name} = {one_line(repr(first['input']))}: {first['msg']}") from None
     agent = build_agent(settings, build_environment(settings))
-    return (
-        settings
-        if "outer_lr" in settings.model_fields_set
-        else settings.model_copy(update={"outer_lr": agent.outer_lr})
-    )
+    if settings.outer_lr is None:
+        return settings.model_copy(update={"outer_lr": agent.outer_lr})
+    if agent.outer_lr is None and settings.outer_lr != STORED:
+        raise SettingError(
+            f"outer_lr = {settings.outer_lr} has no effect with agent = {settings.agent}: a trust region decides its "
+            f"outer step; leave it out, or set max_kl by the agent's arguments"
+        )
+    return settings
 
 
 def arguments_of(flag: str, text: str) -> dict[str, Any]:

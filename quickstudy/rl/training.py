@@ -59,7 +59,7 @@ def outer_loop(
     """
     environment = build_environment(settings)
     agent = build_agent(settings, environment)
-    optimizer, state, begun = agent.optimizer(settings.outer_lr), State(), 0
+    optimizer, state, begun = agent.optimizer(settings.outer_lr or 0.0), State(), 0  # a trust region reads no rate
     folder = None if folder is None else Path(folder)
     checkpoints: Checkpoints | None = None
     if folder is not None:

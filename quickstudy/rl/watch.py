@@ -86,18 +86,19 @@ def _draw(figure: Any, goals: Tensor, played: list[Trajectories], last: int | No
 
 
 def _animated(path: Path, goals: Tensor, played: list[Trajectories]) -> Path:
-    """Write a GIF of the same episodes, step by step."""
+    """Write a GIF of the same episodes, from their first to their last step."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
 
+    longest = max(int(each.alive.sum(-1).max()) for each in played)
     pages = []
-    for frame in range(_FRAMES):
+    for step in np.linspace(0, longest - 1, min(_FRAMES, longest)).round().astype(int):
         figure = Figure(figsize=(2 * len(played), 2 * len(goals)), dpi=60)
         canvas: Any = FigureCanvasAgg(figure)
-        _draw(figure, goals, played, frame)
+        _draw(figure, goals, played, int(step))
         canvas.draw()
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
         pages.append(image.quantize(32))
-    pages[0].save(path, save_all=True, append_images=pages[1:], duration=[120] * (_FRAMES - 1) + [1500], loop=0)
+    pages[0].save(path, save_all=True, append_images=pages[1:], duration=[120] * (len(pages) - 1) + [1500], loop=0)
     return path

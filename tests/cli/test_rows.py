@@ -65,6 +65,8 @@ def test_other_columns_and_encodings_are_flags(cli, refused, desk, tmp_path):
     flags = ["--text-column", "message", "--label-column", "kind", "--encoding", "cp1252"]
     assert cli("adapt", mine, "-o", tmp_path / "mine", *flags).out.endswith("(bank 3, food 3, weather 4)\n")
     assert labels(cli("predict", desk, mine, "--json", *flags[:2], *flags[4:]))[:9] == [label for _, label in LINES]
+    explained = json.loads(cli("explain", desk, mine, "--json", *flags[:2], *flags[4:]).out)
+    assert (explained["input"], explained["label"]) == ("will it rain", "weather")
     report = json.loads(cli("check", mine, "--json", *flags, "--unlabelled", mine).out)
     assert report["examples"] == {"weather": 4, "food": 3, "bank": 3}
     assert "name its encoding, such as --encoding cp1252" in refused("adapt", mine, "-o", "no", *flags[:4])

@@ -172,3 +172,10 @@ def test_a_result_stays_until_the_weights_change(tmp_path):
             Run(folder).save_result(short)
     train(resumed(folder, 2), folder, resume=True)
     assert not (folder / "result.json").exists()
+
+
+def test_an_outer_rate_is_refused_by_agents_that_have_none():
+    with pytest.raises(SettingError, match=r"outer_lr = 0\.5 has no effect with agent = maml: a trust region decides"):
+        settings_of({"agent": "maml", "outer_lr": 0.5})
+    assert settings_of({"agent": "finetuned"}).outer_lr is None
+    assert settings_of({"agent": "finetuned", "outer_lr": 0.1}).outer_lr == 0.1  # as runs of 1.0.0 stored it

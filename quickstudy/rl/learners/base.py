@@ -26,11 +26,11 @@ class Agent(nn.Module, ABC):
 
     Attributes:
         trained: Whether there is anything to train.
-        outer_lr: Rate of the outer optimiser if the settings give none.
+        outer_lr: Rate of the outer optimiser if the settings give none; None if the agent has no such rate.
     """
 
     trained: ClassVar[bool] = True
-    outer_lr: ClassVar[float] = 0.1
+    outer_lr: ClassVar[float | None] = 0.1
 
     @abstractmethod
     def improve(self, environment: Environment, draws: Draws, optimizer: Optimizer) -> dict[str, float]:

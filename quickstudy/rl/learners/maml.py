@@ -88,6 +88,8 @@ class MAML(GradientAgent):
     True
     """
 
+    outer_lr = None
+
     def __init__(
         self,
         environment: Environment,

@@ -150,7 +150,7 @@ CASES = [
     (pictures.copies, "copies", copy, "A copy has a third of the width."),
     (serve.server, "serve", clients, "by 9 clients"),
     (cifar.frozen_on_cifar, "cifar-fs", frozen, "77 tasks of"),
-    (cifar.cifar_from_scratch, "cifar-scratch", scratch, "5-way, 77 tasks"),
+    (cifar.from_scratch, "cifar-scratch", scratch, "77 tasks of 15 queries"),
 ]
 
 

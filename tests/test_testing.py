@@ -331,7 +331,6 @@ def test_what_will_work_with_a_net_is_told_line_by_line():
 @pytest.mark.parametrize(
     ("net", "line"),
     [
-        (nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Tanh(), nn.Linear(4, 4)), "many tasks at once: vmap gives"),
         (
             nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.Linear(4, 4)),
             "inductive: no",

@@ -43,13 +43,13 @@ def from_scratch() -> str:
     ]
     one = runs[0]["evaluations"][0]
     said = prose(
-        "conv4-64 trained on the training classes alone; the checkpoint and the head are chosen by validation classes.",
+        "Each conv4-64 saw the training classes alone. Checkpoint and head are chosen by validation classes. Figures are of",
         f"{one['n_tasks']:,} tasks of {one['n_query']} queries per class of test classes, inductive, one seed.",
         'Features are centred by the training mean and have length 1. "Mirrored": the mean of a photograph and its',
         'mirror image. "Copies": the support has augmented copies too. Published for plain conv4-64 on CIFAR-FS:',
         "Prototypical 55.5 and 72.0 % (Lee et al. 2019), RFS 62.7 and 78.7 %, distilled 63.8 and 79.5 %",
         "(Tian et al. 2020); on FC100: Prototypical 35.3 and 48.6 %, RFS 39.6 and 53.5 %. The archive of CIFAR-100",
-        "that was used is not the published file, by its checksum. `quickstudy reproduce simple-shot`,",
+        "that was used is not the published file, by its checksum. `quickstudy reproduce --list`,",
         "`benchmarks/cifar_scratch.py`.",
     )
     return said + table(["classes of", "learner", "task", "head", "accuracy", "training, one core"], rows)

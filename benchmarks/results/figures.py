@@ -105,7 +105,7 @@ def encoders(record: Record, path: Path) -> None:
         ax.set_title(images, fontsize=10)
         ax.set_xlabel("examples per class")
         ax.set_xscale("log")
-        ax.set_xticks(ticks := [1, 5, 10], [str(tick) for tick in ticks])
+        ax.set_xticks(shots, [str(shot) for shot in shots])
         ax.minorticks_off()
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("5-way accuracy, %")

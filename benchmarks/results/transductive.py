@@ -44,14 +44,14 @@ def tasks(rows: list[Row]) -> str:
     """Return the number of tasks, and where it was smaller.
 
     >>> tasks([{"head": head, "data": "digits", "n_tasks": n} for head, n in (("TIM", 100), ("PT-MAP", 600))])
-    '600 tasks (on digits the first 100 for TIM)'
+    '600 tasks. On digits the first 100 for TIM'
     """
     usual = {r["data"]: max(other["n_tasks"] for other in rows if other["data"] == r["data"]) for r in rows}
     most = max(usual.values())
-    fewer = [f"on {data} the first {n}" for data, n in usual.items() if n < most]
+    fewer = [f"On {data} the first {n}" for data, n in usual.items() if n < most]
     few = [r for r in rows if r["n_tasks"] < usual[r["data"]]]
-    fewer += dict.fromkeys(f"on {r['data']} the first {r['n_tasks']} for {plainly(r['head'])}" for r in few)
-    return f"{most} tasks ({'; '.join(fewer)})" if fewer else f"{most} tasks"
+    fewer += dict.fromkeys(f"On {r['data']} the first {r['n_tasks']} for {plainly(r['head'])}" for r in few)
+    return ". ".join([f"{most} tasks", *fewer])
 
 
 def plainly(head: str) -> str:

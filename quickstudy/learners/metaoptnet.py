@@ -31,8 +31,8 @@ class MetaOptNet(MetricLearner):
         transductive: Normalise by the batch statistics of a task's support and queries.
 
     The scale of the answers is learned, from 1. Time grows as n_way * n^3 for n examples. Weights are right to 0.2 %
-    where C times the squared length of an embedding is at most 10,000, and off by percents beyond a million: scale
-    larger features down.
+    where C times the squared length of an embedding is at most 10,000. Beyond a million they are off by percents, so
+    scale larger features down.
 
     Raises:
         SettingError: ``cost`` is not positive.

@@ -64,7 +64,7 @@ def probe_of(learner: Learner) -> dict[str, Tensor]:
     """Return a task of noise with its answer; empty if no answer is possible.
 
     It has one example per class and one query. Where queries are answered together, it has two, close to the first two
-    examples: noise between classes is pushed far to one of them by the last bit of a product, which machines differ in.
+    examples. Noise between classes is pushed far to one of them by the last bit of a product, in which machines differ.
     """
     shape, weight = input_shape(learner), next(learner.parameters(), torch.empty(0))
     if shape is None:

@@ -43,7 +43,7 @@ def from_scratch() -> str:
     ]
     one = runs[0]["evaluations"][0]
     said = prose(
-        "Each conv4-64 saw the training classes alone. Checkpoint and head are chosen by validation classes. Figures are of",
+        "Each conv4-64 saw the training classes alone. Validation classes chose checkpoint and head. Figures are of",
         f"{one['n_tasks']:,} tasks of {one['n_query']} queries per class of test classes, inductive, one seed.",
         'Features are centred by the training mean and have length 1. "Mirrored": the mean of a photograph and its',
         'mirror image. "Copies": the support has augmented copies too. Published for plain conv4-64 on CIFAR-FS:',

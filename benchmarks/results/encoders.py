@@ -41,7 +41,7 @@ def _said(record: Record) -> str:
     return prose(
         f"Frozen encoders, and heads on their features of length 1: {record['n_way']}-way, {record['n_tasks']} tasks",
         f"of {record['n_query']} queries per class, test classes, inductive. The last column is the best head on",
-        "validation classes, among those shown and some that also learn from changed copies of each example:",
+        "validation classes, among those shown and some that learn from copies of each example too. Its copies are",
         f"{record['copies']} parts of it, mirrored or not. `benchmarks/matrix.py`.",
     )
 

@@ -24,17 +24,32 @@ def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Remove what differs between two runs but tells nothing: times, numbers of cells, progress bars."""
+    """Remove what differs between two runs but tells nothing: times, numbers of cells, progress bars, parts of a text.
+
+    A busy kernel sends what a cell prints in more parts than an idle one; here each is one text.
+    """
     notebook.metadata = {key: notebook.metadata[key] for key in ("kernelspec",)}
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.execution_count = None
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            cell.outputs = joined(cell.outputs)
             for out in cell.outputs:
                 out.pop("execution_count", None)
                 out.get("data", {}).pop("text/plain", None) if "image/png" in out.get("data", {}) else None
     return notebook
+
+
+def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return outputs of which neighbours of one stream are one."""
+    kept: list[nbformat.NotebookNode] = []
+    for out in outputs:
+        if kept and "name" in out and kept[-1].get("name") == out.name:
+            kept[-1].text += out.text
+        else:
+            kept.append(out)
+    return kept
 
 
 if __name__ == "__main__":

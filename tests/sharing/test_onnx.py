@@ -20,6 +20,7 @@ from quickstudy.inputs.dataset import encoded
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.tables import Table
 from quickstudy.learners import LEARNERS
+from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Conv4Maps
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -61,12 +62,13 @@ OTHERS = {
 }
 
 
+INDUCTIVE = [name for name in LEARNERS if not issubclass(LEARNERS[name], TransductiveLearner)]
 USUAL = {"maml", "prototypical"}
 """One of each base; all others together are slow."""
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in USUAL else pytest.mark.slow) for n in (*LEARNERS, *OTHERS)]
+    "name", [pytest.param(n, marks=() if n in USUAL else pytest.mark.slow) for n in (*INDUCTIVE, *OTHERS)]
 )
 def test_a_classifier_answers_elsewhere_as_here(tmp_path, name):
     torch.manual_seed(0)

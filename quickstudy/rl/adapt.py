@@ -86,12 +86,7 @@ def adapt(
     environment = environment or before
     own = isinstance(environment, Gymnasium)
     tasks: Any = torch.tensor([task_seed]) if own else environment.sample_tasks(task_seed, "adapt", 0, 1)
-    ours, theirs = ((e.observation_size, e.actions) for e in (before, environment))
-    if ours != theirs:
-        raise SettingError(
-            f"the environment has {theirs[0]} observations and {theirs[1]}, but the run was trained on {ours[0]} and "
-            f"{ours[1]}; train on environments like yours by `quickstudy rl train --env`"
-        )
+    agent.check_fits(environment)
     draws, params, returns = Draws(task_seed, "adapt", 0, 1), agent.stacked(1), []
     with torch.no_grad():
         for t in range(updates + 1):

@@ -70,7 +70,8 @@ def evaluate(
         split: Name of the tasks; training uses "train".
 
     Raises:
-        SettingError: A number is out of range; fewer than two tasks give no interval.
+        SettingError: A number is out of range; fewer than two tasks give no interval. Or the environment has other
+            observations or actions than the agent.
 
     >>> from quickstudy.rl.environments.navigation import Navigation
     >>> from quickstudy.rl.learners.maml import MAML
@@ -78,6 +79,7 @@ def evaluate(
     >>> len(evaluate(MAML(navigation, hidden=(8,)), navigation, n_tasks=2, updates=1).means)
     2
     """
+    agent.check_fits(environment)
     check_range(2, n_tasks=n_tasks)  # one task gives no interval
     check_range(0, updates=updates, seed=seed)
     check_range(1, n_episodes=n_episodes)

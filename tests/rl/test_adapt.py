@@ -47,7 +47,7 @@ def test_a_policy_is_loaded_as_it_was_saved(run, tmp_path):
 
 
 def test_other_spaces_are_refused(run):
-    with pytest.raises(SettingError, match="was trained on 2"):
+    with pytest.raises(SettingError, match="was made for 2"):
         adapt(run, MDPs())
 
 

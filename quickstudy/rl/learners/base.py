@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from quickstudy.errors import SettingError
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.rollout import Draws, Trajectories
 from quickstudy.tasks.tree import Tree
@@ -24,13 +25,34 @@ class Agent(nn.Module, ABC):
     An outer step is ``improve``. Adapting to new tasks is ``adaptation``. Both play episodes themselves, since the
     episodes depend on the adapted policy. All random numbers come from ``draws``, so both are functions of the weights.
 
+    Args:
+        environment: Environment whose observations and actions the agent has.
+
     Attributes:
+        sizes: Width of an observation, and the actions, of that environment.
         trained: Whether there is anything to train.
         outer_lr: Rate of the outer optimiser if the settings give none; None if the agent has no such rate.
     """
 
     trained: ClassVar[bool] = True
     outer_lr: ClassVar[float | None] = 0.1
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__()
+        self.sizes = (environment.observation_size, environment.actions)
+
+    def check_fits(self, environment: Environment) -> None:
+        """Check that an environment has the observations and actions of the agent's own.
+
+        Raises:
+            SettingError: It has others.
+        """
+        (seen, acted), (observations, actions) = self.sizes, (environment.observation_size, environment.actions)
+        if (seen, acted, type(acted)) != (observations, actions, type(actions)):  # tuples of two types may be equal
+            raise SettingError(
+                f"the environment has {observations} observations and {actions}, but the agent was made for {seen} and "
+                f"{acted}; train on environments like yours by `quickstudy rl train --env`"
+            )
 
     @abstractmethod
     def improve(self, environment: Environment, draws: Draws, optimizer: Optimizer) -> dict[str, float]:

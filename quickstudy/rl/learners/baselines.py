@@ -57,6 +57,7 @@ class Oracle(Finetuned):
 
     def __init__(self, environment: Environment, **options: Any) -> None:
         super().__init__(Hinted(environment), **options)
+        self.sizes = (environment.observation_size, environment.actions)
 
     def improve(self, environment: Environment, draws: Draws, optimizer: Optimizer) -> dict[str, float]:
         """Take one outer step."""

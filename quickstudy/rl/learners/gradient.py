@@ -52,7 +52,7 @@ class GradientAgent(Agent):
         gae_lambda: float = 1.0,
         estimator: Estimator = "lvc",
     ) -> None:
-        super().__init__()
+        super().__init__(environment)
         check_estimator(estimator)
         check_range(0, inner_lr=inner_lr, later_lr=later_lr)
         check_range(1, n_episodes=n_episodes)

@@ -94,7 +94,7 @@ class RL2(Agent):
         entropy_weight: float = 0.01,
         max_norm: float = 0.5,
     ) -> None:
-        super().__init__()
+        super().__init__(environment)
         check_range(1, episodes=episodes, epochs=epochs, parts=parts, hidden=hidden)
         check_range(0, grow_steps=grow_steps, clip=clip, value_weight=value_weight, entropy_weight=entropy_weight)
         check_range(0, 1, discount=discount, gae_lambda=gae_lambda)

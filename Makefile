@@ -11,9 +11,11 @@ help:  ## Show this list
 
 setup: .venv/.installed  ## Make .venv and install everything, pinned
 
+# easyfsl and torchmeta ask for a torchvision that tests do not use, and that need not fit this torch.
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --constraint constraints.txt easyfsl torchmeta
 	touch $@
 
 demo: setup  ## Meta-train on invented characters, then learn what was never seen; writes demo/out/report.html

@@ -41,7 +41,6 @@ def test_each_library_has_both_sides():
     assert all(re.findall(r"^```(\w+)", text, re.MULTILINE) == ["py", "python"] for text in SECTIONS.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("library", PACKAGES)
 def test_both_sides_give_the_same(library, monkeypatch):
     spec = find_spec(library)

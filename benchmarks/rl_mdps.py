@@ -43,9 +43,9 @@ def settings(agent: str, episodes: int) -> dict[str, Any]:
     }
 
 
-def run(agent: str, episodes: int, seed: int, runs: Path) -> dict[str, Any]:
-    folder = runs / f"{agent}-mdps-{episodes}-seed{seed}"
-    s = settings_of({"agent": agent, "environment": "mdps", "seed": seed, **settings(agent, episodes)})
+def run(agent: str, episodes: int, seed: int, runs: Path, trained_for: int) -> dict[str, Any]:
+    folder = runs / f"{agent}-mdps-{trained_for}-seed{seed}"
+    s = settings_of({"agent": agent, "environment": "mdps", "seed": seed, **settings(agent, trained_for)})
     train(s, folder, resume=Run(folder).exists())
     trained, lines = Run(folder), list(Run(folder).metrics())
     result: dict[str, Any] = {
@@ -74,13 +74,18 @@ def table(record: dict[str, Any]) -> str:
         for agent, seeds in agents.items():
             tests = [each["test"] for each in seeds.values()]
             cells = ("; ".join(f"{t['means'][k]:.2f} ± {t['ci95'][k]:.2f}" for t in tests) for k in (0, 1))
-            lines.append(f"| {n} | `{agent}` | {' | '.join(cells)} |")
+            trials = sorted(
+                {each["settings"]["agent_arguments"]["episodes"] for each in seeds.values()} if agent == "rl2" else ()
+            )
+            name = f"`{agent}`" + "".join(f", trained in trials of {length}" for length in trials)
+            lines.append(f"| {n} | {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, nargs="+", default=[10, 25])
+    parser.add_argument("--trained", type=int, help="N in training, if not as in the test")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--agents", nargs="+", default=["random", "finetuned", "maml", "rl2"])
     parser.add_argument("--runs", type=Path, default=Path("runs"))
@@ -91,7 +96,7 @@ def main() -> None:
     record = json.loads(a.json.read_text()) if a.json.exists() else {"episodes": {}}
     for episodes in a.episodes:
         for agent in a.agents:
-            result = run(agent, episodes, a.seed, a.runs)
+            result = run(agent, episodes, a.seed, a.runs, a.trained or episodes)
             here = record["episodes"].setdefault(str(episodes), {}).setdefault(agent, {})
             here[str(a.seed)] = result
             record = {**provenance(), "episodes": record["episodes"]}

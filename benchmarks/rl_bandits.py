@@ -28,18 +28,18 @@ from quickstudy.runs.provenance import provenance
 from quickstudy.training.process import keep_memory
 
 ARMS, TASKS = 5, 2000
+OUTER_LR = 6e-3
 SETTINGS: dict[int, dict[str, Any]] = {
-    10: {"tasks_per_step": 500, "steps": 200, "agent_arguments": {"episodes": 10}},
+    10: {"tasks_per_step": 2000, "steps": 150, "agent_arguments": {"episodes": 10, "entropy_weight": 0.003}},
     100: {
-        "tasks_per_step": 200,
-        "steps": 300,
-        "outer_lr": 2e-3,
-        "agent_arguments": {"episodes": 100, "grow_steps": 200},
+        "tasks_per_step": 1000,
+        "steps": 200,
+        "agent_arguments": {"episodes": 100, "grow_steps": 60, "entropy_weight": 0.003},
     },
     500: {
-        "tasks_per_step": 200,
-        "steps": 1000,
-        "agent_arguments": {"episodes": 500, "grow_steps": 800, "gae_lambda": 0.3, "entropy_weight": 0.003},
+        "tasks_per_step": 500,
+        "steps": 260,
+        "agent_arguments": {"episodes": 500, "grow_steps": 200, "entropy_weight": 0.003},
     },
 }
 PUBLISHED = {
@@ -114,7 +114,9 @@ def summary(total: np.ndarray) -> dict[str, float]:
 def trained(pulls: int, seed: int, runs: Path) -> Run:
     """Return a finished training."""
     folder = runs / f"rl2-bandits-{pulls}-seed{seed}"
-    settings = settings_of({"agent": "rl2", "environment": "bandits", "seed": seed, **SETTINGS[pulls]})
+    settings = settings_of(
+        {"agent": "rl2", "environment": "bandits", "seed": seed, "outer_lr": OUTER_LR, **SETTINGS[pulls]}
+    )
     train(settings, folder, resume=Run(folder).exists())
     return Run(folder)
 

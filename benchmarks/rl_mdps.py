@@ -74,10 +74,8 @@ def table(record: dict[str, Any]) -> str:
         for agent, seeds in agents.items():
             tests = [each["test"] for each in seeds.values()]
             cells = ("; ".join(f"{t['means'][k]:.2f} ± {t['ci95'][k]:.2f}" for t in tests) for k in (0, 1))
-            trials = sorted(
-                {each["settings"]["agent_arguments"]["episodes"] for each in seeds.values()} if agent == "rl2" else ()
-            )
-            name = f"`{agent}`" + "".join(f", trained in trials of {length}" for length in trials)
+            arguments = next(iter(seeds.values()))["settings"]["agent_arguments"]
+            name = f"`{agent}`" + (f", trained in trials of {arguments['episodes']}" if agent == "rl2" else "")
             lines.append(f"| {n} | {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,7 +1,8 @@
 """A run that was trained on CIFAR-FS or FC100 alone: heads on its features, chosen by validation classes.
 
-Features are centred by the training mean and of length 1, as SimpleShot's are. "mirrored" is the mean feature of a
-photograph and its mirror image. Copies are augmented copies of the support. All of it is inductive.
+Features are centred by the training mean and of length 1, as SimpleShot's are. "views" is the mean feature over crops
+and mirrored crops of a photograph, as `quickstudy evaluate --views` has it. Copies are augmented copies of the support.
+All of it is inductive.
 
 python -m benchmarks.cifar_scratch RUN cifar-fs|fc100 --data-root DIR --json FILE [--n-tasks 2000]
 """
@@ -25,17 +26,18 @@ from quickstudy.inputs.augment import augmented
 from quickstudy.inputs.dataset import ClassDataset, as_float
 from quickstudy.io.files import replace
 from quickstudy.learners import Prototypical, SimpleShot
+from quickstudy.nets import Views
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.cifar100 import cifar_fs, fc100
 
 SOURCES = {"cifar-fs": cifar_fs, "fc100": fc100}
-N_WAY, SHOTS, QUERIES, TRIED = 5, (1, 5), 15, 300
+N_WAY, SHOTS, QUERIES, TRIED, VIEWS = 5, (1, 5), 15, 300, 8
 KINDS = ("nearest mean", "ridge regression", "logistic regression")
 OWN = "nearest mean"
 
 
 class Features:
-    """Directions of the features of all photographs of a split, of their mirror images, and of changed copies."""
+    """Directions of the features of all photographs of a split, with and without views, and of changed copies."""
 
     def __init__(self, learner: SimpleShot | Prototypical, data: ClassDataset) -> None:
         self.y, self.n_classes, x = np.asarray(data.y), data.n_classes, as_float(data.x)
@@ -47,9 +49,11 @@ class Features:
                 return torch.cat([embed(part) for part in x.split(256)])
 
         self.plain = embedded(x)
-        self.mirrored = F.normalize(self.plain + embedded(x.flip(-1)))
         changes = [2 * torch.rand(len(x), 6, generator=by) - 1 for _ in range(COPIES)]
         self.copies = [embedded(augmented(x, each)) for each in changes]
+        net, learner.net = learner.net, Views(learner.net, VIEWS)
+        self.viewed = embedded(x)
+        learner.net = net
 
     def measured(self, n_shot: int, n_tasks: int) -> dict[str, dict[str, float]]:
         """Return the accuracy of each head; task i depends on i alone."""
@@ -61,7 +65,7 @@ class Features:
             support = np.concatenate([each[:n_shot] for each in rows])
             query = np.concatenate([each[n_shot:] for each in rows])
             y, right = np.repeat(np.arange(N_WAY), n_shot), np.repeat(np.arange(N_WAY), QUERIES)
-            for kind, z in (("", self.plain), (", mirrored", self.mirrored)):
+            for kind, z in (("", self.plain), (f", {VIEWS} views", self.viewed)):
                 more = torch.cat([z[support], *(copies[support] for copies in self.copies)])
                 for name in KINDS:
                     head = HEADS[name]

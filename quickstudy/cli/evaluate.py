@@ -27,7 +27,10 @@ def evaluate(
     ] = None,
     rotate: Annotated[bool, typer.Option("--rotate", help="Turn each class of each task at random.")] = False,
     views: Annotated[
-        int | None, typer.Option(min=1, help="Average over this number of slightly warped copies of each image.")
+        int | None,
+        typer.Option(
+            min=1, help="Average over this number of views of each image: warps of a drawing, crops of a photograph."
+        ),
     ] = None,
     turned: Annotated[
         bool,

@@ -80,7 +80,7 @@ def evaluate_run(
         rotate: Turn each class of each task at random.
         test_steps: Inner steps.
         transductive: Normalise queries by their own batch statistics.
-        views: Test-time augmentation: average over this number of slightly warped copies of each image.
+        views: Test-time augmentation: average over this number of views of each image (see ``Views``).
         turned: Test-time augmentation: average over the four quarter turns of each image.
         one_to_one: Use that each class occurs equally often among the queries.
         unbalanced: Draw the classes' shares of each task's queries from a Dirichlet distribution with parameter 2, as

@@ -33,8 +33,8 @@ RATES = (3.0, 10.0, 30.0, 100.0, 300.0)
 def settings(agent: str, episodes: int) -> dict[str, Any]:
     """Return the settings of one training, without its seed."""
     if agent == "rl2":
-        own = {"episodes": 2 * episodes, "grow_steps": 100, "hidden": 128, "gae_lambda": 0.9, "entropy_weight": 0.005}
-        return {"agent_arguments": own, "steps": 500, "tasks_per_step": 200, "outer_lr": 1e-3}
+        own = {"episodes": 2 * episodes, "grow_steps": 30, "hidden": 128, "gae_lambda": 0.9, "entropy_weight": 0.005}
+        return {"agent_arguments": own, "steps": 250, "tasks_per_step": 500, "outer_lr": 4e-3}
     own = {**GRADIENT, "n_episodes": episodes}
     return {
         "agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}),

@@ -141,25 +141,20 @@ def table(record: dict[str, Any]) -> str:
     """Return the table of docs/rl.md; several seeds are separated by semicolons."""
     names = ["random", "thompson", "ucb1", "ucb1, bonus times 0.2", "gittins"]
     lines = [f"| pulls | {' | '.join(names)} | RL2 | RL2 / thompson | training |", "|---" * (len(names) + 4) + "|"]
-    for pulls, result in record["pulls"].items():
-        seeds, shares = result["rl2"].values(), result["rl2_of_thompson"].values()
+    for pulls, result in sorted(record["pulls"].items(), key=lambda item: int(item[0])):
+        seeds, shares = list(result["rl2"].values()), result["rl2_of_thompson"].values()
         cells = [f"{result[name]['mean']:.2f}" for name in names]
         cells.append("; ".join(f"{r['mean']:.2f} ± {r['ci95']:.2f}" for r in seeds))
         cells.append("; ".join(f"{share:.3f}" for share in shares))
-        cells.append("; ".join(_training(r) for r in seeds))
+        minutes = "; ".join(f"{r['training_seconds'] / 60:.0f}" for r in seeds)
+        cells.append(f"{seeds[0]['pulls_in_training'] / 1e6:.1f} million pulls, {minutes} min")
         lines.append(f"| {pulls} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _training(result: dict[str, Any]) -> str:
-    trial, number = result["settings"]["agent_arguments"]["episodes"], result["pulls_in_training"] / 1e6
-    return f"{number:.1f} million pulls in trials of {trial}, {result['training_seconds'] / 60:.0f} min"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pulls", type=int, nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
-    parser.add_argument("--trained", type=int, choices=list(SETTINGS), help="pulls in training, if not as in the test")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path, default=Path("results/rl/bandits.json"))
@@ -174,7 +169,7 @@ def main() -> None:
         for name, index in rules(pulls, np.random.default_rng(1)).items():
             result[name] = summary(played(index, chances, pulls, np.random.default_rng(2)))
         before = record["pulls"].get(str(pulls), {}).get("rl2", {})
-        trainings = {str(seed): trained(a.trained or pulls, seed, a.runs) for seed in a.seeds}
+        trainings = {str(seed): trained(pulls, seed, a.runs) for seed in a.seeds}
         result["rl2"] = before | {seed: learned(run, pulls, draws) for seed, run in trainings.items()}
         thompson = result["thompson"]["mean"]
         result["rl2_of_thompson"] = {seed: round(r["mean"] / thompson, 4) for seed, r in result["rl2"].items()}

@@ -34,7 +34,7 @@ def settings(agent: str, episodes: int) -> dict[str, Any]:
     """Return the settings of one training, without its seed."""
     if agent == "rl2":
         own = {"episodes": 2 * episodes, "grow_steps": 30, "hidden": 128, "gae_lambda": 0.9, "entropy_weight": 0.005}
-        return {"agent_arguments": own, "steps": 250, "tasks_per_step": 500, "outer_lr": 4e-3}
+        return {"agent_arguments": own, "steps": 150, "tasks_per_step": 500, "outer_lr": 4e-3}
     own = {**GRADIENT, "n_episodes": episodes}
     return {
         "agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}),

@@ -46,12 +46,13 @@ def from_scratch() -> str:
     said = prose(
         "Each conv4-64 saw the training classes alone. Validation classes chose checkpoint and head. Figures are of",
         f"{one['n_tasks']:,} tasks of {one['n_query']} queries per class of test classes, one seed.",
-        'Features are centred by the training mean and have length 1. "Mirrored": the mean of a photograph and its',
-        'mirror image. "Copies": the support has augmented copies too. MAML started from the net of simple-shot on',
-        "these classes. Published for plain conv4-64 on CIFAR-FS: Prototypical 55.5 and 72.0 % (Lee et al. 2019),",
-        "RFS 62.7 and 78.7 %, distilled 63.8 and 79.5 % (Tian et al. 2020). Transductive MAML with half as many",
-        "filters has 58.9 and 71.5 % there (Bertinetto et al. 2019). Published on FC100: Prototypical 35.3 and 48.6",
-        "%, RFS 39.6 and 53.5 %. The archive of CIFAR-100 that was used is not the published file, by its checksum.",
+        'Features are centred by the training mean and have length 1. "Views": the mean feature of crops of a',
+        'photograph, every second one mirrored. "Copies": the support has augmented copies too.',
+        "MAML started from the net of simple-shot on these classes. Published for plain conv4-64 on CIFAR-FS: Prototypical 55.5 and 72.0 %",
+        "(Lee et al. 2019), RFS 62.7 and 78.7 %, distilled 63.8 and 79.5 % (Tian et al. 2020).",
+        "Transductive MAML with half as many filters has 58.9 and 71.5 % there (Bertinetto et al. 2019).",
+        "Published on FC100: Prototypical 35.3 and 48.6 %, RFS 39.6 and 53.5 %.",
+        "The archive of CIFAR-100 that was used is not the published file, by its checksum.",
         "`quickstudy reproduce --list`, `benchmarks/cifar_gradient.py`, `benchmarks/cifar_scratch.py`.",
     )
     return said + table(["classes of", "learner", "task", "head", "queries", "accuracy", "training, one core"], rows)

@@ -21,7 +21,7 @@ PUBLISHED = {
         "Prototypical 55.5 and 72.0 %",
         "RFS 62.7 and 78.7 %",
         "distilled 63.8 and 79.5 %",
-        "filters has 58.9 and 71.5 %",
+        "with half as many filters has 58.9 and 71.5 %",
         "Prototypical 35.3 and 48.6 %",
         "RFS 39.6 and 53.5 %",
     ],

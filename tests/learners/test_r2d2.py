@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from quickstudy.learners import LRD2, R2D2
-from quickstudy.learners.r2d2 import balance, logistic, ridge
+from quickstudy.learners import LRD2, R2D2, Matching
+from quickstudy.learners.metric import balance
+from quickstudy.learners.r2d2 import logistic, ridge
 from quickstudy.nets import MLP, Conv4, Identity
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.testing import check_learner, noise_tasks
@@ -188,7 +189,7 @@ def test_weights_are_those_of_repeated_examples(n_features):
     torch.testing.assert_close(logistic(x, y, penalty, 4, root[:, 0].square()), logistic(x[rows], y[rows], penalty, 4))
 
 
-@pytest.mark.parametrize("learner", [R2D2, LRD2])
+@pytest.mark.parametrize("learner", [R2D2, LRD2, Matching])
 @pytest.mark.parametrize("counts", [(1, 2), (1, 10), (1, 1, 1, 10)])
 def test_a_class_with_few_examples_is_the_answer_as_often_as_the_others(learner, counts):
     generator, k, right = torch.Generator().manual_seed(0), len(counts), []

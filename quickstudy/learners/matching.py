@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.learners.base import Adapted, Predictor, embedding_width
-from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.metric import MetricLearner, balance
 from quickstudy.tasks.task import Examples
 
 
@@ -25,7 +25,9 @@ class Matching(MetricLearner):
         attention_steps: Steps of the query's LSTM.
         transductive: Normalise by the batch statistics of a task's support and queries.
 
-    The cosine is scaled by a learned factor: a softmax over unscaled numbers in [-1, 1] is too flat to train.
+    The cosine is scaled by a learned factor: a softmax over unscaled numbers in [-1, 1] is too flat to train. Where
+    classes have unequal numbers of examples, the terms of the softmax are weighted so that all classes weigh the same.
+    Else the class with the most examples would nearly always be the answer.
 
     Source: Vinyals et al. 2016, eq. 1 and 2 and appendix A, arXiv:1606.04080.
 
@@ -50,17 +52,19 @@ class Matching(MetricLearner):
 
     def comparison(self, support: Examples) -> Predictor:
         """Return a comparison whose log-probabilities are the logarithms of the attention to each class."""
-        return Attending(self, self.embed_support(support.x), support.y.T[:, None] > 0)
+        return Attending(self, Examples(self.embed_support(support.x), support.y))
 
     def contributions(self, support: Examples, query: Tensor) -> Tensor:
         """Return the attention; the sum over a class's examples is its probability."""
-        return self.attention_to(self.embed_support(support.x), query).exp()
+        return self.attention_to(Examples(self.embed_support(support.x), support.y), query).exp()
 
-    def attention_to(self, z: Tensor, query: Tensor) -> Tensor:
-        """Return the log-attention of queries (m, d) to examples z (n, d) in their context, (m, n)."""
+    def attention_to(self, support: Examples, query: Tensor) -> Tensor:
+        """Return the log-attention (m, n) of queries (m, d) to examples in their context, x (n, d) and y (n, n_way)."""
+        z, y = support
         if self.full_context:
             query = self._embed_query(query, z)
-        return (self.log_scale.exp() * F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T).log_softmax(-1)
+        cosines = F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T
+        return (self.log_scale.exp() * cosines + y @ balance(y.sum(0)).log()).log_softmax(-1)
 
     def embed_support(self, z: Tensor) -> Tensor:
         """Return the support's embeddings (n, d) in their context, g' + forward + backward state (appendix A.2)."""
@@ -102,18 +106,16 @@ class Attending(Adapted):
 
     Attributes:
         learner: Learner that computes the attention.
-        z: Support examples in their context, (n, d).
-        of_class: True where an example is of a class, (n_way, 1, n).
+        support: Support examples in their context, x (n, d) and y (n, n_way).
     """
 
     learner: Matching
-    z: Tensor
-    of_class: Tensor
+    support: Examples
 
     def __call__(self, query: Tensor) -> Tensor:
         """Compare embedded queries, (m, d) -> (m, n_way)."""
-        attention = self.learner.attention_to(self.z, query)
-        return torch.where(self.of_class, attention, -torch.inf).logsumexp(-1).T
+        attention = self.learner.attention_to(self.support, query)
+        return torch.where(self.support.y.T[:, None] > 0, attention, -torch.inf).logsumexp(-1).T
 
 
 def lstm(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.learners.base import Adapted, Loss, Predictor
-from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.metric import MetricLearner, balance
 from quickstudy.tasks.task import Examples
 
 
@@ -38,7 +38,7 @@ def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
     return w
 
 
-def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
+def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int, weights: Tensor | None = None) -> Tensor:
     """Return the weights of a logistic regression for each column of y, after Newton steps from zero.
 
     The penalty is 0.5 penalty ||w||^2. With mu = sigmoid(x w) and S = diag(mu (1 - mu)), a step of iteratively
@@ -51,6 +51,7 @@ def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
         y: Targets 0 and 1, (n, k).
         penalty: Positive scalar.
         steps: Number of Newton steps.
+        weights: Weight of each row in the likelihood, (n,); 1 if None.
 
     Returns:
         Weights w, (d, k).
@@ -66,11 +67,12 @@ def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
     weight_decay = penalty * torch.eye(min(n, d)).to(x)
     targets = y.T[..., None]
     w = x.new_zeros(y.shape[1], min(n, d), 1)
+    of_row = x.new_ones(n, 1) if weights is None else weights[:, None]
     for _ in range(steps):
         f = design @ w
         mu = f.sigmoid()
-        s = mu * (1 - mu)
-        matrix, right = s * design, s * f + targets - mu
+        s = of_row * mu * (1 - mu)
+        matrix, right = s * design, s * f + of_row * (targets - mu)
         if not dual:
             matrix, right = x.T @ matrix, x.T @ right
         w = torch.linalg.solve(matrix + weight_decay, right)
@@ -81,7 +83,9 @@ def logistic(x: Tensor, y: Tensor, penalty: Tensor, steps: int) -> Tensor:
 class R2D2(MetricLearner):
     """R2-D2: a task solves a ridge regression from embeddings to targets, and the outer gradient passes through it.
 
-    The targets of classes are 0 and 1. An embedding gets a 1 appended, whose weight is penalised like the others.
+    The targets of classes are 0 and 1. An embedding gets a 1 appended, whose weight is penalised like the others. Where
+    classes have unequal numbers of examples, examples are weighted so that all classes weigh the same (``balance``).
+    Else a class with few would hardly ever be the answer.
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
@@ -126,24 +130,41 @@ class R2D2(MetricLearner):
             return Solution(self, self.solve(self.padded(support.x), support.y))
 
     def left_out(self, support: Examples, query: Tensor | None = None) -> Tensor:
-        """Return the logits of queries without each example in turn, from one inverse matrix for all turns.
+        """Return the logits of queries without each example in turn, from one decomposition for all turns.
 
         With G = (x x^T + penalty)^-1 and dual weights a = G y, the weights without example i are a - G_i a_i / G_ii.
+        The penalty of a row is divided by its weight. Without an example, its class has other weights, which changes G
+        by a matrix of low rank. The harmonic mean changes too, for which G is taken by its eigenvalues.
         """
         if type(self).solve is not R2D2.solve or self.mean_loss:  # the penalty changes with the number of examples
             return super().left_out(support, query)
-        x = self.padded(support.x).double()
-        of = x if query is None else self.padded(query).double()
-        inverse = torch.linalg.inv(x @ x.T + self.log_penalty.exp() * torch.eye(len(x)).to(x))
-        dual, kernel = inverse @ support.y.to(x), of @ x.T
-        change = kernel @ inverse / inverse.diagonal()  # (m, n)
-        whole = kernel @ dual  # (m, n_way)
-        if query is None:
-            logits = (whole - change.diagonal()[:, None] * dual)[:, None]
-        else:
-            logits = whole - change.T[..., None] * dual[:, None]
+        x, y = self.padded(support.x).double(), support.y.double()
+        kernel = x @ x.T if query is None else self.padded(query).double() @ x.T
+        penalty, counts = self.log_penalty.exp().double(), y.sum(0)
+        root = (y @ counts if self.balanced else x.new_ones(len(x))).rsqrt()[:, None]
+        values, vectors = torch.linalg.eigh(root * (x @ x.T) * root.T)
+        half = root * vectors  # G = half diag(1 / (values + penalty)) half^T
+        logits = x.new_empty(len(x), 1 if query is None else len(kernel), y.shape[1])
+        for own in torch.unique(y, dim=0):
+            rows = (y == own).all(1).nonzero()[:, 0]
+            rest = counts - own
+            each = penalty / (balance(rest) * rest).max() if self.balanced else penalty
+            scaled = half / (values.clamp(min=0) + each)
+            columns, fewer = scaled @ half[rows].T, -each if self.balanced and len(rows) > 1 else 0 * each
+            part = columns @ torch.linalg.inv(torch.eye(len(rows)).to(x) + fewer * columns[rows])
+            dual = scaled @ (half.T @ y) - fewer * part @ (columns.T @ y)
+            of = kernel[rows] if query is None else kernel
+            change = of @ part / part[rows].diagonal()  # (m, rows)
+            change = change.diagonal()[:, None] if query is None else change.T
+            whole = (of @ dual)[:, None] if query is None else of @ dual
+            logits[rows] = whole - change[..., None] * dual[rows, None]
         answers: Tensor = self.scale * logits + self.bias
         return answers.to(support.x)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the targets are classes, which are given the same weight."""
+        return self.loss == "cross_entropy"
 
     def penalty(self, n: int) -> Tensor:
         """Return the factor of the squared weights for a support of n examples."""
@@ -155,6 +176,9 @@ class R2D2(MetricLearner):
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Return weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
+        if self.balanced:
+            root = (y @ balance(y.sum(0))).sqrt()[:, None]
+            x, y = root * x, root * y
         return ridge(x, y, self.penalty(len(y)))
 
 
@@ -179,7 +203,7 @@ class LRD2(R2D2):
         inner_steps: Number of Newton steps.
         transductive: Normalise by the batch statistics of a task's support and queries.
 
-    The penalty, and the scale and bias of the answers, are learned.
+    The penalty, and the scale and bias of the answers, are learned. Classes weigh the same, as in ``R2D2``.
 
     Source: Bertinetto et al. 2019, section 3 ("LR-D2"), arXiv:1805.08136.
 
@@ -195,4 +219,4 @@ class LRD2(R2D2):
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the weights (d, n_way) after the Newton steps."""
-        return logistic(x, y, self.log_penalty.exp(), self.inner_steps)
+        return logistic(x, y, self.log_penalty.exp(), self.inner_steps, y @ balance(y.sum(0)))

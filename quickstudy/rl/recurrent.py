@@ -110,6 +110,9 @@ def play_trial(
     Returns:
         The episodes, and the memory after them.
 
+    Raises:
+        DataError: The environment gives numbers that are NaN or infinite.
+
     >>> from quickstudy.rl.environments.bandits import Bandits
     >>> from quickstudy.rl.rollout import Draws
     >>> bandits, draws = Bandits(arms=3), Draws(seed=0, split="train", step=0, n_tasks=4)
@@ -140,4 +143,5 @@ def play_trial(
                     running = running * ~ended
             past = torch.cat([past[..., :-1], torch.ones_like(past[..., -1:])], -1)
             episodes.append([torch.cat(part, 1) for part in zip(*steps, strict=True)])
-    return Trajectories(*(torch.stack(part, 1) for part in zip(*episodes, strict=True))), Memory(hidden, past)
+    played = Trajectories(*(torch.stack(part, 1) for part in zip(*episodes, strict=True)))
+    return played.checked(), Memory(hidden, past)

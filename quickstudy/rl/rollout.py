@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from quickstudy.errors import DataError
 from quickstudy.learners.inner import Params
 from quickstudy.rl.environments.base import Environment
 from quickstudy.rl.policy import Policy
@@ -36,6 +37,16 @@ class Trajectories(NamedTuple):
     def returns(self) -> Tensor:
         """Sum of the rewards of each episode, (n_tasks, n_episodes)."""
         return self.rewards.sum(-1)
+
+    def checked(self) -> Trajectories:
+        """Return the same episodes.
+
+        Raises:
+            DataError: An observation or a reward is NaN or infinite. No step of a policy can be taken from it.
+        """
+        if not bool(self.observations.isfinite().all() and self.rewards.isfinite().all()):
+            raise DataError("the environment returned an observation or reward that is NaN or infinite; correct it")
+        return self
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,9 @@ def rollout(
         params: Weights that replace the policy's, shared or one per task.
         greedy: Take the most probable action instead of a random one.
 
+    Raises:
+        DataError: The environment gives numbers that are NaN or infinite.
+
     >>> from quickstudy.rl.environments.bandits import Bandits
     >>> bandits, draws = Bandits(arms=3), Draws(seed=0, split="train", step=0, n_tasks=4)
     >>> tasks = draws.tasks(bandits)
@@ -118,4 +132,4 @@ def rollout(
                 running = running * ~ended
                 if not running.any():
                     break
-    return Trajectories(*(torch.stack(part, 2) for part in (seen, taken, rewards, alive)))
+    return Trajectories(*(torch.stack(part, 2) for part in (seen, taken, rewards, alive))).checked()

@@ -17,6 +17,7 @@ from quickstudy.rl.environments.base import Discrete, Environment
 from quickstudy.rl.learners import AGENTS
 from quickstudy.rl.learners.base import Agent
 from quickstudy.rl.ranges import check_range
+from quickstudy.runs.schema import MOST
 
 STORED = 0.1
 """Outer rate that runs of 1.0.0 stored for agents that have none."""
@@ -46,7 +47,7 @@ class Settings(BaseModel):
     environment_arguments: dict[str, Any] = {}
     steps: int = Field(100, ge=1)
     tasks_per_step: int = Field(20, ge=1)
-    outer_lr: float | None = Field(None, gt=0)
+    outer_lr: float | None = Field(None, gt=0, le=MOST)
     seed: int = Field(0, ge=0, lt=2**63)
     save_every: int = Field(10, ge=1)
 

@@ -43,6 +43,8 @@ from quickstudy.tasks.sources import SOURCES
 
 NOT_CHOSEN = ("identity", "low-rank")
 """Nets that a run cannot choose: one has no weights to train, the other wraps a net."""
+MOST = 1_000_000
+"""Largest rate or time, as of the arguments of learners; torch fails on numbers beyond those of float32."""
 
 
 def _setting(default: Any, description: str, *needs: Need, names: Registry[Any] | None = None, **bounds: float) -> Any:
@@ -163,16 +165,16 @@ class Settings:
     )
     tasks_per_step: int | None = _setting(None, "Tasks per outer step.", ge=1)
     batch_size: int | None = _setting(None, "Examples per training step on plain batches.", PLAIN, ge=1)
-    outer_lr: float | None = _setting(None, "Outer learning rate.", gt=0)
+    outer_lr: float | None = _setting(None, "Outer learning rate.", gt=0, le=MOST)
     optimizer: Literal["adam", "sgd"] | None = _setting(None, "Outer optimiser.")
     momentum: float = _setting(0.0, "Nesterov's momentum of the outer SGD.", SGD, ge=0, lt=1)
-    weight_decay: float = _setting(0.0, "Weight decay of the outer optimiser; Adam's is decoupled.", ge=0)
+    weight_decay: float = _setting(0.0, "Weight decay of the outer optimiser; Adam's is decoupled.", ge=0, le=MOST)
     schedule: Literal["constant", "cosine", "linear", "halving"] = _setting(
         "cosine", "Schedule of the outer rate: cosine and linear fall to 0; halving halves it every halve_every steps."
     )
     halve_every: int = _setting(2000, "Steps after which schedule halving halves the outer rate.", HALVING, ge=1)
     clip: float | None = _setting(
-        None, "Largest absolute value of an entry of the outer gradient; larger values are clipped.", gt=0
+        None, "Largest absolute value of an entry of the outer gradient; larger values are clipped.", gt=0, le=MOST
     )
     precision: Literal["float32", "bfloat16"] = _setting("float32", "Number type of the training loss.")
     engine: Literal["auto", "vmap", "loop"] = _setting(
@@ -187,7 +189,7 @@ class Settings:
     device: str = _setting("auto", "cpu, cuda, or auto.")
     workers: int = _setting(1, "Local processes that share a step's tasks, one thread each.", ge=1)
     worker_timeout: float = _setting(
-        600, "Seconds after which a worker that does not answer counts as lost.", WORKERS, gt=0
+        600, "Seconds after which a worker that does not answer counts as lost.", WORKERS, gt=0, le=MOST
     )
     threads: int | None = _setting(None, "CPU threads; torch's own choice if not set.", ge=1)
 

@@ -1,11 +1,13 @@
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from quickstudy.learners import LRD2, R2D2
+from quickstudy.learners import LRD2, R2D2, Matching
+from quickstudy.learners.metric import balance
 from quickstudy.learners.r2d2 import logistic, ridge
 from quickstudy.nets import MLP, Conv4, Identity
 from quickstudy.tasks.task import Examples, Task
@@ -150,17 +152,58 @@ def test_they_keep_the_laws(learner):
     check_learner(learner)
 
 
+def classes(*counts: int) -> Tensor:
+    return torch.eye(len(counts), dtype=torch.float64).repeat_interleave(torch.tensor(counts), 0)
+
+
 @pytest.mark.parametrize("n_features", [3, 40])
-@pytest.mark.parametrize("learner", [R2D2, LRD2])
-def test_leaving_an_example_out_is_learning_again_without_it(learner, n_features):
+@pytest.mark.parametrize("counts", [(2, 3, 2), (3, 3, 3), (1, 4, 2), (1, 1, 5), (6, 0, 2), (1, 1)])
+@pytest.mark.parametrize("learner", [R2D2, LRD2, partial(R2D2, loss="mse")])
+def test_leaving_an_example_out_is_learning_again_without_it(learner, counts, n_features):
     torch.manual_seed(0)
-    ridge = learner(Identity(n_features)).double()
-    y = torch.eye(3, dtype=torch.float64)[[0, 0, 1, 1, 1, 2, 2]]
-    support, query = Examples(torch.randn(7, n_features, dtype=torch.float64), y), torch.randn(4, n_features).double()
-    again = [ridge.comparison(support.without(i)) for i in range(7)]
+    ridge, n = learner(Identity(n_features)).double(), sum(counts)
+    support = Examples(torch.randn(n, n_features, dtype=torch.float64), classes(*counts))
+    query = torch.randn(4, n_features).double()
+    again = [ridge.comparison(support.without(i)) for i in range(n)]
     own = torch.stack([compare(support.x[i : i + 1]) for i, compare in enumerate(again)])
     torch.testing.assert_close(ridge.left_out(support), own)
     torch.testing.assert_close(ridge.left_out(support, query), torch.stack([compare(query) for compare in again]))
+
+
+def test_all_classes_weigh_as_much_as_the_harmonic_mean_of_their_counts():
+    for counts in ((1, 5), (2, 3, 7), (4, 0, 8)):
+        c = torch.tensor(counts, dtype=torch.float64)
+        present = c > 0
+        weigh = (balance(c) * c)[present]
+        torch.testing.assert_close(weigh, (present.sum() / (1 / c[present]).sum()).expand_as(weigh))
+    assert balance(torch.full((7,), 3.0)).tolist() == [1.0] * 7
+
+
+@pytest.mark.parametrize("n_features", [4, 60])
+def test_weights_are_those_of_repeated_examples(n_features):
+    torch.manual_seed(0)
+    x, y = torch.randn(5, n_features).double(), classes(2, 3)
+    penalty, rows = torch.tensor(0.7).double(), [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4]
+    root = torch.tensor([3.0, 3, 2, 2, 2]).double().sqrt()[:, None]
+    torch.testing.assert_close(ridge(root * x, root * y, penalty), ridge(x[rows], y[rows], penalty))
+    torch.testing.assert_close(logistic(x, y, penalty, 4, root[:, 0].square()), logistic(x[rows], y[rows], penalty, 4))
+
+
+@pytest.mark.parametrize("learner", [R2D2, LRD2, Matching])
+@pytest.mark.parametrize("counts", [(1, 2), (1, 10), (1, 1, 1, 10)])
+def test_a_class_with_few_examples_is_the_answer_as_often_as_the_others(learner, counts):
+    generator, k, right = torch.Generator().manual_seed(0), len(counts), []
+
+    def examples(y: Tensor, centres: Tensor) -> Examples:
+        noise = torch.randn(len(y), 64, generator=generator)
+        return Examples(F.normalize(y @ centres + 0.12 * noise, dim=1), y)
+
+    for _ in range(40):
+        centres = F.normalize(torch.randn(k, 64, generator=generator), dim=1)
+        support, query = (examples(classes(*n).float(), centres) for n in (counts, [10] * k))
+        answers = learner(Identity(64)).adapt(support)(query.x).argmax(1)
+        right.append((answers == query.y.argmax(1)).float().view(k, 10).mean(1))
+    assert torch.stack(right).mean(0).min() > 0.9
 
 
 def test_the_mean_loss_multiplies_the_penalty_by_the_number_of_examples():

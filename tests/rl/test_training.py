@@ -125,6 +125,8 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
         ({"agent_arguments": {"discount": 2.0}}, "discount=2.0 is out of range: give at least 0 and at most 1"),
         ({"agent_arguments": {"gae_lambda": -3.0}}, "gae_lambda=-3.0"),
         ({"agent_arguments": {"std": 0.0}}, "std=0.0"),
+        ({"agent_arguments": {"hidden": [8, 0]}}, "hidden=0 is out of range: give at least 1"),
+        ({"agent": "reptile", "outer_lr": 1e40}, r"outer_lr = 1e\+40: Input should be less than or equal to 1000000"),
         ({"agent": "reptile", "agent_arguments": {"inner_steps": 0}}, "inner_steps=0"),
         ({"agent": "rl2", "agent_arguments": {"clip": -1.0}}, "clip=-1.0"),
         ({"seed": 10**30}, "seed = 1000"),

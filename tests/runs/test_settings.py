@@ -64,6 +64,12 @@ def test_settings_survive_json_and_are_complete_at_once(algorithm, data):
     assert complete(json.loads(json.dumps(found.model_dump(mode="json")))) == found
 
 
+@pytest.mark.parametrize("name", ["outer_lr", "weight_decay", "clip", "worker_timeout"])
+def test_numbers_that_torch_cannot_take_are_refused(name):
+    with pytest.raises(SettingError, match=rf"{name} = 1e\+40: input should be less than or equal to 1000000"):
+        complete({name: 1e40, "workers": 2})
+
+
 def test_every_algorithm_has_a_recipe_and_a_name():
     assert choices("algorithm") == tuple(LEARNERS) == tuple(RECIPES)
 

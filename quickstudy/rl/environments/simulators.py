@@ -24,7 +24,7 @@ class Simulators(Environment):
     be slow.
 
     Boxes of observations are flattened, discrete observations are one-hot. The bounds of a box of actions become -1
-    and 1.
+    and 1; whole numbers are rounded to.
 
     Args:
         horizon: Largest number of steps of an episode.
@@ -89,7 +89,7 @@ class Simulators(Environment):
                 with self._named("step"):
                     observation, reward, terminated, truncated, info = simulator.step(move)
                     seen[i], rewards[i] = self._seen(observation), self.reward(tasks[i], float(reward), info)
-                ended[i] = terminated or truncated
+                    ended[i] = terminated or truncated
                 running[i] = not ended[i]
         parts = (torch.from_numpy(part) for part in (seen, rewards, ended))
         observation, reward, end = (part.view(*shape, *part.shape[1:]) for part in parts)
@@ -113,16 +113,24 @@ class Simulators(Environment):
         space = self._spaces[0]
         if isinstance(space, gymnasium().spaces.Discrete):
             place = int(observation - space.start)
+            if not 0 <= place < space.n:
+                raise ValueError(f"observation {observation} is not in {space}")
             return np.asarray(np.arange(self.observation_size) == place, np.float32)
-        return np.asarray(observation, np.float32).ravel()
+        seen = np.asarray(observation, np.float32).ravel()
+        if len(seen) != self.observation_size:
+            raise ValueError(f"an observation has {len(seen)} numbers, its space {self.observation_size}")
+        return seen
 
     def _moves(self, action: Tensor) -> Any:
         space = self._spaces[1]
         if isinstance(self.actions, Discrete):
             return (action.flatten() + int(space.start)).tolist()
         share = (action.clamp(-1, 1).flatten(0, 1).numpy() + 1) / 2
-        moves = space.low.ravel() + share * (space.high - space.low).ravel()
-        return np.asarray(moves, space.dtype).reshape(-1, *space.shape)
+        low, high = (bound.ravel().astype(float) for bound in (space.low, space.high))
+        moves = low + share * (high - low)
+        if np.issubdtype(space.dtype, np.integer):
+            moves = moves.round()
+        return moves.astype(space.dtype).clip(space.low.ravel(), space.high.ravel()).reshape(-1, *space.shape)
 
 
 def gymnasium() -> Any:

@@ -55,7 +55,7 @@ class GradientAgent(Agent):
         super().__init__(environment)
         check_estimator(estimator)
         check_range(0, inner_lr=inner_lr, later_lr=later_lr)
-        check_range(1, n_episodes=n_episodes)
+        check_range(1, n_episodes=n_episodes, hidden=min(hidden, default=1))
         check_range(0, 1, discount=discount, gae_lambda=gae_lambda)
         check_range(LEAST_STD, std=std)
         self.hidden, self.activation, self.std = tuple(hidden), activation, std

@@ -78,3 +78,47 @@ class Scalar(Slope):
             raise RuntimeError("no\nbattery")
         seen, *rest = super().step(action)
         return seen[0], *rest
+
+
+class Keys(gymnasium.Env):
+    """Press the last of four keys; the attributes say how it breaks its own spaces."""
+
+    observation_space = gymnasium.spaces.Box(0, 1, (2,))
+    action_space = gymnasium.spaces.Box(0, 3, (1,), np.int32)
+    first: object = (0.0, 1.0)
+    later: object = (0.0, 1.0)
+    ended: object = False
+
+    def __init__(self, seed: int) -> None:
+        pass
+
+    def reset(self, *, seed=None, options=None):
+        return self.first, {}
+
+    def step(self, action):
+        return self.later, float(action[0]), self.ended, False, {}
+
+
+class FewNumbers(Keys):
+    first = later = (0.5,)
+
+
+class FewNumbersLater(Keys):
+    later = (0.5,)
+
+
+class TwoEnds(Keys):
+    ended = np.array([True, False])
+
+
+class OtherPlace(Keys):
+    observation_space = gymnasium.spaces.Discrete(3)
+    first = later = 3
+
+
+class Wide(Keys):
+    action_space = gymnasium.spaces.Box(np.finfo(np.float32).min, np.finfo(np.float32).max, (1,))
+
+
+class Narrow(Keys):
+    action_space = gymnasium.spaces.Box(-0.4, 0.1, (1,))

@@ -67,3 +67,37 @@ def test_simulators_of_earlier_tasks_are_not_kept():
     environment.reset(torch.arange(3, 5), 2, torch.zeros(2, 2, 1))
     gc.collect()
     assert [each() for each in gone] == [None] * 6
+
+
+def moved(name, actions):
+    """What the environment is given for each action."""
+    environment = Gymnasium(OWN + name, horizon=1)
+    n = len(actions)
+    state, _ = environment.reset(torch.tensor([0]), n, torch.zeros(1, n, 1))
+    return environment.step(state, torch.tensor(actions).view(1, n, 1), torch.zeros(1, n, 1)).reward[0]
+
+
+def test_whole_numbers_are_reached_from_both_sides_alike():
+    assert moved("Keys", [-1.0, -0.6, -0.4, -0.1, 0.1, 0.4, 0.6, 0.9]).tolist() == [0, 1, 1, 1, 2, 2, 2, 3]
+
+
+def test_actions_stay_within_any_finite_bounds():
+    assert moved("Wide", [-9.0, 0.0, 9.0]).tolist() == [-torch.finfo().max, 0, torch.finfo().max]
+    low, high = moved("Narrow", [-1.0, 1.0]).numpy()
+    space = Gymnasium(OWN + "Narrow").make(0).action_space
+    assert (low, high) == (space.low, space.high)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("FewNumbers", "reset of an environment failed: .*an observation has 1 numbers, its space 2"),
+        ("FewNumbersLater", "step of an environment failed: .*an observation has 1 numbers, its space 2"),
+        ("OtherPlace", r"reset of an environment failed: .*observation 3 is not in Discrete\(3\)"),
+        ("TwoEnds", "step of an environment failed: .*truth value"),
+    ],
+)
+def test_what_is_not_in_the_spaces_is_refused_in_one_line(name, message):
+    with pytest.raises(DataError, match=message) as error:
+        moved(name, [0.0])
+    assert "\n" not in str(error.value)

@@ -17,7 +17,7 @@ import torch
 
 from quickstudy import Episodes, evaluate, load
 from quickstudy.io.files import replace
-from quickstudy.learners import GradientLearner
+from quickstudy.learners.gradient import GradientLearner
 from quickstudy.runs.provenance import provenance
 from quickstudy.tasks.cifar100 import cifar_fs
 

@@ -181,6 +181,18 @@ def balance(counts: Tensor) -> Tensor:
     return present.sum() / (safe[:, None] / safe * present).sum(1).clamp(min=1e-12)
 
 
+def weighted(support: Examples) -> Examples:
+    """Return examples whose classes weigh the same in a mean cross-entropy: targets times weights of mean 1.
+
+    >>> weighted(Examples(torch.zeros(3, 1), torch.eye(2)[[0, 1, 1]])).y
+    tensor([[1.5000, 0.0000],
+            [0.0000, 0.7500],
+            [0.0000, 0.7500]])
+    """
+    weights = support.y @ balance(support.y.sum(0))
+    return Examples(support.x, support.y * (weights / weights.mean())[:, None])
+
+
 def nearest_mean(support: Examples) -> Predictor:
     """Return a comparison by minus the squared distance to each class mean; minus infinity for an empty class.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from quickstudy.learners import LRD2, R2D2, Matching
+from quickstudy.learners import LRD2, R2D2
 from quickstudy.learners.metric import balance
 from quickstudy.learners.r2d2 import logistic, ridge
 from quickstudy.nets import MLP, Conv4, Identity
@@ -187,23 +187,6 @@ def test_weights_are_those_of_repeated_examples(n_features):
     root = torch.tensor([3.0, 3, 2, 2, 2]).double().sqrt()[:, None]
     torch.testing.assert_close(ridge(root * x, root * y, penalty), ridge(x[rows], y[rows], penalty))
     torch.testing.assert_close(logistic(x, y, penalty, 4, root[:, 0].square()), logistic(x[rows], y[rows], penalty, 4))
-
-
-@pytest.mark.parametrize("learner", [R2D2, LRD2, Matching])
-@pytest.mark.parametrize("counts", [(1, 2), (1, 10), (1, 1, 1, 10)])
-def test_a_class_with_few_examples_is_the_answer_as_often_as_the_others(learner, counts):
-    generator, k, right = torch.Generator().manual_seed(0), len(counts), []
-
-    def examples(y: Tensor, centres: Tensor) -> Examples:
-        noise = torch.randn(len(y), 64, generator=generator)
-        return Examples(F.normalize(y @ centres + 0.12 * noise, dim=1), y)
-
-    for _ in range(40):
-        centres = F.normalize(torch.randn(k, 64, generator=generator), dim=1)
-        support, query = (examples(classes(*n).float(), centres) for n in (counts, [10] * k))
-        answers = learner(Identity(64)).adapt(support)(query.x).argmax(1)
-        right.append((answers == query.y.argmax(1)).float().view(k, 10).mean(1))
-    assert torch.stack(right).mean(0).min() > 0.9
 
 
 def test_the_mean_loss_multiplies_the_penalty_by_the_number_of_examples():

@@ -1,0 +1,69 @@
+"""A class with fewer examples than others is recognised as well."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from quickstudy.learners import (
+    ANIL,
+    IMAML,
+    KFO,
+    LRD2,
+    MAML,
+    R2D2,
+    Baseline,
+    MAMLPlusPlus,
+    Matching,
+    MetaCurvature,
+    Reptile,
+)
+from quickstudy.learners.metric import weighted
+from quickstudy.nets import Identity
+from quickstudy.tasks.task import Examples
+
+
+def classes(*counts: int) -> Tensor:
+    return torch.eye(len(counts)).repeat_interleave(torch.tensor(counts), 0)
+
+
+def test_targets_of_equal_classes_are_unchanged_and_those_of_unequal_ones_have_weights_of_mean_1():
+    equal = classes(3, 3, 3)
+    assert torch.equal(weighted(Examples(equal, equal)).y, equal)
+    y = classes(1, 4, 0)
+    targets = weighted(Examples(y, y)).y
+    torch.testing.assert_close(targets.sum(0), torch.tensor([2.5, 2.5, 0]))
+
+
+@pytest.mark.parametrize(
+    "learner",
+    [
+        R2D2,
+        LRD2,
+        Matching,
+        MAML,
+        ANIL,
+        MAMLPlusPlus,
+        IMAML,
+        MetaCurvature,
+        KFO,
+        Reptile,
+        partial(Baseline, n_classes=4),
+    ],
+)
+@pytest.mark.parametrize("counts", [(1, 2), (1, 10), (1, 1, 1, 10)])
+def test_a_class_with_few_examples_is_the_answer_as_often_as_the_others(learner, counts):
+    generator, k, right = torch.Generator().manual_seed(0), len(counts), []
+
+    def examples(y: Tensor, centres: Tensor) -> Examples:
+        noise = torch.randn(len(y), 64, generator=generator)
+        return Examples(F.normalize(y @ centres + 0.12 * noise, dim=1), y)
+
+    for _ in range(40):
+        centres = F.normalize(torch.randn(k, 64, generator=generator), dim=1)
+        support, query = (examples(classes(*n), centres) for n in (counts, [10] * k))
+        answers = learner(Identity(64)).adapt(support)(query.x).argmax(1)
+        right.append((answers == query.y.argmax(1)).float().view(k, 10).mean(1))
+    assert torch.stack(right).mean(0).min() > 0.9

@@ -34,7 +34,7 @@ def settings(agent: str, episodes: int) -> dict[str, Any]:
     """Return the settings of one training, without its seed."""
     if agent == "rl2":
         own = {"episodes": 2 * episodes, "grow_steps": 30, "hidden": 128, "gae_lambda": 0.9, "entropy_weight": 0.005}
-        return {"agent_arguments": own, "steps": 150, "tasks_per_step": 500, "outer_lr": 4e-3}
+        return {"agent_arguments": own, "steps": 150, "tasks_per_step": 5000 // episodes, "outer_lr": 4e-3}
     own = {**GRADIENT, "n_episodes": episodes}
     return {
         "agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}),
@@ -43,9 +43,9 @@ def settings(agent: str, episodes: int) -> dict[str, Any]:
     }
 
 
-def run(agent: str, episodes: int, seed: int, runs: Path, trained_for: int) -> dict[str, Any]:
-    folder = runs / f"{agent}-mdps-{trained_for}-seed{seed}"
-    s = settings_of({"agent": agent, "environment": "mdps", "seed": seed, **settings(agent, trained_for)})
+def run(agent: str, episodes: int, seed: int, runs: Path) -> dict[str, Any]:
+    folder = runs / f"{agent}-mdps-{episodes}-seed{seed}"
+    s = settings_of({"agent": agent, "environment": "mdps", "seed": seed, **settings(agent, episodes)})
     train(s, folder, resume=Run(folder).exists())
     trained, lines = Run(folder), list(Run(folder).metrics())
     result: dict[str, Any] = {
@@ -83,7 +83,6 @@ def table(record: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, nargs="+", default=[10, 25])
-    parser.add_argument("--trained", type=int, help="N in training, if not as in the test")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--agents", nargs="+", default=["random", "finetuned", "maml", "rl2"])
     parser.add_argument("--runs", type=Path, default=Path("runs"))
@@ -94,7 +93,7 @@ def main() -> None:
     record = json.loads(a.json.read_text()) if a.json.exists() else {"episodes": {}}
     for episodes in a.episodes:
         for agent in a.agents:
-            result = run(agent, episodes, a.seed, a.runs, a.trained or episodes)
+            result = run(agent, episodes, a.seed, a.runs)
             here = record["episodes"].setdefault(str(episodes), {}).setdefault(agent, {})
             here[str(a.seed)] = result
             record = {**provenance(), "episodes": record["episodes"]}

@@ -32,6 +32,7 @@ def save(folder: Path, learner: Learner, inputs: Inputs, data: ClassDataset, con
         {_SUPPORT: {"x": data.x, "y": data.y}, _EXAMPLES: examples},
         labels=data.names,
         confidence=confidence and vars(confidence),
+        balanced=learner.balanced,
     )
 
 
@@ -44,11 +45,13 @@ def load(model: ModelFolder) -> tuple[Learner, Inputs, ClassDataset, Confidence 
     """
     if model.labels is None:
         raise ModelError(f"{model.place!r} is a learner without labels; make a classifier by `quickstudy adapt`")
-    shape = input_shape(model.learner)
+    learner = model.learner
+    learner.balanced = model.balanced
+    shape = input_shape(learner)
     x = model.tensors(_SUPPORT, {"x": (None, shape and (-1, *shape)), "y": (torch.int64, (-1,))})
     data = ClassDataset(x["x"], x["y"], model.labels, _items(model, len(x["y"])))
     inputs = model.inputs or Arrays(tuple(data.x.shape[1:]))
-    return model.learner, inputs, named(data, 1), model.entry("confidence", Confidence)
+    return learner, inputs, named(data, 1), model.entry("confidence", Confidence)
 
 
 def _items(model: ModelFolder, n: int) -> tuple[Item, ...]:

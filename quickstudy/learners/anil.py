@@ -68,5 +68,5 @@ class ANIL(GradientLearner):
             return self.inner_loss(F.linear(features.x, *(head[name] for name in HEAD)), features.y)
 
         head = {name: theta[name] for name in HEAD}
-        head = descend(loss, head, self.balanced(Examples(z, support.y)), Sgd(self.inner_lr), self.steps)
+        head = descend(loss, head, self.weighted(Examples(z, support.y)), Sgd(self.inner_lr), self.steps)
         return self.predictor(theta | head, support)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.errors import DataError, SettingError
+from quickstudy.learners.balance import balance
 from quickstudy.nets import usable, weight_type
 from quickstudy.tasks.task import Examples, Task, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
@@ -38,6 +39,8 @@ class Learner(nn.Module, ABC):
         transductive: True if a predictor may use the other queries of its batch (their batch statistics). False, the
             default, is inductive: an answer depends on the support and that one query.
         loss: "cross_entropy" of logits, or "mse" of real numbers.
+        balanced: True if classes of unequal numbers of examples weigh the same. False for a classifier that version 1.0
+            stored, which answers as it did.
         episodic: True if it trains on tasks, as most learners do; False if on plain batches of all training classes.
         rise: Exponent with which the temperature of its logits grows with the number of shots. None if it falls with 1
             + 1 / shots, as for distances to means.
@@ -45,6 +48,7 @@ class Learner(nn.Module, ABC):
 
     transductive: bool = False
     loss: Loss = "cross_entropy"
+    balanced: bool = True
     episodic: ClassVar[bool] = True
     rise: ClassVar[float | None] = None
 
@@ -82,6 +86,18 @@ class Learner(nn.Module, ABC):
 
         The outer loop calls it before each validation and at the end. By default, nothing is measured.
         """
+
+    def row_weights(self, y: Tensor) -> Tensor:
+        """Return the weight of each example by its one-hot class (n, n_way), (n,); 1 where classes are equally large.
+
+        Without weights, a class with fewer examples than others would hardly ever be the answer.
+        """
+        return y @ balance(y.sum(0)) if self.balanced and self.loss == "cross_entropy" else y.new_ones(len(y))
+
+    def weighted(self, support: Examples) -> Examples:
+        """Return a support whose classes weigh the same in a mean cross-entropy: targets times weights of mean 1."""
+        weights = self.row_weights(support.y)
+        return Examples(support.x, support.y * (weights / weights.mean())[:, None])
 
     def with_rows(self, *parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
         """Return support and query with targets in this learner's form; see ``quickstudy.tasks.task.with_rows``.

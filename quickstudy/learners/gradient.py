@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from quickstudy.errors import SettingError
 from quickstudy.learners.base import Adapted, Learner, Loss, Predictor, embedding_width
 from quickstudy.learners.inner import InnerRule, Params, descend
-from quickstudy.learners.metric import weighted
 from quickstudy.learners.part import names_of_part
 from quickstudy.nets import apply, record_population
 from quickstudy.tasks.task import Examples
@@ -119,7 +118,7 @@ class GradientLearner(Learner):
             part: Rows of the support that step t uses; all if None.
         """
         moving, fixed = self.parted(theta)
-        support = self.balanced(support)
+        support = self.weighted(support)
 
         def loss(params: Params, data: tuple[Examples, Params], t: int) -> Tensor:
             examples, fixed = data
@@ -146,13 +145,6 @@ class GradientLearner(Learner):
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
         """Return the inner loss on support examples, normalised by their own batch statistics."""
         return self.inner_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)
-
-    def balanced(self, support: Examples) -> Examples:
-        """Return the support for the inner loop: targets of classes are weighted, so that all classes weigh the same.
-
-        Else a class with fewer examples than others would hardly ever be the answer.
-        """
-        return weighted(support) if self.loss == "cross_entropy" else support
 
     def inner_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
         """Return the loss of the inner loop, a scalar, for predictions (n, d) and targets (n, d).

@@ -90,7 +90,7 @@ class IMAML(GradientLearner):
             return self.prediction_loss(self.predictor(fixed | params, support)(query.x), query.y)
 
         def support_loss(params: Params) -> Tensor:
-            return self.support_loss(fixed | params, self.balanced(support))
+            return self.support_loss(fixed | params, self.weighted(support))
 
         phi = {name: p.detach() for name, p in self._descend(support).items() if name in moving}
         with twice_differentiable():
@@ -112,7 +112,7 @@ class IMAML(GradientLearner):
         theta = self.initial(support.y.shape[-1])
         moving, _ = self.parted(theta)
         return theta | descend(
-            loss, moving, (self.balanced(support), theta), Sgd(self.inner_lr), self.steps, first_order=True
+            loss, moving, (self.weighted(support), theta), Sgd(self.inner_lr), self.steps, first_order=True
         )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.learners.base import Adapted, Predictor, embedding_width
-from quickstudy.learners.metric import MetricLearner, balance
+from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
 
@@ -64,7 +64,7 @@ class Matching(MetricLearner):
         if self.full_context:
             query = self._embed_query(query, z)
         cosines = F.normalize(query, dim=-1) @ F.normalize(z, dim=-1).T
-        return (self.log_scale.exp() * cosines + y @ balance(y.sum(0)).log()).log_softmax(-1)
+        return (self.log_scale.exp() * cosines + self.row_weights(y).log()).log_softmax(-1)
 
     def embed_support(self, z: Tensor) -> Tensor:
         """Return the support's embeddings (n, d) in their context, g' + forward + backward state (appendix A.2)."""

@@ -23,7 +23,8 @@ class MetaOptNet(MetricLearner):
 
     The machine is that of Crammer and Singer: w minimises 0.5 ||w||^2 + C * the sum of slacks s, where w_y . z - w_k .
     z >= 1 - s for each other class k of an example z of class y. A query's logits are w . z, scaled. It is solved to
-    the end by interior points, in double precision.
+    the end by interior points, in double precision. Where classes have unequal numbers of examples, slacks are weighted
+    so that all classes weigh the same (``balance``).
 
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
@@ -57,7 +58,9 @@ class MetaOptNet(MetricLearner):
         """Solve the machine, and return its scaled answers as the comparison."""
         with torch.autocast(support.x.device.type, enabled=False):
             x, y = support.x.double(), support.y.double()
-            weights = self.cost * x.T @ (y - shares(kernel_of(x, self.cost), y))
+            weights = self.row_weights(y)
+            x = weights[:, None] * x
+            weights = self.cost * x.T @ (y - shares(kernel_of(x, self.cost), y, weights))
             return Machine(self, weights.to(support.x))
 
 
@@ -80,31 +83,34 @@ def kernel_of(x: Tensor, cost: float) -> Tensor:
     return kernel + _RIDGE * kernel.diagonal().mean() * torch.eye(len(x)).to(x)
 
 
-def shares(kernel: Tensor, y: Tensor) -> Tensor:
+def shares(kernel: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the shares b that solve the dual of a support vector machine, (n, n_way), with their derivatives.
 
-    They minimise 0.5 <b - y, kernel (b - y)> + <b, y>, where each row is nonnegative and sums to 1. The dual variables
-    of the paper are C (y - b). Steps are those of Mehrotra's predictor and corrector. A system of n * n_way unknowns
-    falls apart into one of n per class, coupled by one of n for the sums of rows.
+    They minimise 0.5 <b - y, kernel (b - y)> + <b, v y>, where each row is nonnegative and sums to 1, and v are the
+    weights of the rows. The dual variables of the paper are C (y - b), and with weights C v (y - b). Steps are those
+    of Mehrotra's predictor and corrector. A system of n * n_way unknowns falls apart into one of n per class, coupled
+    by one of n for the sums of rows.
 
     The derivative is that of the optimality conditions: one more Newton step from constants, which moves nothing and of
     which only the kernel is differentiated.
 
     Args:
-        kernel: C times the inner products of the examples, (n, n), in double precision, as of ``kernel_of``.
+        kernel: C times the inner products of the examples times their weights, (n, n), in double precision, as of
+            ``kernel_of``.
         y: One-hot classes, (n, n_way).
+        weights: Weight of each slack, (n,); 1 if None.
 
     Source: Lee et al. 2019, section 3.2 and eq. 8, arXiv:1904.03758; Nocedal and Wright 2006, algorithm 16.4.
 
     >>> shares(torch.tensor([[4.0]], dtype=torch.float64), torch.eye(2, dtype=torch.float64)[:1]).round(decimals=6)
     tensor([[0.8750, 0.1250]], dtype=torch.float64)
     """
-    q = kernel.detach()
+    q, loss = kernel.detach(), y if weights is None else weights[:, None] * y
     b = torch.full_like(y, 1 / y.shape[1])
-    slope = q @ (b - y) + y
+    slope = q @ (b - y) + loss
     level = 1 - slope.amin(-1, keepdim=True)  # slacks are slope + level, at first 1 or more
     for _ in range(_STEPS):
-        slack = q @ (b - y) + y + level
+        slack = q @ (b - y) + loss + level
         system = _System(q, b, slack)
         gap = (b * slack).mean()
         db, ds = system.step(-slack)
@@ -113,8 +119,8 @@ def shares(kernel: Tensor, y: Tensor) -> Tensor:
         db, ds = system.step((aim - db * ds) / b - slack)
         part = _furthest(b, db, slack, ds)
         b, level = b + part * db, level + part * (ds - q @ db)
-    slack = q @ (b - y) + y + level
-    return b + _System(q, b, slack).step(_END / b - (kernel @ (b - y) + y + level))[0]
+    slack = q @ (b - y) + loss + level
+    return b + _System(q, b, slack).step(_END / b - (kernel @ (b - y) + loss + level))[0]
 
 
 class _System:

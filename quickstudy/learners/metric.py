@@ -165,34 +165,6 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
         return (a**2).sum(-1, keepdim=True) + (b**2).sum(-1) - 2 * a @ b.T
 
 
-def balance(counts: Tensor) -> Tensor:
-    """Return the weight of an example of each class, by which all classes weigh as much as the harmonic mean of counts.
-
-    It is exactly 1 where counts are equal. A class without examples does not count.
-
-    Args:
-        counts: Number of examples of each class, (k,).
-
-    >>> balance(torch.tensor([1.0, 3.0, 0.0]))[:2]
-    tensor([1.5000, 0.5000])
-    """
-    present = counts > 0
-    safe = torch.where(present, counts, 1)
-    return present.sum() / (safe[:, None] / safe * present).sum(1).clamp(min=1e-12)
-
-
-def weighted(support: Examples) -> Examples:
-    """Return examples whose classes weigh the same in a mean cross-entropy: targets times weights of mean 1.
-
-    >>> weighted(Examples(torch.zeros(3, 1), torch.eye(2)[[0, 1, 1]])).y
-    tensor([[1.5000, 0.0000],
-            [0.0000, 0.7500],
-            [0.0000, 0.7500]])
-    """
-    weights = support.y @ balance(support.y.sum(0))
-    return Examples(support.x, support.y * (weights / weights.mean())[:, None])
-
-
 def nearest_mean(support: Examples) -> Predictor:
     """Return a comparison by minus the squared distance to each class mean; minus infinity for an empty class.
 

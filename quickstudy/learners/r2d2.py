@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from quickstudy.learners.balance import balance
 from quickstudy.learners.base import Adapted, Loss, Predictor
-from quickstudy.learners.metric import MetricLearner, balance
+from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
 
@@ -141,16 +142,17 @@ class R2D2(MetricLearner):
         x, y = self.padded(support.x).double(), support.y.double()
         kernel = x @ x.T if query is None else self.padded(query).double() @ x.T
         penalty, counts = self.log_penalty.exp().double(), y.sum(0)
-        root = (y @ counts if self.balanced else x.new_ones(len(x))).rsqrt()[:, None]
+        balanced = self.balanced and self.loss == "cross_entropy"
+        root = (y @ counts if balanced else x.new_ones(len(x))).rsqrt()[:, None]
         values, vectors = torch.linalg.eigh(root * (x @ x.T) * root.T)
         half = root * vectors  # G = half diag(1 / (values + penalty)) half^T
         logits = x.new_empty(len(x), 1 if query is None else len(kernel), y.shape[1])
         for own in torch.unique(y, dim=0):
             rows = (y == own).all(1).nonzero()[:, 0]
             rest = counts - own
-            each = penalty / (balance(rest) * rest).max() if self.balanced else penalty
+            each = penalty / (balance(rest) * rest).max() if balanced else penalty
             scaled = half / (values.clamp(min=0) + each)
-            columns, fewer = scaled @ half[rows].T, -each if self.balanced and len(rows) > 1 else 0 * each
+            columns, fewer = scaled @ half[rows].T, -each if balanced and len(rows) > 1 else 0 * each
             part = columns @ torch.linalg.inv(torch.eye(len(rows)).to(x) + fewer * columns[rows])
             dual = scaled @ (half.T @ y) - fewer * part @ (columns.T @ y)
             of = kernel[rows] if query is None else kernel
@@ -160,11 +162,6 @@ class R2D2(MetricLearner):
             logits[rows] = whole - change[..., None] * dual[rows, None]
         answers: Tensor = self.scale * logits + self.bias
         return answers.to(support.x)
-
-    @property
-    def balanced(self) -> bool:
-        """Whether the targets are classes, which are given the same weight."""
-        return self.loss == "cross_entropy"
 
     def penalty(self, n: int) -> Tensor:
         """Return the factor of the squared weights for a support of n examples."""
@@ -176,10 +173,8 @@ class R2D2(MetricLearner):
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Return weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
-        if self.balanced:
-            root = (y @ balance(y.sum(0))).sqrt()[:, None]
-            x, y = root * x, root * y
-        return ridge(x, y, self.penalty(len(y)))
+        root = self.row_weights(y).sqrt()[:, None]
+        return ridge(root * x, root * y, self.penalty(len(y)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,4 +214,4 @@ class LRD2(R2D2):
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the weights (d, n_way) after the Newton steps."""
-        return logistic(x, y, self.log_penalty.exp(), self.inner_steps, y @ balance(y.sum(0)))
+        return logistic(x, y, self.log_penalty.exp(), self.inner_steps, self.row_weights(y))

@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from quickstudy.learners.base import Adapted, Learner, Predictor, like
 from quickstudy.learners.inner import Params, Sgd, descend
-from quickstudy.learners.metric import in_own_layout, weighted
+from quickstudy.learners.metric import in_own_layout
 from quickstudy.nets import apply, record_population, usable
 from quickstudy.nets.statistics import Statistics
 from quickstudy.tasks.task import Examples, Task
@@ -79,7 +79,7 @@ class FinetunedHead(SupervisedLearner):
 
         features = Examples(self.features(support.x), support.y)
         rule = Sgd(self.head_lr)
-        head = descend(loss, self.new_head(features), weighted(features), rule, self.head_steps, first_order=True)
+        head = descend(loss, self.new_head(features), self.weighted(features), rule, self.head_steps, first_order=True)
         return NewHead(self, head)
 
     def logits(self, head: Params, z: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from quickstudy.models.formats import from_format_1, labels_of_format_2
 from quickstudy.models.seal import answers, changed, probe_of, read_seal, write_seal
 
 T = TypeVar("T")
-FORMAT = 3
+FORMAT = 4
 """Number of the format that is written; a folder with a higher number was written by a later version."""
 SHIPPED = Path(__file__).parent / "shipped"
 """Folder of the models that come with quickstudy, one folder per name."""
@@ -87,7 +87,7 @@ class ModelFolder:
             raise ModelError(f"{path} is not a model's config: it has no 'learner'; train or adapt again")
         if config.get("format") == 1:
             return from_format_1(config)
-        if config.get("format") not in (2, FORMAT):  # format 2 has its labels here, not in a file
+        if config.get("format") not in (2, 3, FORMAT):  # formats.py has what was otherwise in them
             raise ModelError(
                 f"{path} has format {one_line(repr(config.get('format')))}, this version reads 1 to {FORMAT}; upgrade"
             )
@@ -154,6 +154,18 @@ class ModelFolder:
             return tuple(split_texts(parts["labels"], parts["ends"]))
         except ModelError as error:
             raise ModelError(f"{self.path / _LABELS} is damaged: {error}") from error
+
+    @cached_property
+    def balanced(self) -> bool:
+        """Whether classes of unequal numbers of examples weigh the same in a classifier; not before format 4.
+
+        Raises:
+            ModelError: The entry is no truth value.
+        """
+        balanced = self.config.get("balanced", self.config["format"] == FORMAT)
+        if not isinstance(balanced, bool):
+            raise ModelError(f"{self._says('balanced', balanced)}, which is neither true nor false; adapt again")
+        return balanced
 
     def entry(self, name: str, cls: type[T]) -> T | None:
         """Return an entry of the config as an object of a class; None if it is missing.
@@ -252,7 +264,7 @@ class ModelFolder:
             for name, data in content.items():
                 replace(partial / name, data)
             write_seal(partial, {**sums, **{name: hashlib.sha256(data).hexdigest() for name, data in content.items()}})
-        for name in ("config", "labels", "inputs", "learner"):
+        for name in ("config", "labels", "inputs", "learner", "balanced"):
             self.__dict__.pop(name, None)
 
     def _constructed(self, name: str, cls: type[T], arguments: Any) -> T:

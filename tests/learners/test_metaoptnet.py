@@ -84,6 +84,16 @@ def test_scipy_finds_no_better_weights():
     np.testing.assert_allclose(primal(ours, x, y, 0.7).item(), found.fun, rtol=1e-5)
 
 
+@SCALES
+def test_a_slack_of_weight_2_is_an_example_that_occurs_twice(scale):
+    x, y = problem(6, 4, 3, scale)
+    v = torch.tensor([2.0, 1, 1, 1, 1, 1]).double()
+    moved = v[:, None] * x
+    once = 0.7 * moved.T @ (y - shares(kernel_of(moved, 0.7), y, v))
+    twice = weights(torch.cat([x, x[:1]]), torch.cat([y, y[:1]]), 0.7)
+    torch.testing.assert_close(once, twice, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize(("n", "d", "k"), [(6, 10, 3), (12, 2, 3)])
 def test_gradients_of_the_solution_are_those_of_finite_differences(n, d, k):
     x, y = problem(n, d, k)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from quickstudy.learners import LRD2, R2D2
-from quickstudy.learners.metric import balance
+from quickstudy.learners.balance import balance
 from quickstudy.learners.r2d2 import logistic, ridge
 from quickstudy.nets import MLP, Conv4, Identity
 from quickstudy.tasks.task import Examples, Task

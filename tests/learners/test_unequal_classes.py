@@ -18,9 +18,9 @@ from quickstudy.learners import (
     MAMLPlusPlus,
     Matching,
     MetaCurvature,
+    MetaOptNet,
     Reptile,
 )
-from quickstudy.learners.metric import weighted
 from quickstudy.nets import Identity
 from quickstudy.tasks.task import Examples
 
@@ -31,9 +31,9 @@ def classes(*counts: int) -> Tensor:
 
 def test_targets_of_equal_classes_are_unchanged_and_those_of_unequal_ones_have_weights_of_mean_1():
     equal = classes(3, 3, 3)
-    assert torch.equal(weighted(Examples(equal, equal)).y, equal)
+    assert torch.equal(MAML(Identity(3)).weighted(Examples(equal, equal)).y, equal)
     y = classes(1, 4, 0)
-    targets = weighted(Examples(y, y)).y
+    targets = MAML(Identity(3)).weighted(Examples(y, y)).y
     torch.testing.assert_close(targets.sum(0), torch.tensor([2.5, 2.5, 0]))
 
 
@@ -42,6 +42,7 @@ def test_targets_of_equal_classes_are_unchanged_and_those_of_unequal_ones_have_w
     [
         R2D2,
         LRD2,
+        MetaOptNet,
         Matching,
         MAML,
         ANIL,

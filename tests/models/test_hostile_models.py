@@ -260,6 +260,7 @@ HOSTILE: dict[str, tuple[str, Spoil]] = {
     "a learner that is a word": (CONFIG, config(learner="maml")),
     "a name twice": (CONFIG, content(CONFIG, b'{"format": 1, "format": 1, "learner": {}}')),
     "a later version's": (CONFIG, config(format=FORMAT + 1)),
+    "neither balanced nor not": (CONFIG, config(balanced="yes")),
     "a version that is a word": (CONFIG, config(format="2")),
     "a version that is a list": (CONFIG, config(format=[2])),
     "no version's": (CONFIG, config(format=None)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from itertools import combinations
 from typing import NamedTuple
 
@@ -153,6 +156,19 @@ def unbalanced(labels: Counter[str], ratio: float = 3.0) -> list[str]:
     """
     most = max(labels.values(), default=0)
     return sorted((label for label, n in labels.items() if n * ratio < most), key=lambda label: (labels[label], label))
+
+
+def spellings(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return labels that differ by capitals, spaces, hyphens, underscores or the form of an accent alone.
+
+    >>> spellings(["Late bus", "late_bus", "refund"])
+    [('Late bus', 'late_bus')]
+    """
+    alike: dict[str, list[str]] = {}
+    for label in sorted(set(labels)):
+        words = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", label)).strip()
+        alike.setdefault(words.casefold(), []).append(label)
+    return [tuple(group) for group in alike.values() if len(group) > 1]
 
 
 def next_to_label(classifier: Classifier | None, pool: np.ndarray, n: int) -> list[int]:

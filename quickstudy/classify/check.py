@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, suspects, unbalanced
+from quickstudy.classify.advice import Confusion, confusable, duplicates, next_to_label, spellings, suspects, unbalanced
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.learn import Look, default_start, kind_of, labelled_items, start_of
 from quickstudy.errors import DataError
@@ -35,6 +35,7 @@ class Report:
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
         confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.
+        spellings: Labels that are probably one label in several spellings.
         doubt: One line that says why no example is judged: the examples are badly separated, or the model answers
             inputs together. None if they are judged. With a doubt, there are no suspects and no confusable pairs.
         blank: Names of examples that show nothing, such as a blank page.
@@ -49,6 +50,7 @@ class Report:
     suspects: list[tuple[str, str, str, float]]
     confusable: list[Confusion]
     unbalanced: list[str]
+    spellings: list[tuple[str, ...]]
     doubt: str | None
     blank: list[str]
     left_out: str | None
@@ -57,8 +59,9 @@ class Report:
     @property
     def sound(self) -> bool:
         """Whether nothing is wrong."""
-        faults = self.unreadable, self.duplicates, self.suspects, self.confusable, self.unbalanced, self.blank
-        return not (any(faults) or self.doubt or self.left_out)
+        of_labels = self.confusable, self.unbalanced, self.spellings
+        of_examples = self.unreadable, self.duplicates, self.suspects, self.blank
+        return not any((*of_labels, *of_examples, self.doubt, self.left_out))
 
     def summary(self) -> dict[str, Any]:
         """Return the report as plain data."""
@@ -71,6 +74,7 @@ class Report:
             ],
             "confusable": [pair._asdict() for pair in self.confusable],
             "unbalanced": self.unbalanced,
+            "spellings": self.spellings,
             "doubt": self.doubt,
             "blank": self.blank,
             "left_out": self.left_out,
@@ -156,6 +160,7 @@ def report_of(
         [(names[s.row], s.label, s.better, s.probability) for s in suspects(classifier) if doubt is None],
         confusable(classifier) if doubt is None else [],
         unbalanced(counts),
+        spellings(counts),
         doubt,
         [name for name, empty in zip(names, classifier.inputs.blank(classifier.data.x).tolist(), strict=True) if empty],
         left_out,

@@ -64,6 +64,8 @@ def _print_report(report: Report) -> None:
         print(f"easily confused: {pair.first} and {pair.second}; give each more examples that show the difference")
     for label in report.unbalanced:
         print(f"few examples: {label} has {counts[label]}, others up to {max(counts.values())}; add some")
+    for labels in report.spellings:
+        print(f"one label? {' and '.join(map(repr, labels))} are different classes; spell them alike")
     if report.doubt:
         print(report.doubt)
     for name in report.blank:

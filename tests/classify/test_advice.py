@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from quickstudy import ClassDataset, Classifier, load
-from quickstudy.classify.advice import confusable, duplicates, next_to_label, suspects, unbalanced
+from quickstudy.classify.advice import confusable, duplicates, next_to_label, spellings, suspects, unbalanced
 from quickstudy.errors import SettingError
 from quickstudy.inputs.images import Images
 from quickstudy.tasks.digits import digits
@@ -79,6 +79,18 @@ def test_an_only_example_is_not_judged():
 def test_rare_labels_are_named():
     assert unbalanced(Counter(a=3, b=10, c=2, d=4)) == ["c", "a"]
     assert unbalanced(Counter(a=5, b=5)) == unbalanced(Counter()) == []
+
+
+def test_labels_in_several_spellings_are_found():
+    two_forms = "caf\u00e9", "cafe\u0301"
+    labels = ["Lotus", "lotus", " lotus", "late_bus", "late-bus", "bus late", "C", "C++", "a1", "a2", *two_forms]
+    groups = {frozenset(group) for group in spellings(labels)}
+    assert groups == {
+        frozenset(["Lotus", "lotus", " lotus"]),
+        frozenset(["late_bus", "late-bus"]),
+        frozenset(two_forms),
+    }
+    assert spellings(["Lotus", "Lotus"]) == spellings([]) == []
 
 
 def test_order_of_the_examples_is_nothing():

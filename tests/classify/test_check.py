@@ -53,6 +53,15 @@ def test_rows_are_checked_without_a_run(tmp_path):
     assert named in ([f"{tmp_path / 'new.csv'} row 1"], [f"{tmp_path / 'new.csv'} row 2"])
 
 
+def test_a_label_in_two_spellings_is_told(tmp_path, cli):
+    path = tmp_path / "stones.csv"
+    path.write_text("width,label\n1,round\n1.1,Round\n9,long\n9.1,long\n")
+    assert qs.check(path).spellings == [("Round", "round")]
+    assert not qs.check(path).sound
+    assert "one label? 'Round' and 'round' are different classes; spell them alike" in cli("check", str(path)).out
+    assert json.loads(cli("check", str(path), "--json").out)["spellings"] == [["Round", "round"]]
+
+
 def test_sentences_are_checked_without_a_run(tmp_path):
     pytest.importorskip("sentence_transformers")
     rows = ["will it rain,weather", "is a storm coming,weather", "will it rain,weather"]

@@ -71,6 +71,7 @@ export class Advice {
     for (const each of report.confusable.slice(0, MOST)) {
       lines.push(this.#line(`${each.first} and ${each.second} are easily confused (${percent(each.probability)}). Examples that show how they differ help most.`));
     }
+    for (const labels of report.spellings.slice(0, MOST)) lines.push(this.#line(`${labels.join(" and ")} are different classes; spell them alike if they are one.`));
     for (const label of report.unbalanced.slice(0, MOST)) lines.push(this.#line(`${label} has few examples beside the others; add some.`));
     if (report.blank.length) lines.push(this.#line(`${counted(report.blank.length, "example")} of nothing: ${report.blank.slice(0, MOST).join(", ")}.`));
     return lines;

@@ -96,6 +96,8 @@ class Learner(nn.Module, ABC):
 
     def weighted(self, support: Examples) -> Examples:
         """Return a support whose classes weigh the same in a mean cross-entropy: targets times weights of mean 1."""
+        if self.loss != "cross_entropy":
+            return support
         weights = self.row_weights(support.y)
         return Examples(support.x, support.y * (weights / weights.mean())[:, None])
 

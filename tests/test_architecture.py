@@ -17,7 +17,7 @@ LAYERS = [
 ]  # fmt: skip
 """From the ground up: what lies in a folder imports from its own folder or lower ones."""
 RANK = {name: rank for rank, name in enumerate(LAYERS)}
-BASES = {"base", "gradient", "metric", "supervised", "inner", "part", "scan", "draws", "transductive"}
+BASES = {"base", "gradient", "metric", "supervised", "inner", "part", "scan", "draws", "balance", "transductive"}
 """Files of learners that other learners may build on."""
 PRIVATE = {
     "nets.fast.private": None,  # any

@@ -37,15 +37,16 @@ def from_scratch() -> str:
             _head(e),
             "transductive" if e.get("transductive") else "inductive",
             percent(e),
+            f"{e['n_tasks']:,}",
             f"{run['steps']:,} steps in {run['settings']['precision']}, {run['minutes']:.0f} minutes",
         ]
         for run in runs
         for e in run["evaluations"]
     ]
-    one = runs[0]["evaluations"][0]
+    n_query = runs[0]["evaluations"][0]["n_query"]
     said = prose(
         "Each conv4-64 saw the training classes alone. Validation classes chose checkpoint and head. Figures are of",
-        f"{one['n_tasks']:,} tasks of {one['n_query']} queries per class of test classes, one seed.",
+        f"tasks of {n_query} queries per class of test classes, one seed.",
         'Features are centred by the training mean and have length 1. "Views": the mean feature of crops of a',
         'photograph, every second one mirrored. "Copies": the support has augmented copies too.',
         "MAML started from the net of simple-shot on these classes.",
@@ -56,7 +57,9 @@ def from_scratch() -> str:
         "The archive of CIFAR-100 that was used is not the published file, by its checksum.",
         "`quickstudy reproduce --list`, `benchmarks/cifar_gradient.py`, `benchmarks/cifar_scratch.py`.",
     )
-    return said + table(["classes of", "learner", "task", "head", "queries", "accuracy", "training, one core"], rows)
+    return said + table(
+        ["classes of", "learner", "task", "head", "queries", "accuracy", "tasks", "training, one core"], rows
+    )
 
 
 def _head(evaluation: Record) -> str:

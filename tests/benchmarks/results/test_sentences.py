@@ -124,7 +124,7 @@ def frozen(r):
 
 
 def scratch(r):
-    r["evaluations"][0]["n_tasks"] = 77
+    r["evaluations"][0]["n_query"] = 77
 
 
 CASES = [
@@ -150,7 +150,7 @@ CASES = [
     (pictures.copies, "copies", copy, "A copy has a third of the width."),
     (serve.server, "serve", clients, "by 9 clients"),
     (cifar.frozen_on_cifar, "cifar-fs", frozen, "77 tasks of"),
-    (cifar.from_scratch, "cifar-scratch", scratch, "77 tasks of 15 queries"),
+    (cifar.from_scratch, "cifar-scratch", scratch, "tasks of 77 queries"),
 ]
 
 

@@ -152,7 +152,9 @@ class R2D2(MetricLearner):
             rest = counts - own
             each = penalty / (balance(rest) * rest).max() if balanced else penalty
             scaled = half / (values.clamp(min=0) + each)
-            columns, fewer = scaled @ half[rows].T, -each if balanced and len(rows) > 1 else 0 * each
+            columns = scaled @ half[rows].T
+            # One example fewer: the rest of its class weigh more, which is a smaller penalty on their rows.
+            fewer = -each if balanced and len(rows) > 1 else torch.zeros_like(each)
             part = columns @ torch.linalg.inv(torch.eye(len(rows)).to(x) + fewer * columns[rows])
             dual = scaled @ (half.T @ y) - fewer * part @ (columns.T @ y)
             of = kernel[rows] if query is None else kernel

@@ -32,6 +32,10 @@ def train(
         float | None,
         typer.Option(help="Outer rate of reptile and rl2; others have none.", show_default="0.1; rl2: 0.001"),
     ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="How that rate falls: constant, cosine or linear.", show_default="constant"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints.", show_default="10")] = None,
     agent_arguments: Annotated[str, typer.Option(metavar="JSON", help="Arguments of the agent.")] = "{}",
@@ -52,6 +56,7 @@ def train(
         "environment": env,
         "tasks_per_step": tasks_per_step,
         "outer_lr": outer_lr,
+        "schedule": schedule,
         "seed": seed,
         "save_every": save_every,
         "agent_arguments": arguments_of("--agent-arguments", agent_arguments),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +35,7 @@ class Settings(BaseModel):
         tasks_per_step: Number of tasks in one step.
         outer_lr: Rate of the outer optimiser; ``settings_of`` takes the agent's own if it is not given. None for an
             agent whose outer step is a trust region.
+        schedule: How the outer rate falls: "constant" (not at all), "cosine" or "linear" (to 0).
         seed: Seed of the weights, tasks and episodes.
         save_every: Steps between two checkpoints.
     """
@@ -48,6 +49,7 @@ class Settings(BaseModel):
     steps: int = Field(100, ge=1)
     tasks_per_step: int = Field(20, ge=1)
     outer_lr: float | None = Field(None, gt=0, le=MOST)
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
     seed: int = Field(0, ge=0, lt=2**63)
     save_every: int = Field(10, ge=1)
 
@@ -70,14 +72,14 @@ def settings_of(values: dict[str, Any]) -> Settings:
         name = ".".join(map(str, first["loc"]))
         raise SettingError(f"{name} = {one_line(repr(first['input']))}: {first['msg']}") from None
     agent = build_agent(settings, build_environment(settings))
-    if settings.outer_lr is None:
-        return settings.model_copy(update={"outer_lr": agent.outer_lr})
-    if agent.outer_lr is None and settings.outer_lr != STORED:
-        raise SettingError(
-            f"outer_lr = {settings.outer_lr} has no effect with agent = {settings.agent}: a trust region decides its "
-            f"outer step; leave it out, or set max_kl by the agent's arguments"
-        )
-    return settings
+    if agent.outer_lr is None:
+        for name, value in (("outer_lr", settings.outer_lr), ("schedule", settings.schedule)):
+            if value not in (None, STORED, "constant"):
+                raise SettingError(
+                    f"{name} = {value} has no effect with agent = {settings.agent}: a trust region decides its outer "
+                    f"step; leave it out, or set max_kl by the agent's arguments"
+                )
+    return settings if settings.outer_lr is not None else settings.model_copy(update={"outer_lr": agent.outer_lr})
 
 
 def arguments_of(flag: str, text: str) -> dict[str, Any]:

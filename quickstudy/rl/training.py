@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch.optim.lr_scheduler import ConstantLR
-
 from quickstudy.errors import Interrupted, SettingError
 from quickstudy.rl.rollout import Draws
 from quickstudy.rl.run import Run, recorded
 from quickstudy.rl.settings import Settings, build_agent, build_environment, settings_of
+from quickstudy.runs.outer_rate import FALLING, restored, schedule_of
 from quickstudy.runs.signals import between_steps
 from quickstudy.training import State
 from quickstudy.training.bar import show_steps
@@ -60,20 +60,23 @@ def outer_loop(
     environment = build_environment(settings)
     agent = build_agent(settings, environment)
     optimizer, state, begun = agent.optimizer(settings.outer_lr or 0.0), State(), 0  # a trust region reads no rate
+    schedule = schedule_of(settings.schedule, optimizer, settings.steps)
     folder = None if folder is None else Path(folder)
     checkpoints: Checkpoints | None = None
     if folder is not None:
         _check(folder, resume, settings)
-        schedule = ConstantLR(optimizer, 1.0)
         checkpoints = Checkpoints(folder / "checkpoints", agent, optimizer, schedule, state)
         if resume and checkpoints.steps():
             begun = checkpoints.restore()["metrics_bytes"]
+            schedule = checkpoints.schedule = restored(schedule, settings.schedule, settings.steps, state.step)
 
     def steps() -> Iterator[Progress]:
         start = time.perf_counter() - state.seconds
         for step in range(state.step + 1, settings.steps + 1):
             draws = Draws(settings.seed, "train", step, settings.tasks_per_step)
             figures = agent.improve(environment, draws, optimizer)
+            if settings.schedule in FALLING:
+                schedule.step()
             state.step, state.seconds = step, time.perf_counter() - start
             yield Progress(step, figures, state.seconds)
 
@@ -157,6 +160,7 @@ def default_folder(settings: Settings) -> Path:
 
 
 def _check(folder: Path, resume: bool, settings: Settings) -> None:
+    """Refuse a run that cannot be begun or continued, and warn where more steps change the training."""
     if resume:
         before = Run(folder).settings
         differing = [name for name, value in settings if name != "steps" and value != getattr(before, name)]
@@ -164,6 +168,12 @@ def _check(folder: Path, resume: bool, settings: Settings) -> None:
             raise SettingError(
                 f"the run in {str(folder)!r} has another {' and '.join(differing) or 'number of steps'}; continue it "
                 f"with its own settings, to as many steps or more"
+            )
+        if settings.schedule in FALLING and settings.steps > before.steps:
+            warnings.warn(
+                f"the outer rate ({settings.schedule}) depends on the number of steps: the result differs from "
+                f"{settings.steps} steps at once",
+                stacklevel=3,
             )
     elif Run(folder).exists():
         raise SettingError(

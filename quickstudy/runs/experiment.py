@@ -124,7 +124,8 @@ class Experiment:
         settings = self.settings
         end = None if settings.minutes is None else time.monotonic() + 60 * settings.minutes - spent
         optimizer = optimizer_of(settings, self.learner)
-        schedule, state = schedule_of(settings, optimizer), State()
+        schedule = schedule_of(settings.schedule, optimizer, settings.steps, halve_every=settings.halve_every)
+        state = State()
         if folder is None:
             yield from self._loop(optimizer, schedule, state, end)
             return

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from quickstudy.errors import Interrupted, ModelError, SettingError
+from quickstudy.rl.learners.rl2 import RL2
 from quickstudy.rl.run import Run
 from quickstudy.rl.settings import settings_of
 from quickstudy.rl.training import outer_loop, resumed, train
@@ -41,11 +43,14 @@ def lines(folder):
 
 
 @pytest.mark.parametrize(
-    ("agent", "environment"),
-    [("maml", "navigation"), ("reptile", "bandits"), ("oracle", "mdps"), ("rl2", "mdps"), ("rl2", "navigation")],
-)
-def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path, agent, environment):
-    s = settings(agent, environment)
+    ("agent", "environment", "schedule"),
+    [
+        ("maml", "navigation", "constant"), ("reptile", "bandits", "cosine"), ("oracle", "mdps", "constant"),
+        ("rl2", "mdps", "linear"), ("rl2", "navigation", "constant"),
+    ],
+)  # fmt: skip
+def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path, agent, environment, schedule):
+    s = settings(agent, environment, schedule=schedule)
     train(s, tmp_path / "whole")
     calls = iter(range(100))
     with pytest.raises(Interrupted):
@@ -79,6 +84,25 @@ def test_a_longer_run_is_the_same_as_one_planned_so(tmp_path):
         resumed(tmp_path / "a", 2)
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_falling_rate_ends_at_zero_and_a_longer_run_follows_the_new_number_of_steps(tmp_path, schedule, monkeypatch):
+    rates = []
+    improve = RL2.improve
+
+    def watched(self, environment, draws, optimizer):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return improve(self, environment, draws, optimizer)
+
+    monkeypatch.setattr(RL2, "improve", watched)
+    train(settings("rl2", "mdps", steps=4, outer_lr=0.01, schedule=schedule), tmp_path)
+    share = {"linear": lambda done: 1 - done, "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2}[schedule]
+    assert rates == pytest.approx([0.01 * share(step / 4) for step in range(4)])
+    rates.clear()
+    with pytest.warns(UserWarning, match="depends on the number of steps"):
+        train(resumed(tmp_path, 8), tmp_path, resume=True)
+    assert rates == pytest.approx([0.01 * share(step / 8) for step in range(4, 8)])
+
+
 def test_another_seed_gives_other_weights(tmp_path):
     assert sha(train(settings(steps=1), tmp_path / "a")) != sha(train(settings(steps=1, seed=1), tmp_path / "b"))
 
@@ -104,6 +128,8 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path):
     [
         ({"steps": 0}, "steps = 0"),
         ({"stepz": 3}, "stepz"),
+        ({"agent": "maml", "schedule": "linear"}, "schedule = linear has no effect with agent = maml"),
+        ({"agent": "rl2", "schedule": "halving"}, "schedule = 'halving'"),
         ({"agent": "mamel"}, "did you mean 'maml'"),
         ({"environment": "navigaton"}, "did you mean 'navigation'"),
         ({"agent_arguments": {"hiden": 3}}, "no argument 'hiden'; it has"),

@@ -32,15 +32,14 @@ from quickstudy.training.process import keep_memory
 # Gradient learners learn fastest here from one large task a step, with heads from zero and a pooled net, as all have.
 _LARGE = {"train_way": 20, "train_query": 2, "tasks_per_step": 1}
 RECIPES = {
-    "maml": {**_LARGE, "inner_lr": 0.05, "test_steps": 1},  # as in training; more go too far with more examples
-    "anil": {**_LARGE, "inner_lr": 0.1, "inner_steps": 1, "test_steps": 1},
+    "maml": {**_LARGE, "inner_lr": 0.05},
+    "anil": {**_LARGE, "inner_lr": 0.1, "inner_steps": 1},
     "meta-sgd": {**_LARGE, "inner_lr": 0.008},
     "maml++": {**_LARGE, "inner_lr": 0.02, "inner_steps": 3},
     "imaml": {
         **_LARGE,
         "inner_lr": 0.01,
         "inner_steps": 5,
-        "test_steps": 16,
         "penalty": 2.0,
         "damping": 1000.0,
         "cg_steps": 2,
@@ -52,7 +51,6 @@ RECIPES = {
         "inner_rule": "sgd",
         "inner_lr": 0.03,
         "inner_batch": 20,
-        "test_steps": 5,
         "tasks_per_step": 1,
         "optimizer": "adam",
         "schedule": "cosine",
@@ -60,27 +58,8 @@ RECIPES = {
     "siamese": {"train_way": 40, "train_query": 3},
     "relation": {"train_query": 5, "tasks_per_step": 2},
 }
-"""What differs from the presets. Validation classes chose, but for Proto-MAML, which is as its like."""
-RATES = {
-    "maml": 0.006,
-    "anil": 0.006,
-    "meta-sgd": 0.002,
-    "maml++": 0.000667,
-    "imaml": 0.006,
-    "proto-maml": 0.018,
-    "reptile": 0.006,
-    "siamese": 0.009,
-    "matching": 0.009,
-    "prototypical": 0.003,
-    "relation": 0.001,
-    "r2d2": 0.009,
-    "lrd2": 0.009,
-    "in-context": 0.003,
-    "baseline": 0.003,
-    "cosine-baseline": 0.036,
-    "simple-shot": 0.003,
-}
-"""Outer rates, chosen by validation classes in the same way for all: rates.py."""
+"""What differs from the presets, beside what a study of each chooses."""
+STUDIES = Path(__file__).parent.parent / "results" / "studies"
 CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
 SHOTS, WAYS = (1, 2, 5, 10, 15, 19), (2, 5, 10, 20, 40, 64)
 CHECKS = 5
@@ -89,7 +68,8 @@ REFERENCE = 0.4
 """Seconds that Prototypical's step takes on the core whose minutes are counted."""
 
 
-def settings_of(algorithm, data, data_root, seed):
+def recipe(algorithm, data, data_root, seed):
+    """Settings of a learner, without what its study chooses."""
     given = {"algorithm": algorithm, "data": data, "seed": seed, "threads": 1, "validation_tasks": 60}
     if data == "omniglot":
         given |= {"data_root": data_root, "rotations": "classes"}
@@ -98,8 +78,17 @@ def settings_of(algorithm, data, data_root, seed):
     elif algorithm != "nearest-pixels":
         given |= {"glyph_classes": 3000}
     pool = {} if algorithm == "nearest-pixels" else {"pool": True}
-    rate = {"outer_lr": RATES[algorithm]} if algorithm in RATES else {}
-    return complete(given | pool | rate | RECIPES.get(algorithm, {}))
+    return given | pool | RECIPES.get(algorithm, {})
+
+
+def chosen(algorithm):
+    """Outer rate and test steps, by validation classes: benchmarks/studies.py."""
+    record = STUDIES / f"{algorithm}.json"
+    return json.loads(record.read_text())["chosen"] if record.exists() else {}
+
+
+def settings_of(algorithm, data, data_root, seed):
+    return complete(recipe(algorithm, data, data_root, seed) | chosen(algorithm))
 
 
 def halves(digits):
@@ -209,8 +198,6 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)  # of a training that was cut: its time is not known
             trained.write_text(json.dumps(train(settings, args.minutes, speed, folder)))
         learner = load(folder)
-        if settings.test_steps:  # today's recipe, whatever the training was validated with
-            learner.test_steps = settings.test_steps
         splits = {name: found.test for name, found in tests.items()}
         record = {
             "algorithm": algorithm,

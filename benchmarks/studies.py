@@ -18,10 +18,10 @@ import torch
 
 from benchmarks.leaderboard import REFERENCE, recipe, settings_of, step_seconds
 from quickstudy.io.files import replace
-from quickstudy.runs.experiment import Experiment
+from quickstudy.learners import LEARNERS
+from quickstudy.runs.needs import takes
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.run import Run
-from quickstudy.runs.settings import complete
 from quickstudy.runs.tune import tune
 from quickstudy.training.process import keep_memory
 
@@ -33,7 +33,7 @@ VALIDATIONS = 5
 
 def space_of(flags: dict[str, Any]) -> list[str]:
     """Return what is searched: test steps only where a learner takes them."""
-    return [*SPACE, STEPS] if hasattr(Experiment(complete(flags)).learner, "test_steps") else SPACE
+    return [*SPACE, STEPS] if takes(LEARNERS, flags["algorithm"], "test_steps") else SPACE
 
 
 def tried(folder: Path, space: list[str]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.results.rates import rates
+from benchmarks.results.studies import studies
 from benchmarks.results.tables import percent, records, table
 from benchmarks.results.words import listed, prose
 
@@ -37,33 +37,32 @@ def leaderboard() -> str:
         "its step is timed relative to Prototypical's. Tested on the evaluation alphabets. Relation Networks alone",
         f"have their paper's net, whose embeddings are maps. Recipes: `benchmarks/leaderboard.py`. {tasks}, the same",
         f"for all. Calibration error on {calibrated} 5-way 1-shot tasks, before and after a temperature from",
-        "validation tasks. Outer rates were chosen in one way for all, below. What else differs from the presets was",
-        "also chosen by validation classes, but not with equal care. This was the ways and queries of Siamese and",
-        "Relation Networks, and the inner loops of the gradient learners but Proto-MAML. Implicit MAML got the most",
-        "tries; Meta-SGD, MAML++ and Relation Networks got several. The others have their presets and may do better.",
+        f"validation tasks. {rates(found)}",
+        "What else differs from the presets was also chosen by validation classes, but not with equal care. This was",
+        "the ways and queries of Siamese and Relation Networks, and the inner loops of the gradient learners but",
+        "Proto-MAML. Implicit MAML got the most tries; Meta-SGD, MAML++ and Relation Networks got several. The others",
+        "have their presets and may do better.",
         f"With little to learn, {short}. One seed each. To adapt: one 5-way 1-shot task, on that core too."
         if short
         else "",
     )
-    said += prose(tested_twice(found)) + prose(best_weights(found))
+    said += prose(best_weights(found))
     figure = "![Accuracy against training time, shots and ways](leaderboard.png)\n"
-    return f"{said}{standings(found)}\n{figure}\n{picks()}\n{rates()}"
+    return f"{said}{standings(found)}\n{figure}\n{picks()}\n{studies()}"
 
 
-def tested_twice(found: list[dict[str, Any]]) -> str:
-    """Return a sentence about each learner whose weights were tested before with fewer inner steps."""
-    sentences = []
-    for before in leaders("leaderboard/earlier"):
-        now = next(r for r in found if r["algorithm"] == before["algorithm"])
-        first, second = (
-            " and ".join(f"{100 * cell(r, 20, k)['mean']:.1f}" for k in (1, 5)) + " %" for r in (before, now)
-        )
-        steps = before["training"]["settings"]["inner_steps"]
-        sentences.append(
-            f"The weights of {now['algorithm']} were tested twice. With the {steps} inner steps of their training, "
-            f"they answer {first} of 20-way 1- and 5-shot queries. Their row is of {now['test_steps']} steps: {second}."
-        )
-    return " ".join(sentences)
+def rates(found: list[dict[str, Any]]) -> str:
+    """Return where the outer rates and test steps come from: the study of each learner, or an earlier search."""
+    chosen = {r["algorithm"]: r["chosen"] for r in records("studies")}
+    earlier = [
+        r["algorithm"]
+        for r in found
+        if any(r["training"]["settings"][k] != v for k, v in chosen.get(r["algorithm"], {}).items())
+    ]
+    said = "Outer rates and test steps come from one study of each learner, below."
+    if not earlier:
+        return said
+    return f"{said} Those of {listed(earlier)} come from an earlier search over a few rates, and are in the records."
 
 
 def best_weights(found: list[dict[str, Any]]) -> str:

@@ -192,7 +192,13 @@ def _too_large(name: str, limit: int) -> str:
 
 
 def _eight_bits(name: str, image: Image.Image) -> Image.Image:
-    """Return the image; one of real numbers (TIFF) as levels, because Pillow would clip them."""
+    """Return the image; one of real numbers (TIFF) as levels, because Pillow would clip them.
+
+    Raises:
+        DataError: An image of whole numbers holds others than 16 bits have, so that it is not known what is white.
+    """
+    if image.mode == "I" and not 0 <= (ends := image.getextrema())[0] <= ends[1] <= 65535:
+        raise DataError(f"{name} holds numbers from {ends[0]} to {ends[1]}; save it with 8 or 16 bits per channel")
     return _of_array(name, np.asarray(image)) if image.mode == "F" else image
 
 

@@ -75,12 +75,12 @@ def left_out(folder: Path, deep: bool = True) -> str | None:
     """
     kinds: dict[str, list[str]] = {}
     for _, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         if not deep and folders:
             kinds["folders"] = list(folders)
             folders.clear()
         for name in sorted(names):
-            if not name.startswith(".") and not is_image_name(name):
+            if not is_hidden(name) and not is_image_name(name):
                 kinds.setdefault(Path(name).suffix.lower() or "without suffix", []).append(name)
     if not kinds:
         return None
@@ -103,6 +103,15 @@ def image_files(folder: Path) -> list[Path]:
     return listing(Path(folder))[0]
 
 
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder is not the user's own: hidden, or what macOS puts into archives.
+
+    >>> is_hidden(".DS_Store"), is_hidden("__MACOSX"), is_hidden("cats")
+    (True, True, False)
+    """
+    return name.startswith(".") or name == "__MACOSX"
+
+
 def is_image_name(name: str | Path) -> bool:
     """Return whether a name has the suffix of an image file that can be read; HEIC needs pillow-heif.
 
@@ -120,7 +129,7 @@ def listing(folder: Path) -> tuple[list[Path], list[Path]]:
         DataError: The folder cannot be read.
     """
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        entries = sorted(entry for entry in folder.iterdir() if not is_hidden(entry.name))
     except OSError as error:
         raise DataError(f"folder {str(folder)!r} cannot be read: {error.strerror}; {_LAYOUT}") from error
     images = [entry for entry in entries if is_image_name(entry) and entry.is_file()]

@@ -90,6 +90,16 @@ def test_a_transparent_value_of_16_bits_is_white(file):
     assert np.count_nonzero(read(path, INK)) == 16 * 4
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 70_000), (-1, 255)])
+def test_whole_numbers_beyond_16_bits_are_refused(file, low, high):
+    values = np.full((28, 28), high, np.int32)
+    values[0] = low
+    with pytest.raises(DataError, match=f"holds numbers from {low} to {high}; save it with 8 or 16 bits"):
+        read(file(Image.fromarray(values), "a.tif"), INK)
+    values = values.clip(0, 65535)
+    assert read(file(Image.fromarray(values), "a.tif"), INK).shape == (1, 28, 28)
+
+
 def test_the_first_frame_is_read(file):
     later = [drawing(paper=255, ink=255)] * 2
     for name in ("a.png", "a.webp", "a.gif", "a.tif"):

@@ -42,7 +42,17 @@ def test_other_and_hidden_files_are_ignored(pets):
     for name in ("notes.txt", "dogs/notes.txt", "dogs/._0.png", "dogs/Thumbs.db", ".git/config", ".hidden.png"):
         (pets / name).parent.mkdir(exist_ok=True)
         (pets / name).write_text("not an image")
+    draw(pets / "__MACOSX" / "._a.png")
+    draw(pets / "__MACOSX" / "dogs" / "b.png")
     assert counts(pets) == {"dogs": 3, "cats": 2}
+    assert left_out(pets / "cats") is None
+
+
+def test_a_class_folder_may_be_a_link(pets, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    draw(elsewhere / "a.png")
+    (pets / "birds").symlink_to(elsewhere)
+    assert counts(pets) == {"birds": 1, "cats": 2, "dogs": 3}
 
 
 def test_a_name_may_hold_spaces_and_any_letters(tmp_path):

@@ -34,8 +34,8 @@ def settings(agent: str, episodes: int) -> dict[str, Any]:
     """Return the settings of one training, without its seed."""
     if agent == "rl2":
         own = {"episodes": 2 * episodes, "grow_steps": 30, "hidden": 128, "gae_lambda": 0.9, "entropy_weight": 0.005}
-        rate = {"outer_lr": 4e-3, "schedule": "linear"}
-        return {"agent_arguments": own, "steps": 300, "tasks_per_step": 5000 // episodes, **rate}
+        steps, rate = 300 if episodes > 10 else 150, {"outer_lr": 4e-3, "schedule": "linear"}
+        return {"agent_arguments": own, "steps": steps, "tasks_per_step": 5000 // episodes, **rate}
     own = {**GRADIENT, "n_episodes": episodes}
     return {
         "agent_arguments": own | ({"inner_lr": 10.0} if agent == "maml" else {}),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable
 from typing import Any
+
+from scipy import stats
 
 from benchmarks.results.studies import studies
 from benchmarks.results.tables import percent, records, table
@@ -16,9 +19,9 @@ def cell(row: dict[str, Any], n_way: int, n_shot: int, transductive: bool = Fals
     return next(c for c in row["cells"] if (c["n_way"], c["n_shot"], c["transductive"]) == wanted)
 
 
-def leaders(folder: str = "leaderboard", trained_on: str = "omniglot") -> list[dict[str, Any]]:
-    """Records of benchmarks/leaderboard.py, best first."""
-    return sorted((r for r in records(folder) if r["trained_on"] == trained_on), key=lambda r: -cell(r, 5, 1)["mean"])
+def leaders() -> list[dict[str, Any]]:
+    """Records of benchmarks/leaderboard.py of the first seed, best first."""
+    return sorted((r for r in records("leaderboard") if not r["seed"]), key=lambda r: -cell(r, 5, 1)["mean"])
 
 
 CELLS = ((5, 1), (5, 5), (20, 1), (20, 5))
@@ -42,27 +45,29 @@ def leaderboard() -> str:
         "the ways and queries of Siamese and Relation Networks, and the inner loops of the gradient learners but",
         "Proto-MAML. Implicit MAML got the most tries; Meta-SGD, MAML++ and Relation Networks got several. The others",
         "have their presets and may do better.",
-        f"With little to learn, {short}. One seed each. To adapt: one 5-way 1-shot task, on that core too."
-        if short
-        else "",
+        f"With little to learn, {short}." if short else "",
+        "One seed each, but for the table below. To adapt: one 5-way 1-shot task, on that core too.",
     )
     said += prose(best_weights(found))
     figure = "![Accuracy against training time, shots and ways](leaderboard.png)\n"
-    return f"{said}{standings(found)}\n{figure}\n{picks()}\n{studies()}"
+    return f"{said}{standings(found)}\n{figure}\n{by_seed(found)}{picks()}\n{studies()}"
 
 
 def rates(found: list[dict[str, Any]]) -> str:
     """Return where the outer rates and test steps come from: the study of each learner, or an earlier search."""
     chosen = {r["algorithm"]: r["chosen"] for r in records("studies")}
+    used = {r["algorithm"]: r["training"]["settings"] for r in found if r["algorithm"] != "nearest-pixels"}
     earlier = [
-        r["algorithm"]
-        for r in found
-        if any(r["training"]["settings"][k] != v for k, v in chosen.get(r["algorithm"], {}).items())
+        name
+        for name, settings in used.items()
+        if name not in chosen or any(settings[key] != value for key, value in chosen[name].items())
     ]
     said = "Outer rates and test steps come from one study of each learner, below."
     if not earlier:
         return said
-    return f"{said} Those of {listed(earlier)} come from an earlier search over a few rates, and are in the records."
+    rest = [name for name in used if name not in earlier]
+    few = f"those of {listed(earlier)}" if len(earlier) <= len(rest) else f"all rows but {listed(rest, 'no one')}"
+    return f"{said} Older are {few}: their rates come from a search over a few, and are in the records."
 
 
 def best_weights(found: list[dict[str, Any]]) -> str:
@@ -93,6 +98,30 @@ def standings(found: list[dict[str, Any]]) -> str:
     names = [f"{n}-way {k}-shot" for n, k in CELLS]
     columns = ["", *names, *(f"{name}, transductive" for name in names), "calibration error", "to adapt"]
     return table(columns, rows)
+
+
+def by_seed(found: list[dict[str, Any]]) -> str:
+    """Return the table of learners that were trained by several seeds: what one more training would give."""
+    rows, n_seeds = [], 0
+    for r in found:
+        alike = [each for each in records("leaderboard") if each["algorithm"] == r["algorithm"]]
+        alike = [each for each in alike if each["minutes"] == r["minutes"]]
+        if len(alike) < 3:
+            continue
+        n_seeds = len(alike)
+        figures = []
+        for each in CELLS:
+            means = [100 * cell(one, *each)["mean"] for one in alike]
+            half = stats.t.ppf(0.975, len(means) - 1) * statistics.stdev(means) / math.sqrt(len(means))
+            figures.append(f"{statistics.mean(means):.2f} ± {half:.2f} (± {100 * cell(r, *each)['ci95']:.2f})")
+        rows.append([r["algorithm"], *figures])
+    if not rows:
+        return ""
+    said = "### By seed\n\n" + prose(
+        f"Mean of {n_seeds} trainings that differ in the seed alone, with its 95% interval over seeds. In brackets is",
+        "the interval over the tasks of one of them. Inductive.",
+    )
+    return f"{said}{table(['', *(f'{n}-way {k}-shot' for n, k in CELLS)], rows)}\n"
 
 
 def picks() -> str:

@@ -16,8 +16,8 @@ def studies() -> str:
     said = "### Outer rates and test steps\n\n" + prose(
         "One rule for all: a study by `quickstudy tune` (`benchmarks/studies.py`), one seed, of short trainings of the",
         f"recipe. A training of {first['minutes']:g} minutes is validated {len(longest(first)['validation'])} times,",
-        f"by 5-way 1-shot accuracy on {first['validation_tasks']} tasks of the validation alphabets. It goes on if it",
-        f"is in the best third. The rate is searched from {bounds(first, 'outer_lr')}, test steps from",
+        f"by 5-way 1-shot accuracy on {first['validation_tasks']} tasks of the validation alphabets. It continues if",
+        f"it is in the best third. The rate is searched from {bounds(first, 'outer_lr')}, test steps from",
         f"{all_bounds('test_steps')}. The best of those that ended is taken; all of them are in the last column. So",
         "short a training may favour larger rates than a long one.",
         at_the_edge(found),

@@ -35,7 +35,7 @@ class Settings(BaseModel):
         tasks_per_step: Number of tasks in one step.
         outer_lr: Rate of the outer optimiser; ``settings_of`` takes the agent's own if it is not given. None for an
             agent whose outer step is a trust region.
-        schedule: How the outer rate falls: "constant" (not at all), "cosine" or "linear" (to 0).
+        schedule: Schedule of the outer rate: "constant", or "cosine" or "linear", which fall to 0.
         seed: Seed of the weights, tasks and episodes.
         save_every: Steps between two checkpoints.
     """

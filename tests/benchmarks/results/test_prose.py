@@ -39,14 +39,12 @@ PROTOCOL = {
         "tasks of 5 ways",
         " of 20",
         "5-way 1-shot",
-        "tested twice",
-        "20-way 1- and 5-shot",
         "64-way 1-shot",
         "two intervals",
+        "95% interval",
     ],
     "photos": ["40 categories", "20 photographs each", "20 categories", "a tenth of", "95th", "R2D2", " tenth"],
     "page": ["95% interval"],
-    "rates": ["5-way and 20-way 1-shot", "(200 and 100", "three times", "a third of", "Two searches", "5-way, 20-way"],
     "rl": [
         "2D navigation",
         "0 to 3 updates",
@@ -69,6 +67,7 @@ PROTOCOL = {
         "up to 10",
         "above 100",
     ],
+    "studies": ["5-way 1-shot", "best third"],
     "text": ["on five domains", "on three that", "95 % intervals", "5-way 5-shot", "coverage of 90 %"],
     "transductive": ["of length 1", "40 categories"],
 }

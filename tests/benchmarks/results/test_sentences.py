@@ -34,12 +34,7 @@ def short_budget(r):
 
 
 def edge(r):
-    r["chosen"]["outer_lr"] = 0.05 if r["algorithm"] == "matching" else 0.005
-
-
-def another_rate(r):
-    for name in r["chosen"]:
-        r["chosen"][name] = 0.123 if r["algorithm"] == "matching" else {}
+    r["chosen"]["outer_lr"] = 0.05 if r["algorithm"] == "prototypical" else 0.005
 
 
 def worst_on_digits(r):
@@ -126,7 +121,7 @@ def scratch(r):
 CASES = [
     (leaderboard.leaderboard, "leaderboard", plain_batches, "baseline after 60 minutes"),
     (leaderboard.leaderboard, "leaderboard", short_budget, "nearest-pixels got 0.2 minutes"),
-    (studies.studies, "studies", edge, "The rate of matching is near an end"),
+    (studies.studies, "studies", edge, "The rate of prototypical is near an end"),
     (elsewhere.generalisation, "generalisation", worst_on_digits, "maml answers the other digits worst: 10.0 %"),
     (sinusoids.sinusoids, "sinusoid", diverging, "- reptile from 10 points: 4 of 2,000."),
     (sinusoids.sinusoids, "sinusoid", start, "in 8 of 9 cells"),

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable
 from typing import Any
 
-from scipy import stats
-
 from benchmarks.results.studies import studies
-from benchmarks.results.tables import percent, records, table
+from benchmarks.results.tables import over_seeds, percent, records, table
 from benchmarks.results.words import listed, prose
 
 
@@ -111,9 +108,8 @@ def by_seed(found: list[dict[str, Any]]) -> str:
         n_seeds = len(alike)
         figures = []
         for each in CELLS:
-            means = [100 * cell(one, *each)["mean"] for one in alike]
-            half = stats.t.ppf(0.975, len(means) - 1) * statistics.stdev(means) / math.sqrt(len(means))
-            figures.append(f"{statistics.mean(means):.2f} ± {half:.2f} (± {100 * cell(r, *each)['ci95']:.2f})")
+            means = [cell(one, *each)["mean"] for one in alike]
+            figures.append(f"{over_seeds(means)} (± {100 * cell(r, *each)['ci95']:.2f})")
         rows.append([r["algorithm"], *figures])
     if not rows:
         return ""

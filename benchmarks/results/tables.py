@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import math
+import statistics
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from scipy import stats
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -25,6 +29,16 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def percent(figure: dict[str, Any]) -> str:
     interval = "" if figure["ci95"] is None else f" ± {100 * figure['ci95']:.2f}"
     return f"{100 * figure['mean']:.2f}{interval}"
+
+
+def over_seeds(means: Sequence[float]) -> str:
+    """Return the mean of trainings that differ in the seed alone, in percent, with its interval by Student's t.
+
+    >>> over_seeds([0.95, 0.96, 0.97])
+    '96.00 ± 2.48'
+    """
+    half = stats.t.ppf(0.975, len(means) - 1) * statistics.stdev(means) / math.sqrt(len(means))
+    return f"{100 * statistics.mean(means):.2f} ± {100 * half:.2f}"
 
 
 def minutes(record: dict[str, Any]) -> str:

@@ -72,8 +72,8 @@ def by_seed(shipped: list[dict[str, Any]]) -> str:
     said = [f"{over_seeds(each)} % at {again[0]['n_way']}-way {k}-shot" for k, each in sorted(means.items())]
     each = "; ".join(", ".join(f"{100 * mean:.2f}" for mean in means[k]) for k in sorted(means))
     return prose(
-        f"On Omniglot, {len(next(iter(means.values())))} trainings that differ in the seed alone, the shipped one among",
-        f"them, answer {listed(said)} ({each}). Here the intervals are over seeds.",
+        f"On Omniglot, {len(next(iter(means.values())))} trainings that differ in the seed alone, the shipped one",
+        f"among them, answer {listed(said)} ({each}). Here the intervals are over seeds.",
     )
 
 

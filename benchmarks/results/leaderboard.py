@@ -63,8 +63,9 @@ def rates(found: list[dict[str, Any]]) -> str:
     if not earlier:
         return said
     rest = [name for name in used if name not in earlier]
-    few = f"those of {listed(earlier)}" if len(earlier) <= len(rest) else f"all rows but {listed(rest, 'no one')}"
-    return f"{said} Older are {few}: their rates come from a search over a few, and are in the records."
+    most = f"all rows but {listed(rest)}" if rest else "all rows"
+    which = f"those of {listed(earlier)}" if len(earlier) <= len(rest) else most
+    return f"{said} Older are {which}: their rates come from a search over a few, and are in the records."
 
 
 def best_weights(found: list[dict[str, Any]]) -> str:

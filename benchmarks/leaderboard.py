@@ -75,7 +75,7 @@ def recipe(algorithm, data, data_root, seed):
         given["rotations"] = "classes"
     elif data == "glyphs":
         given["glyph_classes"] = 3000
-    pool = {} if algorithm == "nearest-pixels" else {"pool": True}
+    pool = {} if algorithm in ("nearest-pixels", "relation") else {"pool": True}  # neither has a net that can pool
     return given | pool | RECIPES.get(algorithm, {})
 
 

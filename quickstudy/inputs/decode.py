@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -197,8 +197,10 @@ def _eight_bits(name: str, image: Image.Image) -> Image.Image:
     Raises:
         DataError: An image of whole numbers holds others than 16 bits have, so that it is not known what is white.
     """
-    if image.mode == "I" and not 0 <= (ends := image.getextrema())[0] <= ends[1] <= 65535:
-        raise DataError(f"{name} holds numbers from {ends[0]} to {ends[1]}; save it with 8 or 16 bits per channel")
+    if image.mode == "I":
+        low, high = cast("tuple[int, int]", image.getextrema())
+        if low < 0 or high > 65535:
+            raise DataError(f"{name} holds numbers from {low} to {high}; save it with 8 or 16 bits per channel")
     return _of_array(name, np.asarray(image)) if image.mode == "F" else image
 
 

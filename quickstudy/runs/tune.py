@@ -59,7 +59,8 @@ def tune(
 ) -> Tuned:
     """Search settings by validation tasks, and write the best ones to a file.
 
-    Optuna's TPE sampler proposes. Each trial is a run in the folder. At each validation, a run that is not in the best
+    The first trial has the values that are given or preset, where they lie in the space. Then Optuna's TPE sampler
+    proposes. Each trial is a run in the folder. At each validation, a run that is not in the best
     third of those that came so far ends (successive halving). The same call continues a study after an interruption.
     Several processes may share one study: on one machine by its folder, on several by a database.
 
@@ -137,6 +138,15 @@ class Search:
         """Return the settings of a trial."""
         return load_settings(environment={}, flags=self.given | dict(found))
 
+    def known(self) -> dict[str, Any]:
+        """Return what is searched as it would be without a search, where that lies in the space."""
+        try:
+            settings = self.settings({})
+        except SettingError:  # such as a net that lacks what another setting needs
+            return {}
+        values = {name: getattr(settings, name) for name in self.distributions}
+        return {name: value for name, value in values.items() if _holds(self.distributions[name], value)}
+
     @contextmanager
     def next_trial(self, trials: int) -> Iterator[optuna.Trial | None]:
         """Context with a trial of this process alone: an interrupted one, else a new one, or None if all are done.
@@ -156,6 +166,8 @@ class Search:
             if not waiting and sum(each.state != states.FAIL for each in every) >= trials:
                 yield None
                 return
+            if not every:
+                self.study.enqueue_trial(self.known(), skip_if_exists=True)
             self.study.sampler = self.optuna.samplers.TPESampler(seed=_SEEDS * self.seed + len(every))
             trial = self.study.ask(self.distributions)
             if _PLACE not in trial.user_attrs:
@@ -240,6 +252,13 @@ def _database(url: str) -> optuna.storages.BaseStorage:
 def _first(distribution: Any) -> Any:
     """Return some value of a distribution."""
     return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
+
+
+def _holds(distribution: Any, value: Any) -> bool:
+    """Return whether a value lies in a distribution."""
+    if hasattr(distribution, "choices"):
+        return value in distribution.choices
+    return value is not None and distribution.low <= value <= distribution.high
 
 
 def _lock_of(folder: str) -> str:

@@ -46,6 +46,17 @@ def test_each_trial_is_a_run_and_the_best_can_be_trained(tmp_path):
     assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_first_trial_has_the_values_that_are_known_and_lie_in_the_space(tmp_path):
+    """So the best is never worse than what was there; test_steps is not preset, and the outer rate lies outside."""
+    space = [*SPACE, "inner_steps=2|3", "outer_lr=1e-5..1e-4", "test_steps=1..4"]
+    out = tmp_path / "study"
+    qs.tune(space, out, flags=FLAGS | {"inner_lr": 0.02, "inner_steps": 3, "outer_lr": 0.5}, trials=1)
+    [trial] = study(out).trials
+    assert (trial.params["inner_lr"], trial.params["inner_steps"]) == (0.02, 3)
+    assert 1e-5 <= trial.params["outer_lr"] <= 1e-4
+    assert 1 <= trial.params["test_steps"] <= 4
+
+
 def test_the_same_call_goes_on_and_gives_the_same_trials(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     qs.tune(SPACE, whole, flags=FLAGS, trials=4)

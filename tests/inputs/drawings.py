@@ -1,8 +1,10 @@
 """A drawing without symmetry, and how an image file is read."""
 
+import io
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageDraw
 
 from quickstudy.inputs.base import Item
@@ -30,3 +32,14 @@ def close(a: np.ndarray, b: np.ndarray, levels: int = 3) -> bool:
 
 
 SEVEN = INK.pixels(drawing())
+
+
+def heic(image: Image.Image) -> bytes:
+    """Return what a HEIC file of an image holds."""
+    content = io.BytesIO()
+    pillow_heif.from_pillow(image).save(content, quality=95)
+    return content.getvalue()
+
+
+HEIC = heic(drawing().convert("RGB"))
+"""The drawing as a photograph of a phone."""

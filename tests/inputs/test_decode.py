@@ -6,7 +6,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pillow_heif
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,11 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from quickstudy.errors import DataError
-from quickstudy.inputs import heic as heic_module
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.decode import decoded, levels, png, upright
 from quickstudy.inputs.images import Images
-from tests.inputs.drawings import INK, SEVEN, close, drawing, read
+from tests.inputs.drawings import HEIC, INK, SEVEN, close, drawing, read
 from tests.limits import used
 
 
@@ -135,15 +133,6 @@ def whole(kind: str) -> bytes:
     content = io.BytesIO()
     drawing().convert("RGB").save(content, kind)
     return content.getvalue()
-
-
-def heic(image: Image.Image) -> bytes:
-    content = io.BytesIO()
-    pillow_heif.from_pillow(image).save(content, quality=95)
-    return content.getvalue()
-
-
-HEIC = heic(drawing().convert("RGB"))
 
 
 @pytest.mark.parametrize(
@@ -280,27 +269,6 @@ def test_transparent_parts_are_white_in_every_mode():
     for mode in ("L", "RGB"):
         assert np.asarray(upright(Image.new("LA", (2, 2), (0, 0)), mode)).min() == 255
         assert np.asarray(upright(Image.new("RGBA", (2, 2), (9, 9, 9, 0)), mode)).min() == 255
-
-
-def test_heic_is_read_whatever_its_name_and_pillow_stays_as_it_was(tmp_path):
-    for name in ("a.heic", "a.jpg"):
-        (tmp_path / name).write_bytes(HEIC)
-        assert close(read(tmp_path / name, INK), SEVEN, 8)
-    assert ".heic" not in Image.registered_extensions()
-
-
-def test_heic_without_its_library_is_a_line_that_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(heic_module, "has_heic", lambda: False)
-    with pytest.raises(DataError, match=r"^'a.heic' is a HEIC image, .*; pip install 'quickstudy\[photos\]'$"):
-        INK.encode([Item("a.heic", HEIC)])
-
-
-def test_a_heic_file_that_is_too_large_is_not_read(tmp_path):
-    with (tmp_path / "a.heic").open("wb") as file:
-        file.write(HEIC)
-        file.truncate(10**10)
-    with pytest.raises(DataError, match="HEIC image of more than 134 MB"):
-        read(tmp_path / "a.heic", INK)
 
 
 def test_real_numbers_of_a_file_are_scaled_as_those_of_an_array(file):

@@ -50,6 +50,22 @@ def takes(registry: Registry[Any], name: str | None, *arguments: str) -> bool:
     return name is not None and any(a in inspect.signature(registry[name].__init__).parameters for a in arguments)
 
 
+def default_of(settings: Any, name: str) -> Any:
+    """Return the value of a setting of a run: None stands for the default of the class that takes it.
+
+    >>> from quickstudy.runs.settings import complete
+    >>> default_of(complete({"algorithm": "maml"}), "inner_lr")
+    0.4
+    """
+    value = getattr(settings, name)
+    chosen = (LEARNERS, settings.algorithm), (NETS, settings.net), (SOURCES, settings.data)
+    for registry, owner in chosen:
+        if value is None and takes(registry, owner, name):
+            default = inspect.signature(registry[owner].__init__).parameters[name].default
+            value = None if default is inspect.Parameter.empty else default
+    return value
+
+
 def kind_of(source: str, inputs: str | None = None) -> type[Inputs] | None:
     """Return the kind of inputs of a source, which is imported; None if its tasks are functions.
 

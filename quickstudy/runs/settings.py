@@ -38,6 +38,7 @@ __all__ = [
     "check_effects",
     "choices",
     "complete",
+    "gather",
     "kinds",
     "load_settings",
     "read_settings",
@@ -60,6 +61,17 @@ def load_settings(
     >>> load_settings(environment={"QUICKSTUDY_STEPS": "7"}, flags={"algorithm": "maml"}).steps
     7
     """
+    return complete(*gather(file, environment, flags))
+
+
+def gather(
+    file: Path | None, environment: Mapping[str, str] | None, flags: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings of ``load_settings`` before they are completed, and the source of each.
+
+    Raises:
+        SettingError: The file cannot be read.
+    """
     variables = os.environ if environment is None else environment
     given: dict[str, Any] = {}
     origin: dict[str, str] = {}
@@ -70,7 +82,7 @@ def load_settings(
     ):
         given |= values
         origin |= dict.fromkeys(values, source)
-    return complete(given, origin)
+    return given, origin
 
 
 def complete(given: Mapping[str, Any], origin: Mapping[str, str] | None = None) -> Settings:

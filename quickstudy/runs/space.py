@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Choice = str | int | float
+_WHOLE = (int, int | None)
+_REAL = (float, float | None)
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,26 @@ def space_of(texts: Sequence[str]) -> Space:
             raise SettingError(f"--space: {unknown('setting', name, FIELDS)}")
         if name in result:
             raise SettingError(f"--space gives {name} twice; give one of them")
-        result[name] = _range(text, name, values) if ".." in values else Choices(tuple(map(_value, values.split("|"))))
+        bounds = ".." in values and "|" not in values and _is_number(name)
+        result[name] = _range(text, name, values) if bounds else Choices(tuple(map(_value, values.split("|"))))
     if not result:
         raise SettingError("there is nothing to search; give --space SETTING=LOW..HIGH or SETTING=A|B")
     return result
 
 
+def _is_number(name: str) -> bool:
+    """Return whether a setting is a number, and not yes or no, a name or a path."""
+    return hints()[name] in (*_WHOLE, *_REAL)
+
+
 def _range(text: str, name: str, values: str) -> Range:
     try:
-        low, high = map(float, values.split(".."))
+        low, high = map(float, values.replace("...", "?").split(".."))  # 1...5 may be meant as 1 to .5, or to 5
     except ValueError:
         raise SettingError(f"--space {text!r}: LOW..HIGH are two numbers, such as 1e-3..1; correct it") from None
     if not -float("inf") < low < high < float("inf"):
         raise SettingError(f"--space {text!r}: {low:g} is not below {high:g}; correct it")
-    whole = hints()[name] in (int, int | None)
+    whole = hints()[name] in _WHOLE
     if whole and not (low.is_integer() and high.is_integer()):
         raise SettingError(f"--space {text!r}: {name} is a whole number; give whole numbers")
     return Range(low, high, whole)

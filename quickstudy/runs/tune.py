@@ -17,8 +17,9 @@ from quickstudy.errors import DataError, Interrupted, QuickstudyError, SettingEr
 from quickstudy.io.console import note
 from quickstudy.io.files import replace
 from quickstudy.runs.experiment import Experiment
+from quickstudy.runs.needs import default_of
 from quickstudy.runs.run import Run
-from quickstudy.runs.settings import Settings, load_settings, read_settings
+from quickstudy.runs.settings import Settings, complete, gather
 from quickstudy.runs.signals import between_steps
 from quickstudy.runs.space import Space, space_of
 from quickstudy.tasks.source import FunctionSource
@@ -68,7 +69,7 @@ def tune(
         space: Ranges and choices, such as "inner_lr=1e-3..1" and "width=32|64". A wide range is searched by logarithm.
         out: Folder of the study: its journal, a run per trial, ``best.toml`` and ``study.png``.
         config: TOML file of the other settings.
-        flags: Settings that override the file.
+        flags: Settings that override the file and ``QUICKSTUDY_*`` variables.
         trials: Number of trials of the study, by all processes together.
         budget: Minutes after which this call ends; its last run is continued by the next call.
         storage: URL of a database instead of the journal, such as "postgresql://...".
@@ -84,8 +85,8 @@ def tune(
     ...     tune(["inner_lr=1e-3..1e-1"], folder, flags=fixed, trials=1).trials
     {'complete': 1, 'pruned': 0}
     """
-    given = ({} if config is None else read_settings(Path(config))) | dict(flags or {})
-    search = Search(space_of(space), Path(out), given, storage)
+    given, origin = gather(None if config is None else Path(config), None, flags)
+    search = Search(space_of(space), Path(out), given, origin, storage)
     end = float("inf") if budget is None else time.monotonic() + 60 * budget
     with between_steps() as stop:
         while time.monotonic() < end:
@@ -103,21 +104,29 @@ class Search:
         space: Ranges and choices of settings.
         out: Folder.
         given: Settings that are fixed.
+        origin: Source of each of them, for messages.
         storage: URL of a database, or None for a journal in the folder.
     """
 
-    def __init__(self, space: Space, out: Path, given: dict[str, Any], storage: str | None) -> None:
+    def __init__(
+        self, space: Space, out: Path, given: dict[str, Any], origin: dict[str, str], storage: str | None
+    ) -> None:
         try:
             import optuna
         except ImportError:
             raise SettingError("optuna is not installed; pip install 'quickstudy[tune]'") from None
-        self.optuna, self.out, self.given = optuna, out.resolve(), given
-        self.distributions = {name: each.distribution() for name, each in space.items()}
+        self.optuna, self.out, self.given, self.origin = optuna, out.resolve(), given, origin
+        self.distributions: dict[str, Any] = {name: each.distribution() for name, each in space.items()}
         first = {name: _first(each) for name, each in self.distributions.items()}
         base = self.settings(first)
-        for name, each in self.distributions.items():
-            for value in getattr(each, "choices", ()):
-                self.settings(first | {name: value})  # refuses a wrong name before the first trial, not in its turn
+        # A wrong name or value is refused before the first trial, not in its turn.
+        self.meant = {
+            name: {value: getattr(self.settings(first | {name: value}), name) for value in each.choices}
+            for name, each in self.distributions.items()
+            if hasattr(each, "choices")
+        }
+        experiment = Experiment(base)
+        experiment.check(self.out)
         self.seed = base.seed
         fixed = {name: value for name, value in base.model_dump(mode="json").items() if name not in space}
         about = json.dumps({"space": {k: str(v) for k, v in space.items()}, "settings": fixed}, sort_keys=True)
@@ -127,7 +136,7 @@ class Search:
             storage=_journal(self.out / "study.log") if storage is None else _database(storage),
             study_name=self.out.name,
             load_if_exists=True,
-            direction="minimize" if isinstance(Experiment(base).source, FunctionSource) else "maximize",
+            direction="minimize" if isinstance(experiment.source, FunctionSource) else "maximize",
             pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=_FACTOR),
         )
         if self.study.user_attrs.get("about", about) != about:
@@ -136,7 +145,7 @@ class Search:
 
     def settings(self, found: Mapping[str, Any]) -> Settings:
         """Return the settings of a trial."""
-        return load_settings(environment={}, flags=self.given | dict(found))
+        return complete(self.given | dict(found), self.origin | dict.fromkeys(found, "--space"))
 
     def known(self) -> dict[str, Any]:
         """Return what is searched as it would be without a search, where that lies in the space."""
@@ -144,8 +153,16 @@ class Search:
             settings = self.settings({})
         except SettingError:  # such as a net that lacks what another setting needs
             return {}
-        values = {name: getattr(settings, name) for name in self.distributions}
-        return {name: value for name, value in values.items() if _holds(self.distributions[name], value)}
+        result: dict[str, Any] = {}
+        for name, each in self.distributions.items():
+            value = default_of(settings, name)
+            if name in self.meant:
+                alike = [choice for choice, meant in self.meant[name].items() if meant == value]
+            else:
+                alike = [] if value is None or not each.low <= value <= each.high else [value]
+            if alike:
+                result[name] = alike[0]
+        return result
 
     @contextmanager
     def next_trial(self, trials: int) -> Iterator[optuna.Trial | None]:
@@ -171,7 +188,11 @@ class Search:
             self.study.sampler = self.optuna.samplers.TPESampler(seed=_SEEDS * self.seed + len(every))
             trial = self.study.ask(self.distributions)
             if _PLACE not in trial.user_attrs:
-                trial.set_user_attr(_PLACE, (platform.node(), str(self.out / f"trial-{trial.number:04d}")))
+                folder = self.out / f"trial-{trial.number:04d}"
+                if folder.exists():
+                    self.study.tell(trial, state=states.FAIL)
+                    raise SettingError(f"{str(folder)!r} is a run of another study; choose another --out")
+                trial.set_user_attr(_PLACE, (platform.node(), str(folder)))
             lock = FileLock(_lock_of(trial.user_attrs[_PLACE][1]))
             lock.acquire()
         try:
@@ -198,7 +219,7 @@ class Search:
                 if trial.should_prune():
                     self.study.tell(trial, state=states.PRUNED)
                     return
-                if time.monotonic() >= end and progress.step < settings.steps:
+                if time.monotonic() >= end and not progress.last:
                     return
         except Interrupted:
             raise
@@ -235,7 +256,10 @@ def _journal(path: Path) -> optuna.storages.BaseStorage:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    return JournalStorage(JournalFileBackend(str(path)))
+    try:
+        return JournalStorage(JournalFileBackend(str(path)))
+    except (ValueError, KeyError) as error:
+        raise DataError(f"the journal {str(path)!r} is damaged: {one_line(error)}; choose another --out") from error
 
 
 def _database(url: str) -> optuna.storages.BaseStorage:
@@ -252,13 +276,6 @@ def _database(url: str) -> optuna.storages.BaseStorage:
 def _first(distribution: Any) -> Any:
     """Return some value of a distribution."""
     return distribution.choices[0] if hasattr(distribution, "choices") else distribution.low
-
-
-def _holds(distribution: Any, value: Any) -> bool:
-    """Return whether a value lies in a distribution."""
-    if hasattr(distribution, "choices"):
-        return value in distribution.choices
-    return value is not None and distribution.low <= value <= distribution.high
 
 
 def _lock_of(folder: str) -> str:

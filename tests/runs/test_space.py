@@ -4,7 +4,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from quickstudy.errors import SettingError
-from quickstudy.runs.space import space_of
+from quickstudy.runs.space import Choices, space_of
 
 
 def test_ranges_and_choices():
@@ -18,6 +18,10 @@ def test_ranges_and_choices():
     }
 
 
+def test_dots_are_no_range_of_a_path():
+    assert space_of(["init=../a|../b"])["init"] == Choices(("../a", "../b"))
+
+
 @pytest.mark.parametrize(
     ("texts", "words"),
     [
@@ -25,6 +29,7 @@ def test_ranges_and_choices():
         (["inner_lr"], "not SETTING="),
         (["inner_rate=1..2"], "unknown setting"),
         (["inner_lr=1..x"], "two numbers"),
+        (["inner_lr=1...5"], "two numbers"),
         (["inner_lr=1..0.1"], "not below"),
         (["inner_lr=nan..1"], "not below"),
         (["inner_steps=0.5..2"], "whole number"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,62 @@ def test_the_first_trial_has_the_values_that_are_known_and_lie_in_the_space(tmp_
     assert (trial.params["inner_lr"], trial.params["inner_steps"]) == (0.02, 3)
     assert 1e-5 <= trial.params["outer_lr"] <= 1e-4
     assert 1 <= trial.params["test_steps"] <= 4
+
+
+@pytest.mark.parametrize(
+    "text", ["inner_lr=1e-3..1", "inner_lr=0.1|0.4|0.8", "first_order=true|false", "pool=true|false"]
+)
+def test_the_first_trial_has_what_is_preset_by_learner_and_net(tmp_path, text):
+    flags = {"algorithm": "maml", "glyph_classes": 60, "steps": 1, "tasks_per_step": 1, "width": 4}
+    tuned = qs.tune([text], tmp_path / "s", flags=flags | {"validation_tasks": 2}, trials=1)
+    assert tuned.settings in ({"inner_lr": 0.4}, {"first_order": "false"}, {"pool": "false"})
+
+
+def test_the_first_trial_has_a_switch_that_is_given(tmp_path):
+    flags = FLAGS | {"first_order": True}
+    assert qs.tune(["first_order=false|true"], tmp_path / "s", flags=flags, trials=1).settings == {
+        "first_order": "true"
+    }
+
+
+def test_runs_of_another_study_are_never_taken_for_trials(tmp_path):
+    qs.tune(SPACE, tmp_path / "a", flags=FLAGS, trials=1)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "a" / "study.log").unlink()
+    for name in "ab":
+        with pytest.raises(SettingError, match="trial-0000' is a run of another study; choose another --out"):
+            qs.tune(["inner_lr=0.7|0.8"], tmp_path / name, flags=FLAGS, trials=1)
+
+
+def test_a_trial_that_ends_by_its_own_minutes_is_complete(tmp_path):
+    flags = FLAGS | {"steps": 100_000, "validate_every": 100_000, "minutes": 0.002}
+    assert qs.tune(SPACE, tmp_path / "s", flags=flags, trials=1, budget=0.0001).trials["complete"] == 1
+
+
+def test_settings_come_from_the_file_the_environment_and_flags_and_messages_say_which(tmp_path, monkeypatch):
+    file = tmp_path / "maml.toml"
+    file.write_text("inner_lrr = 1")
+    with pytest.raises(SettingError, match=r"^\S*maml\.toml: unknown setting 'inner_lrr'"):
+        qs.tune(SPACE, tmp_path / "s", config=file, trials=1)
+    file.write_text("inner_steps = 2")
+    monkeypatch.setenv("QUICKSTUDY_INNER_STEPS", "3")
+    qs.tune(SPACE, tmp_path / "s", config=file, flags=FLAGS, trials=1)
+    assert Run(tmp_path / "s" / "trial-0000").settings.inner_steps == 3
+
+
+@pytest.mark.parametrize("space", [["first_order=0..1"], SPACE], ids=["a range of a switch", "a wrong argument"])
+def test_what_no_trial_could_take_is_refused_before_the_first(tmp_path, space):
+    flags = FLAGS | ({"arguments": {"nonsense": 1}} if space is SPACE else {})
+    with pytest.raises(SettingError):
+        qs.tune(space, tmp_path / "s", flags=flags, trials=1)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_damaged_journal_is_one_line(tmp_path):
+    qs.tune(SPACE, tmp_path / "s", flags=FLAGS, trials=1)
+    (tmp_path / "s" / "study.log").write_text('{"op_code": 0, "nonsense\n' * 3)
+    with pytest.raises(DataError, match=r"study.log' is damaged: .*; choose another --out"):
+        qs.tune(SPACE, tmp_path / "s", flags=FLAGS, trials=2)
 
 
 def test_the_same_call_goes_on_and_gives_the_same_trials(tmp_path):

@@ -248,3 +248,58 @@ def test_without_answers_the_columns_are_named(place, tmp_path):
     assert (tmp_path / "a.csv").read_text().startswith("input,label,confidence")
     with pytest.raises(SettingError, match="unknown rest_on 'exampels'"):
         predict_to_file(place / "digits", [place / "new1.png"], tmp_path / "b.csv", rest_on="exampels")
+
+
+def test_a_failed_call_leaves_no_trap(place, tmp_path):
+    out = tmp_path / "a.csv"
+    good = place / "new1.png"
+    for sources, options in ([tmp_path / "typo.png"], {}), ([good], {"coverage": 2}), ([tmp_path], {}):
+        with pytest.raises((DataError, SettingError)):
+            predict_to_file(place / "digits", sources, out, **options)
+        assert list(tmp_path.iterdir()) == []
+    out.write_text("notes")
+    with pytest.raises(SettingError, match="exists already"):
+        predict_to_file(place / "digits", [good], out)
+    assert out.read_text() == "notes"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_file_of_that_name_stays_although_there_are_parts(place, tmp_path, monkeypatch, late):
+    out = tmp_path / "a.csv"
+    real = bulk.write_answers
+
+    def interrupted(*given):
+        if not late:
+            raise KeyboardInterrupt
+        real(*given)
+        out.write_text("notes")
+
+    with monkeypatch.context() as context:
+        context.setattr(bulk, "write_answers", interrupted)
+        with pytest.raises(SettingError if late else KeyboardInterrupt):
+            predict_to_file(place / "digits", [place / "new1.png"], out)
+    out.write_text("notes")
+    with pytest.raises(SettingError, match="exists already"):
+        predict_to_file(place / "digits", [place / "new1.png"], out)
+    assert out.read_text() == "notes"
+    out.unlink()
+    assert predict_to_file(place / "digits", [place / "new1.png"], out).n_answers == 1
+
+
+def test_a_call_continues_that_was_killed_after_its_file_was_whole(place, tmp_path, monkeypatch):
+    out = tmp_path / "a.csv"
+    for edited in (False, True):
+        with monkeypatch.context() as context:
+            context.setattr(bulk.shutil, "rmtree", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                predict_to_file(place / "digits", [place / "new1.png"], out)
+        whole = out.read_bytes()
+        assert (tmp_path / ".a.csv.parts").exists()
+        if edited:
+            out.write_text("notes")
+            with pytest.raises(SettingError, match="exists already"):
+                predict_to_file(place / "digits", [place / "new1.png"], out)
+        else:
+            assert predict_to_file(place / "digits", [place / "new1.png"], out).n_answers == 1
+            assert out.read_bytes() == whole
+            out.unlink()

@@ -65,6 +65,7 @@ def predict_to_file(
     columns: Columns = COMMON,
     workers: int = 1,
     ray: str | None = None,
+    patterns: bool = True,
 ) -> Written:
     """Answer many inputs, and write the answers to a file in constant memory.
 
@@ -83,6 +84,7 @@ def predict_to_file(
         columns: Columns and encoding of files of rows.
         workers: Number of processes on this machine; each loads the classifier.
         ray: Address of a Ray cluster that answers instead, such as "auto". Its machines need the same files.
+        patterns: Whether sources such as "new/*.png" are patterns, unless a file has that name.
 
     Raises:
         DataError: An input cannot be read.
@@ -104,7 +106,7 @@ def predict_to_file(
         raise SettingError(
             "a transductive learner answers all inputs together; leave out --out, or use Classifier.answer"
         )
-    names = [str(each) for each in sources] if text else expanded(sources)
+    names = expanded(sources) if patterns and not text else [str(each) for each in sources]
     question = Question(coverage, false_alarms, rest_on, skip_bad)
     about = {"classifier": read_seal(folder), "question": asdict(question), "inputs": stamp(names)}
     errors: list[str] = []

@@ -1,6 +1,7 @@
 """Answers to many inputs in a file: the same as one by one, after any interruption, by any number of workers."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -303,3 +304,12 @@ def test_a_call_continues_that_was_killed_after_its_file_was_whole(place, tmp_pa
             assert predict_to_file(place / "digits", [place / "new1.png"], out).n_answers == 1
             assert out.read_bytes() == whole
             out.unlink()
+
+
+def test_what_standard_input_says_is_no_pattern(place, tmp_path, cli, monkeypatch):
+    qs.adapt(place / "sentences.csv").save(tmp_path / "desk")
+    for given in ("[urgent]help", "help*"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{given}\n"))
+        out = tmp_path / f"{len(given)}.jsonl"
+        assert cli("predict", tmp_path / "desk", "-", "--out", out) == (0, f"1 answers in {out}\n", "")
+        assert json.loads(out.read_text())["input"] == given

@@ -8,7 +8,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,9 +149,7 @@ def answered(folder: Path, version: str, question: Question, numbered: tuple[int
     skipped: list[str] = []
     options = asdict(question)
     skip = _noted(skipped) if options.pop("skip_bad") else None
-    answers = _loaded(folder, version).answer(part.things, **options, skip=skip)
-    if part.names is not None:
-        answers = (replace(answer, name=name) for answer, name in zip(answers, part.names, strict=True))
+    answers = _loaded(folder, version).answer(part.things, **options, skip=skip, names=part.names)
     return number, {"answers": [answer.summary() for answer in answers], "skipped": skipped}
 
 

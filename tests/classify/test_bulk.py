@@ -313,3 +313,24 @@ def test_what_standard_input_says_is_no_pattern(place, tmp_path, cli, monkeypatc
         out = tmp_path / f"{len(given)}.jsonl"
         assert cli("predict", tmp_path / "desk", "-", "--out", out) == (0, f"1 answers in {out}\n", "")
         assert json.loads(out.read_text())["input"] == given
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("model", ["corners", "digits"])
+def test_a_bad_row_of_an_array_is_named_and_can_be_skipped(place, tmp_path, model, raw):
+    classifier = qs.Classifier.load(place / model)
+    x = np.random.default_rng(3).random((1100, *classifier.inputs.shape), np.float32)
+    if model == "digits" and not raw:
+        x = np.pad(x[:, :, 4:-4, 4:-4], ((0, 0), (0, 0), (4, 4), (4, 4)))  # as encoded: its paper is 0
+    bad, good = [1, 1050, 1051], np.delete(np.arange(1100), [1, 1050, 1051])
+    x[bad] = [[np.nan], [np.inf], [np.nan]] if model == "corners" else np.nan
+    path = tmp_path / "x.npy"
+    np.save(path, x)
+    with pytest.raises(DataError, match=r"x\.npy row 2\b.* NaN|x\.npy row 2'"):
+        predict_to_file(place / model, [path], tmp_path / "a.csv")
+    written = predict_to_file(place / model, [path], tmp_path / "a.jsonl", skip_bad=True)
+    assert [f"row {i + 1}" in message for i, message in zip(bad, written.skipped, strict=True)] == [True] * 3
+    answers = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [answer["input"] for answer in answers] == [f"{path} row {i + 1}" for i in good]
+    expected = classifier.predict_proba(x[good])
+    assert [list(answer["probabilities"].values()) for answer in answers] == pytest.approx(expected, abs=1e-6)

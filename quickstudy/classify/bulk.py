@@ -87,7 +87,7 @@ def predict_to_file(
         patterns: Whether sources such as "new/*.png" are patterns, unless a file has that name.
 
     Raises:
-        DataError: An input cannot be read.
+        DataError: An input cannot be read, or a single one is given instead of a list.
         SettingError: The file exists, parts of another call are there, or the learner is transductive.
         ModelError: The folder holds no classifier.
 
@@ -106,6 +106,8 @@ def predict_to_file(
         raise SettingError(
             "a transductive learner answers all inputs together; leave out --out, or use Classifier.answer"
         )
+    if isinstance(sources, str | bytes | Path):
+        raise model.inputs.no_list(sources)
     names = expanded(sources) if patterns and not text else [str(each) for each in sources]
     question = Question(coverage, false_alarms, rest_on, skip_bad)
     about = {"classifier": read_seal(folder), "question": asdict(question), "inputs": stamp(names)}

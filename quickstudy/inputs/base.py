@@ -212,7 +212,7 @@ class Inputs(ABC):
             or not hasattr(things, "__len__")
             or getattr(things, "ndim", 1) == 0
         ):
-            raise DataError(f"one {type(things).__name__} is given, but a list of {self.noun}s is needed; write [X]")
+            raise self.no_list(things)
         items: list[Item] = []
         for number, thing in enumerate(things, 1):
             if isinstance(thing, Item):
@@ -231,6 +231,10 @@ class Inputs(ABC):
         if not items and not len(things):
             raise DataError(f"the list holds no {self.noun}s; give at least one")
         return items
+
+    def no_list(self, thing: object) -> DataError:
+        """Return the error about a single thing that is given instead of a list."""
+        return DataError(f"one {type(thing).__name__} is given, but a list of {self.noun}s is needed; write [X]")
 
     def has_shape(self, x: Any) -> bool:
         """Return whether an object is an array of the shape of encoded inputs, (n, *shape)."""

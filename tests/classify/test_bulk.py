@@ -334,3 +334,10 @@ def test_a_bad_row_of_an_array_is_named_and_can_be_skipped(place, tmp_path, mode
     assert [answer["input"] for answer in answers] == [f"{path} row {i + 1}" for i in good]
     expected = classifier.predict_proba(x[good])
     assert [list(answer["probabilities"].values()) for answer in answers] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("one", ["new1.png", Path("new1.png")])
+def test_one_input_is_no_list(place, tmp_path, one):
+    with pytest.raises(DataError, match=r"is given, but a list of images is needed; write \[X\]"):
+        predict_to_file(place / "digits", one, tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []

@@ -20,7 +20,7 @@ from quickstudy.classify.examples import encoded
 from quickstudy.classify.leave_one_out import LeaveOneOut
 from quickstudy.classify.own_examples import OwnExamples
 from quickstudy.errors import ClassifierWarning, DataError, ModelError, SettingError, unknown
-from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.base import Inputs, Item, native
 from quickstudy.inputs.batches import BATCH, Skip, encoded_batches
 from quickstudy.inputs.dataset import ClassDataset, as_float
 from quickstudy.learners import Learner, Predictor
@@ -209,7 +209,7 @@ class Classifier(LeaveOneOut):
         self, things: Any, skip: Skip | None, names: Sequence[str] | None
     ) -> Iterator[tuple[Sequence[str], Tensor]]:
         if self.inputs.has_shape(things):
-            every = torch.as_tensor(things)
+            every = torch.as_tensor(native(things))
             finite = torch.isfinite(every).flatten(1).all(1)  # other rows do not show whether they were encoded
             if self._is_raw or bool(self.inputs.are_encoded(every if finite.all() else every[finite]).all()):
                 size = max(1, len(every)) if self.learner.transductive else BATCH

@@ -246,4 +246,16 @@ class Inputs(ABC):
 
     def is_encoded(self, x: Any) -> bool:
         """Return whether an object is already an array of encoded inputs, (n, *shape)."""
-        return self.has_shape(x) and bool(self.are_encoded(torch.as_tensor(x)).all())
+        return self.has_shape(x) and bool(self.are_encoded(torch.as_tensor(native(x))).all())
+
+
+def native(x: Any) -> Any:
+    """Return an array as torch takes it: byte order of this machine, positive strides, at most 64 bits; else ``x``.
+
+    >>> native(np.array([1.0], ">f4")).dtype == np.float32
+    True
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iuf":
+        return x
+    dtype = np.dtype(float) if x.dtype.itemsize > 8 else x.dtype.newbyteorder("=")
+    return x if dtype == x.dtype and min(x.strides, default=0) >= 0 else np.array(x, dtype, order="C")

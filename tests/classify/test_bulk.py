@@ -341,3 +341,11 @@ def test_one_input_is_no_list(place, tmp_path, one):
     with pytest.raises(DataError, match=r"is given, but a list of images is needed; write \[X\]"):
         predict_to_file(place / "digits", one, tmp_path / "a.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_the_other_order_of_bytes_is_answered_alike(place, tmp_path):
+    np.save(tmp_path / "x.npy", np.load(place / "many.npy")[:5].astype(">f4"))
+    predict_to_file(place / "corners", [tmp_path / "x.npy"], tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open() as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    assert labels == qs.Classifier.load(place / "corners").predict(np.load(place / "many.npy")[:5])

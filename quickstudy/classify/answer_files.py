@@ -87,8 +87,15 @@ def _cell(value: object) -> object:
 
 
 def _bytes(text: str) -> bytes:
-    r"""Return text as UTF-8; a byte of a file's name that is not is written as \udcXX."""
+    r"""Return text as UTF-8; a byte of the name of a file or class that is not is written as \udcXX."""
     return text.encode(errors="backslashreplace")
+
+
+def _plain(value: Any) -> Any:
+    """Return a text, or the texts of a list, as ``_bytes`` writes them; anything else as it is."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return _bytes(value).decode() if isinstance(value, str) else value
 
 
 def _write_csv(file: BinaryIO, summaries: Iterable[dict[str, Any]], labels: Sequence[str]) -> None:
@@ -106,11 +113,10 @@ def _write_parquet(file: BinaryIO, summaries: Iterable[dict[str, Any]], labels: 
     import pyarrow.parquet as pq
 
     kinds = [pa.string(), pa.string(), pa.float64(), pa.list_(pa.string()), pa.bool_(), pa.bool_(), pa.string()]
-    fields = [*zip(_COLUMNS, kinds, strict=True), *((name, pa.float64()) for name in _names(labels))]
+    fields = [*zip(_COLUMNS, kinds, strict=True), *((_plain(name), pa.float64()) for name in _names(labels))]
     schema = pa.schema(fields)
     with pq.ParquetWriter(file, schema) as writer:
         for group in grouped(summaries, _GROUP):
-            names, *columns = [[summary[key] for summary in group] for key in _COLUMNS]
-            columns = [[_bytes(name).decode() for name in names], *columns]
+            columns = [[_plain(summary[key]) for summary in group] for key in _COLUMNS]
             columns += [[summary["probabilities"][label] for summary in group] for label in labels]
             writer.write_table(pa.table(columns, schema=schema))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +25,9 @@ from quickstudy.inputs.stream import Part, expanded, parts_of, stamp
 from quickstudy.io import files
 from quickstudy.io.console import shown
 from quickstudy.models.seal import read_seal
+
+_WHOLE = "whole.json"
+"""Size and time of the whole file, in the folder of its parts; written before the file gets its name."""
 
 
 class Written(NamedTuple):
@@ -60,6 +65,7 @@ def predict_to_file(
     columns: Columns = COMMON,
     workers: int = 1,
     ray: str | None = None,
+    patterns: bool = True,
 ) -> Written:
     """Answer many inputs, and write the answers to a file in constant memory.
 
@@ -78,9 +84,10 @@ def predict_to_file(
         columns: Columns and encoding of files of rows.
         workers: Number of processes on this machine; each loads the classifier.
         ray: Address of a Ray cluster that answers instead, such as "auto". Its machines need the same files.
+        patterns: Whether sources such as "new/*.png" are patterns, unless a file has that name.
 
     Raises:
-        DataError: An input cannot be read.
+        DataError: An input cannot be read, or a single one is given instead of a list.
         SettingError: The file exists, parts of another call are there, or the learner is transductive.
         ModelError: The folder holds no classifier.
 
@@ -99,7 +106,9 @@ def predict_to_file(
         raise SettingError(
             "a transductive learner answers all inputs together; leave out --out, or use Classifier.answer"
         )
-    names = [str(each) for each in sources] if text else expanded(sources)
+    if isinstance(sources, str | bytes | Path):
+        raise model.inputs.no_list(sources)
+    names = expanded(sources) if patterns and not text else [str(each) for each in sources]
     question = Question(coverage, false_alarms, rest_on, skip_bad)
     about = {"classifier": read_seal(folder), "question": asdict(question), "inputs": stamp(names)}
     errors: list[str] = []
@@ -115,9 +124,16 @@ def predict_to_file(
         job = partial(answered, folder, json.dumps(about["classifier"]), question)
         for number, content in shown(spread(job, missing(), workers=workers, ray=ray), "answering"):
             files.replace(_file(parts, number), json.dumps(content).encode())
-        contents = [_file(parts, number) for number in range(1, n + 1)]
-        written = _Reader(contents)
-        write_answers(out, written, model.labels)
+        written = _Reader([_file(parts, number) for number in range(1, n + 1)])
+        if _is_whole(out, parts):
+            deque(written, maxlen=0)  # counts them
+        else:
+            whole = parts / f"whole{out.suffix}"
+            write_answers(whole, written, model.labels)
+            files.replace(parts / _WHOLE, json.dumps(_mark(whole)).encode())
+            _check_free(out, parts)  # again, since hours may have passed
+            os.replace(whole, out)
+            files.sync(out.parent)
     shutil.rmtree(parts)
     return Written(written.n, errors + written.skipped)
 
@@ -135,9 +151,7 @@ def answered(folder: Path, version: str, question: Question, numbered: tuple[int
     skipped: list[str] = []
     options = asdict(question)
     skip = _noted(skipped) if options.pop("skip_bad") else None
-    answers = _loaded(folder, version).answer(part.things, **options, skip=skip)
-    if part.names is not None:
-        answers = (replace(answer, name=name) for answer, name in zip(answers, part.names, strict=True))
+    answers = _loaded(folder, version).answer(part.things, **options, skip=skip, names=part.names)
     return number, {"answers": [answer.summary() for answer in answers], "skipped": skipped}
 
 
@@ -158,12 +172,13 @@ def _file(parts: Path, number: int) -> Path:
 def _parts(out: Path, about: dict[str, Any]) -> Iterator[Path]:
     """Context with the folder of the parts of a file, for one process at a time.
 
+    They are kept if the block fails and one is there.
+
     Raises:
         SettingError: The file is there, or the parts are of another call, or another process writes.
     """
     parts = out.with_name(f".{out.name}.parts")
-    if out.exists() and not parts.exists():
-        raise SettingError(f"{str(out)!r} exists already; choose another name with --out")
+    _check_free(out, parts)
     parts.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(parts / "lock", blocking=False):
@@ -175,9 +190,35 @@ def _parts(out: Path, about: dict[str, Any]) -> Iterator[Path]:
                     f"{str(parts)!r} holds answers of another classifier, question or other inputs; delete it, or "
                     f"choose another --out"
                 )
-            yield parts
+            try:
+                yield parts
+            finally:
+                if not any(parts.glob("[0-9]*.json")):
+                    shutil.rmtree(parts, ignore_errors=True)
     except Timeout:
         raise SettingError(f"{str(out)!r} is being written by another process; wait for it") from None
+
+
+def _check_free(out: Path, parts: Path) -> None:
+    """Refuse the name of a file that is there and was not written from these parts.
+
+    Raises:
+        SettingError: There is such a file.
+    """
+    if os.path.lexists(out) and not _is_whole(out, parts):
+        raise SettingError(f"{str(out)!r} exists already; choose another name with --out")
+
+
+def _is_whole(out: Path, parts: Path) -> bool:
+    """Return whether a file was written from its parts, by a call that was killed before it deleted them."""
+    mark = parts / _WHOLE
+    return os.path.lexists(out) and mark.exists() and files.read_json(mark) == _mark(out)
+
+
+def _mark(path: Path) -> list[int]:
+    """Return size and time of a file, which stay when it is renamed."""
+    about = path.lstat()
+    return [about.st_size, about.st_mtime_ns]
 
 
 class _Reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -20,7 +20,7 @@ from quickstudy.classify.examples import encoded
 from quickstudy.classify.leave_one_out import LeaveOneOut
 from quickstudy.classify.own_examples import OwnExamples
 from quickstudy.errors import ClassifierWarning, DataError, ModelError, SettingError, unknown
-from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.base import Inputs, Item, native
 from quickstudy.inputs.batches import BATCH, Skip, encoded_batches
 from quickstudy.inputs.dataset import ClassDataset, as_float
 from quickstudy.learners import Learner, Predictor
@@ -123,6 +123,7 @@ class Classifier(LeaveOneOut):
         false_alarms: float | None = None,
         rest_on: Basis = "examples",
         skip: Skip | None = None,
+        names: Sequence[str] | None = None,
     ) -> Iterator[Answer]:
         """Yield the answer to each input, with one forward pass per batch.
 
@@ -141,6 +142,7 @@ class Classifier(LeaveOneOut):
             rest_on: "examples" or "calibration".
             skip: Function that is called with the error of each input that cannot be read. The input is then left
                 out. If None, the first such input raises its error, after the answers of the batches before it.
+            names: Names of the rows of an array; numbers from 1 if None.
 
         Raises:
             DataError: An input cannot be read; the message names it.
@@ -152,11 +154,11 @@ class Classifier(LeaveOneOut):
         evidence = None if coverage is None and false_alarms is None else self._evidence(rest_on)
         if self.separation and self.separation.doubtful:
             warnings.warn(str(self.separation), ClassifierWarning, stacklevel=2)
-        for names, logits in self._logits(things, skip):
+        for batch, logits in self._logits(things, skip, names):
             probabilities = self.probabilities(logits)
             inside = evidence.members(probabilities, coverage) if evidence and coverage is not None else None
             outside = evidence.strangers(logits, false_alarms) if evidence and false_alarms is not None else None
-            for i, (name, row) in enumerate(zip(names, probabilities, strict=True)):
+            for i, (name, row) in enumerate(zip(batch, probabilities, strict=True)):
                 ranks = row.argsort(descending=True).tolist()
                 yield Answer(
                     name,
@@ -177,26 +179,54 @@ class Classifier(LeaveOneOut):
         """Return the most probable label of each input."""
         return [self.labels[i] for i in self.predict_proba(things).argmax(1)]
 
-    def _logits(self, things: Any, skip: Skip | None = None) -> Iterator[tuple[list[str], Tensor]]:
+    def _logits(
+        self, things: Any, skip: Skip | None = None, names: Sequence[str] | None = None
+    ) -> Iterator[tuple[Sequence[str], Tensor]]:
         """Yield the names and the logits (m, n_labels) of each batch of inputs."""
-        for names, x in self._batches(things, skip):
-            self.inputs.warn_of_blank(x, names)
+        for batch, x in self._batches(things, skip, names):
+            if skip is not None:
+                kept = self._takes(x, batch, skip)
+                batch, x = [batch[i] for i in kept], x[kept]
+            if not len(x):
+                continue
+            self.inputs.warn_of_blank(x, batch)
             with torch.no_grad():  # not around the yield, where it would hold for the caller too
-                logits = self._predictor(self.taken(x, names)).double().cpu()
-            yield names, logits
+                logits = self._predictor(self.taken(x, batch)).double().cpu()
+            yield batch, logits
 
-    def _batches(self, things: Any, skip: Skip | None) -> Iterator[tuple[list[str], Tensor]]:
-        if self.inputs.is_encoded(things) or (self._is_raw and self.inputs.has_shape(things)):
-            every = torch.as_tensor(things)
-            size = max(1, len(every)) if self.learner.transductive else BATCH
-            for start in range(0, len(every), size):
-                x = every[start : start + size]
-                yield [f"{self.inputs.noun} {start + i}" for i in range(1, len(x) + 1)], x
-            return
-        items = self.inputs.items(things, skip)
+    def _takes(self, x: Tensor, names: Sequence[str], skip: Skip) -> list[int]:
+        """Return the numbers of the rows that the learner takes."""
+        kept = []
+        for i, name in enumerate(names):
+            try:
+                self.taken(x[i : i + 1], [name])
+                kept.append(i)
+            except DataError as error:
+                skip(error)
+        return kept
+
+    def _batches(
+        self, things: Any, skip: Skip | None, names: Sequence[str] | None
+    ) -> Iterator[tuple[Sequence[str], Tensor]]:
+        if self.inputs.has_shape(things):
+            every = torch.as_tensor(native(things))
+            finite = torch.isfinite(every).flatten(1).all(1)  # other rows do not show whether they were encoded
+            if self._is_raw or bool(self.inputs.are_encoded(every if finite.all() else every[finite]).all()):
+                size = max(1, len(every)) if self.learner.transductive else BATCH
+                for start in range(0, len(every), size):
+                    rows = range(start, min(start + size, len(every)))
+                    yield (
+                        [names[i] if names else f"{self.inputs.noun} {i + 1}" for i in rows],
+                        every[start : start + size],
+                    )
+                return
+        if names is None:
+            items = self.inputs.items(things, skip)
+        else:
+            items = [Item(name, thing) for name, thing in zip(names, things, strict=True)]
         size = max(1, len(items)) if self.learner.transductive else BATCH
-        for rows, x in encoded_batches(self.inputs, items, skip, size):
-            yield [items[i].name for i in rows], x
+        for numbers, x in encoded_batches(self.inputs, items, skip, size):
+            yield [items[i].name for i in numbers], x
 
     @cached_property
     def _is_raw(self) -> bool:
@@ -237,7 +267,7 @@ class Classifier(LeaveOneOut):
                 return torch.cat([metric.embed(part) for part in torch.split(x, _ROWS)])
             return apply(net, x, statistics="population")
 
-    def taken(self, x: Tensor, names: list[str] | None = None) -> Tensor:
+    def taken(self, x: Tensor, names: Sequence[str] | None = None) -> Tensor:
         """Return encoded inputs (n, *input) in the learner's number type and on its device.
 
         Raises:

@@ -24,7 +24,7 @@ from quickstudy.classify.edit import kind_of_values
 from quickstudy.classify.learn import Start, default_start, start_of
 from quickstudy.errors import SettingError
 from quickstudy.inputs.arrays import Arrays
-from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.base import Inputs, Item, native
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner, Prototypical
@@ -236,7 +236,7 @@ def _is_table_of_numbers(X: Any) -> bool:
 def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
     """Return examples as a tensor for the net, and as items."""
     if inputs.is_encoded(X):
-        x = torch.as_tensor(X)
+        x = torch.as_tensor(native(X))
         return x, [Item(f"example {i}", row) for i, row in enumerate(x, 1)]
     items = inputs.items(X)
     x = inputs.encode(items)

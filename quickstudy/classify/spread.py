@@ -31,12 +31,14 @@ def spread(function: Callable[[S], T], parts: Iterable[S], *, workers: int = 1, 
         ray: Address of a Ray cluster, such as "auto"; it has as many workers as processors.
 
     Raises:
-        SettingError: Ray is not installed, or there is no cluster at the address.
+        SettingError: There are no workers, Ray is not installed, or there is no cluster at the address.
         WorkerLost: A process has died, for example for want of memory.
 
     >>> list(spread(abs, [1, -2]))
     [1, 2]
     """
+    if workers < 1:
+        raise SettingError(f"workers={workers} answer nothing; give 1 or more")
     if ray is not None:
         yield from _on_cluster(function, parts, ray)
     elif workers == 1:

@@ -86,6 +86,7 @@ def predict(
             columns=columns,
             workers=workers,
             ray=ray,
+            patterns=inputs != ["-"],
         )
         if json:
             print_json({"schema": SCHEMA, "out": str(out), **written._asdict()})

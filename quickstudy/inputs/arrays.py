@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
-from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.base import Inputs, Item, native
 
 _BLOCK = 1024  # rows that are read at once
 
@@ -70,7 +70,7 @@ class Arrays(Inputs):
         for name, value in items:
             array = _read(name, value) if isinstance(value, bytes) else value
             try:
-                row = torch.as_tensor(array)
+                row = torch.as_tensor(native(array))
             except (TypeError, ValueError, RuntimeError) as error:
                 raise DataError(f"{name} is a {type(value).__name__}, not an array of numbers; convert it") from error
             if tuple(row.shape) != self.shape:
@@ -97,7 +97,7 @@ def blocks_of(path: Path, shape: tuple[int, ...], size: int) -> Iterator[np.ndar
     for first in range(0, header.shape[0], size):
         # Mapped again for each block, because pages that were read count as memory of the process.
         x = np.memmap(path, header.dtype, "r", header.start, header.shape, header.order)
-        yield np.array(x[first : first + size])
+        yield np.array(x[first : first + size], header.native)
 
 
 def header_of(path: Path) -> Header:
@@ -124,13 +124,18 @@ class Header(NamedTuple):
     dtype: np.dtype[Any]
     start: int
 
+    @property
+    def native(self) -> np.dtype[Any]:
+        """Number type in the byte order of this machine."""
+        return self.dtype.newbyteorder("=")
+
 
 def _read(name: str, content: bytes) -> np.ndarray:
     """Return the array that the content of a NumPy file holds."""
     file = io.BytesIO(content)
-    shape, order, dtype, start = _header(name, file, len(content))
-    x: np.ndarray = np.frombuffer(bytearray(content), dtype, math.prod(shape), start).reshape(shape, order=order)
-    return x
+    header = _header(name, file, len(content))
+    x = np.frombuffer(bytearray(content), header.dtype, math.prod(header.shape), header.start)
+    return x.reshape(header.shape, order=header.order).astype(header.native, copy=False)
 
 
 def _header(name: str, file: BinaryIO, size: int) -> Header:
@@ -145,4 +150,6 @@ def _header(name: str, file: BinaryIO, size: int) -> Header:
         raise DataError(f"{name!r} is not a NumPy file of numbers (.npy); convert it") from error
     if not whole or not shape:
         raise DataError(f"{name!r} does not hold one array of numbers of the size in its header; convert it")
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        raise DataError(f"{name!r} holds numbers of type {dtype.name}, which torch lacks; convert them to float64")
     return Header(shape, "F" if by_columns else "C", dtype, start)

@@ -212,7 +212,7 @@ class Inputs(ABC):
             or not hasattr(things, "__len__")
             or getattr(things, "ndim", 1) == 0
         ):
-            raise DataError(f"one {type(things).__name__} is given, but a list of {self.noun}s is needed; write [X]")
+            raise self.no_list(things)
         items: list[Item] = []
         for number, thing in enumerate(things, 1):
             if isinstance(thing, Item):
@@ -232,6 +232,10 @@ class Inputs(ABC):
             raise DataError(f"the list holds no {self.noun}s; give at least one")
         return items
 
+    def no_list(self, thing: object) -> DataError:
+        """Return the error about a single thing that is given instead of a list."""
+        return DataError(f"one {type(thing).__name__} is given, but a list of {self.noun}s is needed; write [X]")
+
     def has_shape(self, x: Any) -> bool:
         """Return whether an object is an array of the shape of encoded inputs, (n, *shape)."""
         return isinstance(x, np.ndarray | Tensor) and str(x.dtype) != "object" and tuple(x.shape[1:]) == self.shape
@@ -242,4 +246,16 @@ class Inputs(ABC):
 
     def is_encoded(self, x: Any) -> bool:
         """Return whether an object is already an array of encoded inputs, (n, *shape)."""
-        return self.has_shape(x) and bool(self.are_encoded(torch.as_tensor(x)).all())
+        return self.has_shape(x) and bool(self.are_encoded(torch.as_tensor(native(x))).all())
+
+
+def native(x: Any) -> Any:
+    """Return an array as torch takes it: byte order of this machine, positive strides, at most 64 bits; else ``x``.
+
+    >>> native(np.array([1.0], ">f4")).dtype == np.float32
+    True
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iuf":
+        return x
+    dtype = np.dtype(float) if x.dtype.itemsize > 8 else x.dtype.newbyteorder("=")
+    return x if dtype == x.dtype and min(x.strides, default=0) >= 0 else np.array(x, dtype, order="C")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from quickstudy.errors import DataError
-from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.base import Inputs, Item, native
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ClassDataset:
         """
         names, y = _numbered(labels)
         order = np.argsort(y, kind="stable")
-        x = torch.as_tensor(x)
+        x = torch.as_tensor(native(x))
         if len(x) != len(y):
             raise DataError(f"{len(x)} inputs but {len(y)} labels; give one label per input")
         if len(items) not in (0, len(y)):

@@ -7,9 +7,10 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ class StoredArray:
         targets: The labels.
 
     Raises:
-        DataError: The file cannot be read, is stored by columns, or has another number of inputs than labels.
+        DataError: The file cannot be read, is stored by columns, holds numbers that torch lacks, or has another number
+            of inputs than labels.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -47,15 +49,22 @@ class StoredArray:
     """
 
     def __init__(self, path: Path | str, labels: Sequence[Any]) -> None:
-        self.path, self.targets = Path(path), labels
-        shape, order, self._dtype, self._start = header_of(self.path)
-        if order == "F":
+        self.path = Path(path)
+        self.targets: list[Any] = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+        self._header = header_of(self.path)
+        shape = self._header.shape
+        if self._header.order == "F":
             raise DataError(f"{str(path)!r} is stored by columns; save it by numpy.ascontiguousarray")
-        if shape[0] != len(labels):
-            raise DataError(f"{str(path)!r} holds {shape[0]} inputs, but there are {len(labels)} labels; give one each")
-        self._shape = shape[1:]
-        self._row = math.prod(self._shape) * self._dtype.itemsize
+        if shape[0] != len(self.targets):
+            raise DataError(
+                f"{str(path)!r} holds {shape[0]} inputs, but there are {len(self.targets)} labels; give one each"
+            )
+        self._row = math.prod(shape[1:]) * self._header.dtype.itemsize
         self._file = self.path.open("rb")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, list[Any]]]:
+        """Return how a copy, or another process, opens the file again."""
+        return type(self), (self.path, self.targets)
 
     def __len__(self) -> int:
         """Return the number of inputs."""
@@ -66,13 +75,27 @@ class StoredArray:
         if not 0 <= index < len(self):
             raise IndexError(index)
         content = bytearray(self._row)
-        if os.preadv(self._file.fileno(), [content], self._start + index * self._row) != self._row:
+        if self._fill(content, self._header.start + index * self._row) != self._row:
             raise DataError(f"{str(self.path)!r} became shorter while it was read; copy it again")
-        row = np.frombuffer(content, self._dtype).reshape(self._shape)
-        return torch.from_numpy(row), self.targets[index]
+        row = np.frombuffer(content, self._header.dtype).astype(self._header.native, copy=False)
+        return torch.from_numpy(row.reshape(self._header.shape[1:])), self.targets[index]
+
+    def _fill(self, content: bytearray, start: int) -> int:
+        """Read bytes of the file from ``start``, and return their number."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), [content], start)
+        with _opened(self.path) as file:  # Windows: threads and processes would share the place in an open file
+            file.seek(start)
+            return file.readinto(content)
 
     def seal(self) -> Path:
-        """Write a checksum of each block of 64 MiB to a file beside the array, and return its name."""
+        """Write a checksum of each block of 64 MiB to a file beside the array, and return its name.
+
+        Raises:
+            DataError: The file cannot be read, or its array is no longer of the shape and type that it was opened with.
+        """
+        if header_of(self.path) != self._header:
+            raise DataError(f"{str(self.path)!r} holds another array than when it was opened; open it again")
         sums = self.path.with_name(self.path.name + ".sha256.json")
         replace(sums, json.dumps({"block": _BLOCK, "sha256": list(self._sums())}).encode())
         return sums
@@ -81,6 +104,7 @@ class StoredArray:
         """Return the numbers of the blocks, from 0, that differ from their checksums, or are missing, or too many.
 
         Raises:
+            DataError: The file cannot be read.
             ModelError: There are no checksums, or their file is damaged.
         """
         path = self.path.with_name(self.path.name + ".sha256.json")
@@ -90,6 +114,13 @@ class StoredArray:
         return [i for i, (a, b) in enumerate(zip_longest(about["sha256"], self._sums())) if a != b]
 
     def _sums(self) -> Iterator[str]:
-        with self.path.open("rb") as file:
+        with _opened(self.path) as file:
             while content := file.read(_BLOCK):
                 yield hashlib.sha256(content).hexdigest()
+
+
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}") from error

@@ -37,6 +37,8 @@ class Part(NamedTuple):
 def expanded(sources: Iterable[Path | str]) -> list[str]:
     """Return sources with the files that patterns such as "new/*.png" match, in the order of their names.
 
+    A folder that matches stands for its files, unless all of them match too.
+
     Raises:
         DataError: A pattern matches no file.
 
@@ -46,13 +48,33 @@ def expanded(sources: Iterable[Path | str]) -> list[str]:
     result: list[str] = []
     for source in map(str, sources):
         is_pattern = glob.has_magic(source) and not os.path.lexists(source) and not source.endswith("?")
-        if is_pattern and (matches := sorted(glob.glob(source, recursive=True))):
+        literal = source.replace("[", "[[]")
+        if is_pattern and (matches := _matches(source)):
             result += matches
-        elif not is_pattern or " " in source.strip():  # a sentence
+        elif not is_pattern or (" " in source.strip() and not _matches(literal)):  # a sentence
             result.append(source)
+        elif literal != source:
+            raise DataError(f"{source!r} matches no file; brackets are a pattern, so write {literal!r} for a name")
         else:
             raise DataError(f"{source!r} matches no file; give another pattern")
     return result
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return the files that a pattern matches, each once, and the folders whose content it does not match too."""
+    names = {os.path.normpath(name): name for name in sorted(glob.glob(pattern, recursive=True))}
+    content = {name: _content(name) for name in names if os.path.isdir(name)}
+    folders = {name for name, inside in content.items() if not inside <= names.keys()}
+    return [
+        given
+        for name, given in names.items()
+        if (name in folders if name in content else os.path.dirname(name) not in folders)
+    ]
+
+
+def _content(folder: str) -> set[str]:
+    """Return the names in a folder, except hidden ones."""
+    return {os.path.normpath(os.path.join(folder, name)) for name in os.listdir(folder) if not name.startswith(".")}
 
 
 def stamp(sources: Iterable[str]) -> str:

@@ -71,8 +71,12 @@ def labels_of(dataset: Labelled) -> Sequence[Any]:
     for name in ("targets", "labels"):
         given = getattr(dataset, name, None)
         if given is not None and len(given) == len(dataset):
-            return list(np.asarray(given).tolist())
-    return [item.item() if isinstance(item, Tensor) else item for item in (dataset[i][1] for i in range(len(dataset)))]
+            return [_plain(label) for label in (given.tolist() if hasattr(given, "tolist") else given)]
+    return [_plain(dataset[i][1]) for i in range(len(dataset))]
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, Tensor | np.generic) else label
 
 
 def numbered(labels: Sequence[Any], classes: Sequence[Any] | None) -> ClassDataset:

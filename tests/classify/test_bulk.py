@@ -1,6 +1,7 @@
 """Answers to many inputs in a file: the same as one by one, after any interruption, by any number of workers."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -248,3 +249,103 @@ def test_without_answers_the_columns_are_named(place, tmp_path):
     assert (tmp_path / "a.csv").read_text().startswith("input,label,confidence")
     with pytest.raises(SettingError, match="unknown rest_on 'exampels'"):
         predict_to_file(place / "digits", [place / "new1.png"], tmp_path / "b.csv", rest_on="exampels")
+
+
+def test_a_failed_call_leaves_no_trap(place, tmp_path):
+    out = tmp_path / "a.csv"
+    good = place / "new1.png"
+    for sources, options in ([tmp_path / "typo.png"], {}), ([good], {"coverage": 2}), ([tmp_path], {}):
+        with pytest.raises((DataError, SettingError)):
+            predict_to_file(place / "digits", sources, out, **options)
+        assert list(tmp_path.iterdir()) == []
+    out.write_text("notes")
+    with pytest.raises(SettingError, match="exists already"):
+        predict_to_file(place / "digits", [good], out)
+    assert out.read_text() == "notes"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_file_of_that_name_stays_although_there_are_parts(place, tmp_path, monkeypatch, late):
+    out = tmp_path / "a.csv"
+    real = bulk.write_answers
+
+    def interrupted(*given):
+        if not late:
+            raise KeyboardInterrupt
+        real(*given)
+        out.write_text("notes")
+
+    with monkeypatch.context() as context:
+        context.setattr(bulk, "write_answers", interrupted)
+        with pytest.raises(SettingError if late else KeyboardInterrupt):
+            predict_to_file(place / "digits", [place / "new1.png"], out)
+    out.write_text("notes")
+    with pytest.raises(SettingError, match="exists already"):
+        predict_to_file(place / "digits", [place / "new1.png"], out)
+    assert out.read_text() == "notes"
+    out.unlink()
+    assert predict_to_file(place / "digits", [place / "new1.png"], out).n_answers == 1
+
+
+def test_a_call_continues_that_was_killed_after_its_file_was_whole(place, tmp_path, monkeypatch):
+    out = tmp_path / "a.csv"
+    for edited in (False, True):
+        with monkeypatch.context() as context:
+            context.setattr(bulk.shutil, "rmtree", lambda _: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                predict_to_file(place / "digits", [place / "new1.png"], out)
+        whole = out.read_bytes()
+        assert (tmp_path / ".a.csv.parts").exists()
+        if edited:
+            out.write_text("notes")
+            with pytest.raises(SettingError, match="exists already"):
+                predict_to_file(place / "digits", [place / "new1.png"], out)
+        else:
+            assert predict_to_file(place / "digits", [place / "new1.png"], out).n_answers == 1
+            assert out.read_bytes() == whole
+            out.unlink()
+
+
+def test_what_standard_input_says_is_no_pattern(place, tmp_path, cli, monkeypatch):
+    qs.adapt(place / "sentences.csv").save(tmp_path / "desk")
+    for given in ("[urgent]help", "help*"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{given}\n"))
+        out = tmp_path / f"{len(given)}.jsonl"
+        assert cli("predict", tmp_path / "desk", "-", "--out", out) == (0, f"1 answers in {out}\n", "")
+        assert json.loads(out.read_text())["input"] == given
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("model", ["corners", "digits"])
+def test_a_bad_row_of_an_array_is_named_and_can_be_skipped(place, tmp_path, model, raw):
+    classifier = qs.Classifier.load(place / model)
+    x = np.random.default_rng(3).random((1100, *classifier.inputs.shape), np.float32)
+    if model == "digits" and not raw:
+        x = np.pad(x[:, :, 4:-4, 4:-4], ((0, 0), (0, 0), (4, 4), (4, 4)))  # as encoded: its paper is 0
+    bad, good = [1, 1050, 1051], np.delete(np.arange(1100), [1, 1050, 1051])
+    x[bad] = [[np.nan], [np.inf], [np.nan]] if model == "corners" else np.nan
+    path = tmp_path / "x.npy"
+    np.save(path, x)
+    with pytest.raises(DataError, match=r"x\.npy row 2\b.* NaN|x\.npy row 2'"):
+        predict_to_file(place / model, [path], tmp_path / "a.csv")
+    written = predict_to_file(place / model, [path], tmp_path / "a.jsonl", skip_bad=True)
+    assert [f"row {i + 1}" in message for i, message in zip(bad, written.skipped, strict=True)] == [True] * 3
+    answers = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [answer["input"] for answer in answers] == [f"{path} row {i + 1}" for i in good]
+    expected = classifier.predict_proba(x[good])
+    assert [list(answer["probabilities"].values()) for answer in answers] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("one", ["new1.png", Path("new1.png")])
+def test_one_input_is_no_list(place, tmp_path, one):
+    with pytest.raises(DataError, match=r"is given, but a list of images is needed; write \[X\]"):
+        predict_to_file(place / "digits", one, tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_the_other_order_of_bytes_is_answered_alike(place, tmp_path):
+    np.save(tmp_path / "x.npy", np.load(place / "many.npy")[:5].astype(">f4"))
+    predict_to_file(place / "corners", [tmp_path / "x.npy"], tmp_path / "a.csv")
+    with (tmp_path / "a.csv").open() as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    assert labels == qs.Classifier.load(place / "corners").predict(np.load(place / "many.npy")[:5])

@@ -301,3 +301,19 @@ def test_inputs_are_answered_together_and_no_example_is_judged_alone(name, tmp_p
     assert np.array_equal(again.predict_proba(queries), classifier.predict_proba(queries))
     with pytest.raises(SettingError, match="answers inputs together"):
         list(classifier.answer(queries, coverage=0.5))
+
+
+def test_a_row_of_nan_is_skipped_from_a_file_too(tmp_path):
+    corners = ClassDataset.from_labels(torch.tensor([[0.0, 1.0], [5.0, 0.0]]), ["a", "b"])
+    classifier = Classifier(Prototypical(Identity(2)), Arrays((2,)), corners)
+    x = np.array([[5, 0], [np.nan, 0], [0, 1]], np.float32)
+    np.save(tmp_path / "x.npy", x)
+    for things, name in ([tmp_path / "x.npy"], f"{tmp_path / 'x.npy'} row 2"), (x, "array 2"):
+        errors: list[DataError] = []
+        answers = classifier.answer(things, skip=errors.append)
+        assert [answer.label for answer in answers] == ["b", "a"]
+        assert [str(error) for error in errors] == [f"{name} holds NaN or infinity; clean it or drop it"]
+        with pytest.raises(DataError, match="row 2 holds NaN" if name != "array 2" else "array 2 holds NaN"):
+            classifier.predict(things)
+    with pytest.raises(DataError, match="mine holds NaN"):
+        list(classifier.answer(x, names=["yours", "mine", "theirs"]))

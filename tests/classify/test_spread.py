@@ -120,3 +120,9 @@ def test_spark_answers_the_same(tmp_path, monkeypatch):
         assert [row["answer"] for row in variables["answered"].collect()] == expected
     finally:
         variables["SparkSession"].getActiveSession().stop()
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_no_workers_are_refused(workers):
+    with pytest.raises(SettingError, match=f"workers={workers} answer nothing; give 1 or more"):
+        list(spread(abs, [1], workers=workers))

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import DataError
-from quickstudy.inputs.arrays import Arrays
+from quickstudy.inputs.arrays import Arrays, blocks_of
 from quickstudy.inputs.base import Item
+from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.learners import Prototypical
+from quickstudy.nets import Identity
 from tests.limits import used
 
 TWO = Arrays((2,))
@@ -43,6 +47,7 @@ HOSTILE = {
     "a pickle": pickle.dumps([1.0, 2.0]),
     "objects": npy(np.array([{}, 1], dtype=object), allow_pickle=True),
     "words": npy(np.array(["a", "b"])),
+    "long numbers": npy(np.ones((2, 2), np.longdouble)),
     "dates": npy(np.array(["2020-01-01"], dtype="datetime64[D]")),
     "complex numbers": npy(np.ones(2, complex)),
     "fields": npy(np.zeros(2, dtype=[("a", "f8")])),
@@ -112,3 +117,25 @@ def test_another_shape_is_named():
     with pytest.raises(DataError, match="files of arrays have no labels; adapt it from Python"):
         Arrays.labelled("mine.npy")
     assert TWO.encode([]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2", ">u2", "<f4"])
+@pytest.mark.parametrize("by_columns", [False, True])
+def test_the_order_of_bytes_does_not_matter(tmp_path, dtype, by_columns):
+    x = np.array([[0, 1], [256, 3], [4, 5]], dtype)
+    x = np.asfortranarray(x) if by_columns else x
+    np.save(tmp_path / "mine.npy", x)
+    for items in list(TWO.open(tmp_path / "mine.npy")), list(TWO.open(npy(x))), [Item("mine", row) for row in x]:
+        assert TWO.encode(items).tolist() == x.tolist()
+    assert np.concatenate(list(blocks_of(tmp_path / "mine.npy", (2,), 2))).tolist() == x.tolist()
+    assert next(blocks_of(tmp_path / "mine.npy", (2,), 2)).dtype.isnative
+
+
+@pytest.mark.parametrize("kind", [">f4", np.longdouble, "reversed"])
+def test_arrays_that_torch_does_not_take_are_converted(kind):
+    x = np.array([[5, 0], [0, 1], [4, 1]], np.float32)
+    given = x[::-1].copy()[::-1] if kind == "reversed" else x.astype(kind)
+    data = ClassDataset.from_labels(given, ["a", "b", "a"])
+    assert data.x.tolist() == x[[0, 2, 1]].tolist()
+    assert TWO.is_encoded(given)
+    assert Classifier(Prototypical(Identity(2)), TWO, data).predict(given) == ["a", "b", "a"]

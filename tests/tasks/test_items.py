@@ -111,3 +111,13 @@ def test_a_learner_trains_and_is_evaluated_on_them():
     learner = qs.Prototypical(net)
     qs.train(learner, tasks, steps=2, tasks_per_step=4)
     assert qs.evaluate(learner, tasks, n_tasks=5).n_tasks == 5
+
+
+@pytest.mark.parametrize(
+    "labels", [[(1, 2), (1, 2), (3, 4), (3, 4)], np.array([1, 1, 2, 2]), torch.tensor([1, 1, 2, 2])]
+)
+def test_labels_of_any_kind_make_classes(labels):
+    dataset = TensorDataset(torch.arange(4.0))
+    dataset.targets = labels
+    task = qs.Episodes.from_dataset(dataset, 2, 1, 1).sample(0, 1)
+    assert sorted(torch.cat([task.support.x, task.query.x]).flatten().tolist()) == [0, 1, 2, 3]

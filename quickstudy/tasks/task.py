@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -74,75 +74,6 @@ class Task(NamedTuple):
         return Task(self.support.at(i), self.query.at(i))
 
 
-@dataclass(frozen=True)
-class UnequalTasks:
-    """Tasks of different ways and shots, which no batch can hold.
-
-    Attributes:
-        tasks: Single tasks, without the axis of a batch.
-
-    >>> small, large = (Task(*[Examples(torch.eye(n), torch.eye(n))] * 2) for n in (2, 3))
-    >>> [(numbers, len(group)) for numbers, group in UnequalTasks((small, large, small)).groups()]
-    [([0, 2], 2), ([1], 1)]
-    """
-
-    tasks: tuple[Task, ...]
-
-    def __len__(self) -> int:
-        """Return the number of tasks."""
-        return len(self.tasks)
-
-    def at(self, i: slice | list[int]) -> UnequalTasks:
-        """Return several of the tasks."""
-        return UnequalTasks(self.tasks[i] if isinstance(i, slice) else tuple(self.tasks[each] for each in i))
-
-    def groups(self) -> list[tuple[list[int], Task]]:
-        """Return the tasks of each size as a batch, with their numbers."""
-        numbers: dict[tuple[torch.Size, ...], list[int]] = {}
-        for i, task in enumerate(self.tasks):
-            shapes = tuple(t.shape for part in task for t in (*leaves(part.x), part.y))
-            numbers.setdefault(shapes, []).append(i)
-        return [(each, stacked([self.tasks[i] for i in each])) for each in numbers.values()]
-
-
-def stacked(tasks: Sequence[Task]) -> Task:
-    """Return tasks of one size as a batch.
-
-    >>> stacked([Task(*[Examples(torch.zeros(2, 3), torch.eye(2))] * 2)] * 4).query.x.shape
-    torch.Size([4, 2, 3])
-    """
-    parts: list[Examples] = []
-    for each in zip(*tasks, strict=True):
-        x: Tree = tree_map(lambda *t: torch.stack(t), *(part.x for part in each))
-        parts.append(Examples(x, torch.stack([part.y for part in each])))
-    return Task(*parts)
-
-
-def grouped(batch: Task | UnequalTasks) -> list[tuple[list[int], Task]]:
-    """Return batches of tasks of one size, with the numbers of their tasks; a batch is one group."""
-    return batch.groups() if isinstance(batch, UnequalTasks) else [(list(range(len(batch))), batch)]
-
-
-class TaskSource(Protocol):
-    """A distribution of tasks. ``sample`` is a pure function: the same step gives the same tasks."""
-
-    def sample(self, step: int, n_tasks: int) -> Task:
-        """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
-        ...
-
-
-class UnequalSource(Protocol):
-    """A distribution of tasks of different sizes, such as ``quickstudy.tasks.varied.VariedEpisodes``."""
-
-    def sample(self, step: int, n_tasks: int) -> UnequalTasks:
-        """Return tasks 0 .. n_tasks - 1 of a step."""
-        ...
-
-
-AnySource = TaskSource | UnequalSource
-"""Source of tasks of one size or of different sizes."""
-
-
 def one_hot(labels: Tensor, n_way: int) -> Tensor:
     """Return class indices as one-hot rows.
 
@@ -186,3 +117,86 @@ def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
     if least < 0:
         raise DataError(f"class index {least} is below 0; number the classes of a task from 0")
     return tuple(Examples(x, one_hot(y, most + 1)) for x, y in parts)
+
+
+@dataclass(frozen=True)
+class UnequalTasks:
+    """Tasks of different ways and shots, which no batch can hold.
+
+    Attributes:
+        tasks: Single tasks, without the axis of a batch.
+
+    >>> small, large = (Task(*[Examples(torch.eye(n), torch.eye(n))] * 2) for n in (2, 3))
+    >>> [(numbers, len(group)) for numbers, group in UnequalTasks((small, large, small)).groups()]
+    [([0, 2], 2), ([1], 1)]
+    """
+
+    tasks: tuple[Task, ...]
+
+    def __len__(self) -> int:
+        """Return the number of tasks."""
+        return len(self.tasks)
+
+    def at(self, i: slice | list[int]) -> UnequalTasks:
+        """Return several of the tasks."""
+        return UnequalTasks(self.tasks[i] if isinstance(i, slice) else tuple(self.tasks[each] for each in i))
+
+    def groups(self, as_rows: Callable[..., tuple[Examples, ...]] = with_rows) -> list[tuple[list[int], Task]]:
+        """Return the tasks of each size as a batch, with their numbers.
+
+        Args:
+            as_rows: Function that makes a task's targets rows, as ``with_rows``: the shape of indices hides the way.
+        """
+        tasks = [Task(*as_rows(*task)) for task in self.tasks]
+        numbers: dict[tuple[torch.Size, ...], list[int]] = {}
+        for i, task in enumerate(tasks):
+            shapes = tuple(t.shape for part in task for t in (*leaves(part.x), part.y))
+            numbers.setdefault(shapes, []).append(i)
+        return [(each, stacked([tasks[i] for i in each])) for each in numbers.values()]
+
+
+def stacked(tasks: Sequence[Task]) -> Task:
+    """Return tasks of one size as a batch.
+
+    >>> stacked([Task(*[Examples(torch.zeros(2, 3), torch.eye(2))] * 2)] * 4).query.x.shape
+    torch.Size([4, 2, 3])
+    """
+    parts: list[Examples] = []
+    for each in zip(*tasks, strict=True):
+        x: Tree = tree_map(lambda *t: torch.stack(t), *(part.x for part in each))
+        parts.append(Examples(x, torch.stack([part.y for part in each])))
+    return Task(*parts)
+
+
+def grouped(
+    batch: Task | UnequalTasks, as_rows: Callable[..., tuple[Examples, ...]] = with_rows
+) -> list[tuple[list[int], Task]]:
+    """Return batches of tasks of one size, with rows as targets, and the numbers of their tasks; a batch is one group.
+
+    Args:
+        batch: Tasks with class indices or rows as targets.
+        as_rows: Function that makes targets rows, such as a learner's ``with_rows``.
+    """
+    if isinstance(batch, UnequalTasks):
+        return batch.groups(as_rows)
+    return [(list(range(len(batch))), Task(*as_rows(*batch, axes=2)))]
+
+
+class TaskSource(Protocol):
+    """A distribution of tasks. ``sample`` is a pure function: the same step gives the same tasks."""
+
+    def sample(self, step: int, n_tasks: int) -> Task:
+        """Return tasks 0 .. n_tasks - 1 of a step, as one batch."""
+        ...
+
+
+class UnequalSource(Protocol):
+    """A distribution of tasks of different sizes, such as ``quickstudy.tasks.varied.VariedEpisodes``."""
+
+    def sample(self, step: int, n_tasks: int) -> UnequalTasks:
+        """Return tasks 0 .. n_tasks - 1 of a step."""
+        ...
+
+
+AnySource = TaskSource | UnequalSource
+"""Source of tasks of one size or of different sizes."""

@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -101,6 +101,14 @@ class Learner(nn.Module, ABC):
         weights = self.row_weights(support.y)
         return Examples(support.x, support.y * (weights / weights.mean())[:, None])
 
+    def number_type(self, *given: torch.dtype) -> torch.dtype:
+        """Return the number type of embeddings and targets: that of the learner's weights, but at least float32.
+
+        A learner without weights uses the widest of the given types, those of its inputs.
+        """
+        own = weight_type(self)
+        return reduce(torch.promote_types, given if own is None else (own,), torch.float32)
+
     def with_rows(self, *parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
         """Return support and query with targets in this learner's form; see ``quickstudy.tasks.task.with_rows``.
 
@@ -112,10 +120,7 @@ class Learner(nn.Module, ABC):
                 raise DataError(
                     f"targets have shape {list(part.y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)"
                 )
-        dtype = weight_type(self)
-        if dtype is None:  # a learner without weights uses the type of its inputs
-            dtype = next((t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()), torch.float32)
-        dtype = torch.promote_types(dtype, torch.float32)
+        dtype = self.number_type(*(t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()))
         return tuple(
             part if part.y.dtype == dtype else Examples(part.x, part.y.to(dtype))
             for part in with_rows(*parts, axes=axes)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners.balance import balance
 from quickstudy.nets import usable, weight_type
-from quickstudy.tasks.task import Examples, Task, with_rows
+from quickstudy.tasks.task import Examples, Task, check_tensors, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
 
 Predictor = Callable[[Tree], Tensor]
@@ -64,8 +64,7 @@ class Learner(nn.Module, ABC):
 
     def meta_loss(self, task: Task) -> Tensor:
         """Return the loss of one task, a scalar; by default the loss of the queries after adapting."""
-        as_rows = task.query.y.is_floating_point() and task.query.y.ndim == 2
-        support, query = task if as_rows else self.with_rows(*task)
+        support, query = self.with_rows(*task)
         return self.prediction_loss(self.adapt(support)(query.x), query.y)
 
     def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
@@ -115,6 +114,7 @@ class Learner(nn.Module, ABC):
         Raises:
             DataError: The targets do not fit the learner.
         """
+        check_tensors(*parts)
         for part in parts:
             if self.loss == "mse" and part.y.ndim == axes:
                 raise DataError(
@@ -130,12 +130,13 @@ class Learner(nn.Module, ABC):
 def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any, Examples], Predictor]:
     @wraps(adapt)
     def checked(self: Learner, support: Examples) -> Predictor:
+        (support,) = self.with_rows(support)
         if torch.is_inference_mode_enabled():  # an inner loop cannot differentiate its tensors
             with torch.inference_mode(False), torch.no_grad():
                 return checked(self, tree_map(torch.clone, support))
         if any(t.is_inference() for t in (support.y, *leaves(support.x))):
             support = tree_map(torch.clone, support)
-        return adapt(self, *self.with_rows(support))
+        return adapt(self, support)
 
     return checked
 

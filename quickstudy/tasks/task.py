@@ -84,6 +84,22 @@ def one_hot(labels: Tensor, n_way: int) -> Tensor:
     return torch.nn.functional.one_hot(labels.long(), n_way).to(torch.get_default_dtype())
 
 
+def check_tensors(*parts: Examples) -> None:
+    """Refuse examples whose inputs or targets are not tensors, such as NumPy's arrays.
+
+    Raises:
+        DataError: An input or the targets are not a tensor.
+    """
+    for x, y in parts:
+        for name, values in (("inputs", leaves(x)), ("targets", [y])):
+            for value in values:
+                if not isinstance(value, Tensor):
+                    raise DataError(
+                        f"{name} are of type {type(value).__name__}, but a learner takes tensors; give "
+                        f"torch.as_tensor({name})"
+                    )
+
+
 def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
     """Return the examples with a row per target; class indices become one-hot rows of one width.
 
@@ -94,13 +110,14 @@ def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
         axes: Number of axes before those of one target: 1 for one task, 2 for a batch of tasks.
 
     Raises:
-        DataError: The numbers of targets and inputs differ, an index is below 0, or real targets are not of shape (n,
-            d).
+        DataError: Inputs or targets are no tensors, their numbers differ, an index is below 0, or real targets are not
+            of shape (n, d).
 
     >>> with_rows(Examples(torch.zeros(2, 4), torch.tensor([1, 0])))[0].y
     tensor([[0., 1.],
             [1., 0.]])
     """
+    check_tensors(*parts)
     for x, y in parts:
         shape = y.shape[:axes]
         for t in leaves(x):

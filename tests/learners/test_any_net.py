@@ -228,6 +228,20 @@ class TestTargets:
             made("prototypical").adapt(Examples(torch.zeros(4, 4), y))
         assert "\n" not in str(refused.value)
 
+    @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+    def test_what_is_no_tensor_is_refused_in_a_line(self, loss):
+        learner, x, y = qs.R2D2(qs.MLP(4, (8,)), loss=loss), torch.zeros(4, 4), torch.eye(4)
+        for other, kind in ((torch.Tensor.numpy, "ndarray"), (torch.Tensor.tolist, "float|list")):
+            for part, name in ((Examples(other(x), y), "inputs"), (Examples(x, other(y)), "targets")):
+                for use in (learner.adapt, lambda bad: learner.meta_loss(Task(bad, bad))):
+                    with pytest.raises(DataError, match=f"{name} are of type ({kind}), .*torch.as_tensor") as refused:
+                        use(part)
+                    assert "\n" not in str(refused.value)
+                with torch.inference_mode(), pytest.raises(DataError, match="takes tensors"):
+                    learner.adapt(part)
+                with pytest.raises(DataError, match="takes tensors"):
+                    made("maml").meta_loss(Task(part, part))  # that of every learner
+
     def test_regression_does_not_take_a_column_for_classes(self):
         learner = qs.MAML(qs.MLP(4, (8,)), 1, loss="mse")
         for y in (torch.tensor([0, 1, 2]), torch.zeros(3)):

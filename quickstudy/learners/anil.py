@@ -8,7 +8,6 @@ from torch.nn import functional as F
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import HEAD, GradientLearner
 from quickstudy.learners.inner import Params, Sgd, descend
-from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 
 
@@ -62,7 +61,7 @@ class ANIL(GradientLearner):
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the embedded support from the meta-learned head."""
         theta = self.initial(support.y.shape[-1])
-        z = apply(self.net, support.x, statistics="batch")
+        z = self.features(support.x)
 
         def loss(head: Params, features: Examples, t: int) -> Tensor:
             return self.inner_loss(F.linear(features.x, *(head[name] for name in HEAD)), features.y)

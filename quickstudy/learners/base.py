@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import reduce, wraps
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners.balance import balance
 from quickstudy.nets import usable, weight_type
-from quickstudy.tasks.task import Examples, Task, with_rows
+from quickstudy.tasks.task import Examples, Task, check_tensors, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
 
 Predictor = Callable[[Tree], Tensor]
@@ -64,8 +64,7 @@ class Learner(nn.Module, ABC):
 
     def meta_loss(self, task: Task) -> Tensor:
         """Return the loss of one task, a scalar; by default the loss of the queries after adapting."""
-        as_rows = task.query.y.is_floating_point() and task.query.y.ndim == 2
-        support, query = task if as_rows else self.with_rows(*task)
+        support, query = self.with_rows(*task)
         return self.prediction_loss(self.adapt(support)(query.x), query.y)
 
     def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
@@ -101,21 +100,27 @@ class Learner(nn.Module, ABC):
         weights = self.row_weights(support.y)
         return Examples(support.x, support.y * (weights / weights.mean())[:, None])
 
+    def number_type(self, *given: torch.dtype) -> torch.dtype:
+        """Return the number type of embeddings and targets: that of the learner's weights, but at least float32.
+
+        A learner without weights uses the widest of the given types, those of its inputs.
+        """
+        own = weight_type(self)
+        return reduce(torch.promote_types, given if own is None else (own,), torch.float32)
+
     def with_rows(self, *parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
         """Return support and query with targets in this learner's form; see ``quickstudy.tasks.task.with_rows``.
 
         Raises:
             DataError: The targets do not fit the learner.
         """
+        check_tensors(*parts)
         for part in parts:
             if self.loss == "mse" and part.y.ndim == axes:
                 raise DataError(
                     f"targets have shape {list(part.y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)"
                 )
-        dtype = weight_type(self)
-        if dtype is None:  # a learner without weights uses the type of its inputs
-            dtype = next((t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()), torch.float32)
-        dtype = torch.promote_types(dtype, torch.float32)
+        dtype = self.number_type(*(t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()))
         return tuple(
             part if part.y.dtype == dtype else Examples(part.x, part.y.to(dtype))
             for part in with_rows(*parts, axes=axes)
@@ -125,12 +130,13 @@ class Learner(nn.Module, ABC):
 def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any, Examples], Predictor]:
     @wraps(adapt)
     def checked(self: Learner, support: Examples) -> Predictor:
+        (support,) = self.with_rows(support)
         if torch.is_inference_mode_enabled():  # an inner loop cannot differentiate its tensors
             with torch.inference_mode(False), torch.no_grad():
                 return checked(self, tree_map(torch.clone, support))
         if any(t.is_inference() for t in (support.y, *leaves(support.x))):
             support = tree_map(torch.clone, support)
-        return adapt(self, *self.with_rows(support))
+        return adapt(self, support)
 
     return checked
 

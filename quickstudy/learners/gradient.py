@@ -142,6 +142,10 @@ class GradientLearner(Learner):
         """Record the population's batch statistics, for use of the net alone; a task is normalised by its own."""
         record_population(self.net, x)
 
+    def features(self, x: Tree) -> Tensor:
+        """Return the net's features of a support, (n, *input) -> (n, d), in the number type of the head."""
+        return apply(self.net, x, statistics="batch").to(self.model.get_parameter(HEAD[0]).dtype)
+
     def support_loss(self, params: Params, examples: Examples) -> Tensor:
         """Return the inner loss on support examples, normalised by their own batch statistics."""
         return self.inner_loss(apply(self.model, examples.x, params, statistics="batch"), examples.y)

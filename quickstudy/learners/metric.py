@@ -73,7 +73,7 @@ class MetricLearner(Learner):
         return Apart(self, self.comparison(Examples(self.embed(support.x), support.y)))
 
     def embed(self, x: Tree, statistics: Statistics = "population", params: Params | None = None) -> Tensor:
-        """Return embeddings of inputs, (m, *input) -> (m, d), at least in float32, since distances are differences.
+        """Return embeddings of inputs, (m, *input) -> (m, d), in the learner's ``number_type``.
 
         Args:
             x: Inputs.
@@ -89,7 +89,7 @@ class MetricLearner(Learner):
                 f"the net returns shape {tuple(z.shape[1:])} for one input, but a learner needs (width,); flatten "
                 f"or pool its output"
             )
-        return z.to(torch.promote_types(z.dtype, torch.float32))
+        return z.to(self.number_type(z.dtype))
 
     def meta_loss(self, task: Task) -> Tensor:
         """Return the loss of the queries, compared with the support, under the batch statistics of both."""
@@ -108,7 +108,7 @@ class MetricLearner(Learner):
         """Return support and queries, embedded in one pass by their common batch statistics."""
         z = self.embed(concatenated(support.x, x), "batch")
         n = len(support.y)
-        return Examples(z[:n], support.y), z[n:]
+        return Examples(z[:n], support.y.to(z.dtype)), z[n:]
 
 
 def in_own_layout(net: nn.Module) -> nn.Module:

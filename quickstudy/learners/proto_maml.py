@@ -7,7 +7,6 @@ from torch import nn
 from quickstudy.learners.base import Predictor, prototypes
 from quickstudy.learners.gradient import HEAD, GradientLearner
 from quickstudy.learners.inner import Sgd
-from quickstudy.nets import apply
 from quickstudy.tasks.task import Examples
 
 
@@ -61,7 +60,7 @@ class ProtoMAML(GradientLearner):
 
     def adapt(self, support: Examples) -> Predictor:
         """Descend on the support from the meta-learned net and the prototypes."""
-        z = apply(self.net, support.x, statistics="batch")
+        z = self.features(support.x)
         c = prototypes(z.to(support.y.dtype), support.y)
         head = {name: p.to(z.dtype) for name, p in zip(HEAD, (2 * c, -(c**2).sum(-1)), strict=True)}
         theta = self.initial(self.n_way) | head

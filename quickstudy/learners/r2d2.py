@@ -15,6 +15,17 @@ from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
 
+def exact(x: Tensor) -> Tensor:
+    """Return numbers in double precision, or in single precision on Apple's GPU, which has no other.
+
+    Products of embeddings far from zero nearly cancel, and a rounded Gram matrix is not positive definite.
+
+    >>> exact(torch.ones(1)).dtype
+    torch.float64
+    """
+    return x.float() if x.device.type == "mps" else x.double()
+
+
 def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:
     """Return the w that minimises ||x w - y||^2 + penalty ||w||^2, by the smaller of its two systems of equations.
 
@@ -126,9 +137,8 @@ class R2D2(MetricLearner):
 
     def comparison(self, support: Examples) -> Predictor:
         """Solve the regression, and return its scaled answers as the comparison."""
-        # Not in half precision: a rounded Gram matrix is not positive definite.
         with torch.autocast(support.x.device.type, enabled=False):
-            return Solution(self, self.solve(self.padded(support.x), support.y))
+            return Solution(self, self.solve(self.padded(support.x), exact(support.y)))
 
     def left_out(self, support: Examples, query: Tensor | None = None) -> Tensor:
         """Return the logits of queries without each example in turn, from one decomposition for all turns.
@@ -139,9 +149,9 @@ class R2D2(MetricLearner):
         """
         if type(self).solve is not R2D2.solve or self.mean_loss:  # the penalty changes with the number of examples
             return super().left_out(support, query)
-        x, y = self.padded(support.x).double(), support.y.double()
-        kernel = x @ x.T if query is None else self.padded(query).double() @ x.T
-        penalty, counts = self.log_penalty.exp().double(), y.sum(0)
+        x, y = self.padded(support.x), exact(support.y)
+        kernel = x @ x.T if query is None else self.padded(query) @ x.T
+        penalty, counts = self.log_penalty.exp().to(x), y.sum(0)
         balanced = self.balanced and self.loss == "cross_entropy"
         root = (y @ counts if balanced else x.new_ones(len(x))).rsqrt()[:, None]
         values, vectors = torch.linalg.eigh(root * (x @ x.T) * root.T)
@@ -170,8 +180,8 @@ class R2D2(MetricLearner):
         return self.log_penalty.exp() * (n if self.mean_loss else 1)
 
     def padded(self, z: Tensor) -> Tensor:
-        """Return embeddings with a 1 appended, (n, d) -> (n, d + 1)."""
-        return F.pad(z.to(self.scale), (0, 1), value=1.0)
+        """Return embeddings with a 1 appended, (n, d) -> (n, d + 1), in double precision where the device has it."""
+        return F.pad(exact(z), (0, 1), value=1.0)
 
     def solve(self, x: Tensor, y: Tensor) -> Tensor:
         """Return weights (d, n_way) that fit x (n, d) to y (n, n_way)."""
@@ -189,7 +199,8 @@ class Solution(Adapted):
     def __call__(self, query: Tensor) -> Tensor:
         """Answer embedded queries, (m, d) -> (m, n_way)."""
         with torch.autocast(query.device.type, enabled=False):
-            return self.learner.scale * self.learner.padded(query) @ self.weights + self.learner.bias
+            answers: Tensor = self.learner.scale * self.learner.padded(query) @ self.weights + self.learner.bias
+            return answers.to(query.dtype)
 
 
 class LRD2(R2D2):

@@ -38,9 +38,9 @@ class SupervisedLearner(Learner):
         self.n_classes, self.head = n_classes, head.to(like(net))
 
     def features(self, x: Tree, statistics: Statistics = "population") -> Tensor:
-        """Return features, (n, *input) -> (n, d), at least in float32."""
+        """Return features, (n, *input) -> (n, d), in the learner's ``number_type``."""
         z = apply(self.net, x, statistics=statistics)
-        return z.to(torch.promote_types(z.dtype, torch.float32))
+        return z.to(self.number_type(z.dtype))
 
     def meta_loss(self, task: Task) -> Tensor:
         """Return the cross-entropy of a plain batch over all training classes."""

@@ -13,7 +13,7 @@ from quickstudy.errors import SettingError
 from quickstudy.learners.base import Adapted, Predictor
 from quickstudy.learners.metric import MetricLearner, nearest_mean
 from quickstudy.tasks.task import Examples
-from quickstudy.tasks.tree import Tree, leaves, tree_map
+from quickstudy.tasks.tree import Tree, leaves, mapped, tree_map
 
 FAR = 1e4
 """Distance of a class without examples. It is finite, so that no product with a share of zero is NaN."""
@@ -83,6 +83,7 @@ class Jointly(Adapted):
                 f"{type(self.learner).__name__} answers queries together and has no answer for one alone; give two or "
                 f"more, or choose an inductive learner, such as Prototypical"
             )
+        x = mapped(lambda t: t.to(y.dtype) if t.is_floating_point() else t, x)  # queries have the support's type
         return torch.where(y.any(0), self.learner.answers(self.support, x), -torch.inf)
 
 

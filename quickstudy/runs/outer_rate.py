@@ -12,6 +12,7 @@ from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
 from quickstudy.runs.settings import Settings
 from quickstudy.training import State
+from quickstudy.training.train import weights_of
 
 FALLING = ("cosine", "linear")
 """Schedules that depend on the number of steps."""
@@ -19,7 +20,7 @@ FALLING = ("cosine", "linear")
 
 def optimizer_of(settings: Settings, learner: Learner) -> Optimizer:
     """Return the optimiser of the outer loop."""
-    weights, lr, decay = learner.parameters(), settings.outer_lr or 1e-3, settings.weight_decay
+    weights, lr, decay = weights_of(learner), settings.outer_lr or 1e-3, settings.weight_decay
     if settings.optimizer == "sgd":
         momentum = settings.momentum
         return torch.optim.SGD(weights, lr, momentum=momentum, nesterov=momentum > 0, weight_decay=decay)

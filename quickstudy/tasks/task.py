@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -74,6 +74,68 @@ class Task(NamedTuple):
         return Task(self.support.at(i), self.query.at(i))
 
 
+def one_hot(labels: Tensor, n_way: int) -> Tensor:
+    """Return class indices as one-hot rows.
+
+    >>> one_hot(torch.tensor([1, 0]), 2)
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    return torch.nn.functional.one_hot(labels.long(), n_way).to(torch.get_default_dtype())
+
+
+def check_tensors(*parts: Examples) -> None:
+    """Refuse examples whose inputs or targets are not tensors, such as NumPy's arrays.
+
+    Raises:
+        DataError: An input or the targets are not a tensor.
+    """
+    for x, y in parts:
+        for name, values in (("inputs", leaves(x)), ("targets", [y])):
+            for value in values:
+                if not isinstance(value, Tensor):
+                    raise DataError(
+                        f"{name} are of type {type(value).__name__}, but a learner takes tensors; give "
+                        f"torch.as_tensor({name})"
+                    )
+
+
+def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
+    """Return the examples with a row per target; class indices become one-hot rows of one width.
+
+    The number of classes is one more than the largest index of all parts.
+
+    Args:
+        parts: Support and query of one task, or of a batch of tasks.
+        axes: Number of axes before those of one target: 1 for one task, 2 for a batch of tasks.
+
+    Raises:
+        DataError: Inputs or targets are no tensors, their numbers differ, an index is below 0, or real targets are not
+            of shape (n, d).
+
+    >>> with_rows(Examples(torch.zeros(2, 4), torch.tensor([1, 0])))[0].y
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    check_tensors(*parts)
+    for x, y in parts:
+        shape = y.shape[:axes]
+        for t in leaves(x):
+            if t.shape[:axes] != shape:
+                raise DataError(f"{list(t.shape[:axes])} inputs but {list(shape)} targets; give one target per input")
+        if y.is_floating_point() and y.ndim == axes:
+            raise DataError(f"targets have shape {list(y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)")
+    if all(y.is_floating_point() for _, y in parts):
+        return parts
+    if all(y.ndim > axes for _, y in parts):  # rows of integers, as torch's one_hot returns them
+        return tuple(Examples(x, y.to(torch.get_default_dtype())) for x, y in parts)
+    indices = torch.cat([y.flatten() for _, y in parts if y.ndim == axes])
+    least, most = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
+    if least < 0:
+        raise DataError(f"class index {least} is below 0; number the classes of a task from 0")
+    return tuple(Examples(x, one_hot(y, most + 1)) for x, y in parts)
+
+
 @dataclass(frozen=True)
 class UnequalTasks:
     """Tasks of different ways and shots, which no batch can hold.
@@ -96,13 +158,18 @@ class UnequalTasks:
         """Return several of the tasks."""
         return UnequalTasks(self.tasks[i] if isinstance(i, slice) else tuple(self.tasks[each] for each in i))
 
-    def groups(self) -> list[tuple[list[int], Task]]:
-        """Return the tasks of each size as a batch, with their numbers."""
+    def groups(self, as_rows: Callable[..., tuple[Examples, ...]] = with_rows) -> list[tuple[list[int], Task]]:
+        """Return the tasks of each size as a batch, with their numbers.
+
+        Args:
+            as_rows: Function that makes a task's targets rows, as ``with_rows``: the shape of indices hides the way.
+        """
+        tasks = [Task(*as_rows(*task)) for task in self.tasks]
         numbers: dict[tuple[torch.Size, ...], list[int]] = {}
-        for i, task in enumerate(self.tasks):
+        for i, task in enumerate(tasks):
             shapes = tuple(t.shape for part in task for t in (*leaves(part.x), part.y))
             numbers.setdefault(shapes, []).append(i)
-        return [(each, stacked([self.tasks[i] for i in each])) for each in numbers.values()]
+        return [(each, stacked([tasks[i] for i in each])) for each in numbers.values()]
 
 
 def stacked(tasks: Sequence[Task]) -> Task:
@@ -118,9 +185,18 @@ def stacked(tasks: Sequence[Task]) -> Task:
     return Task(*parts)
 
 
-def grouped(batch: Task | UnequalTasks) -> list[tuple[list[int], Task]]:
-    """Return batches of tasks of one size, with the numbers of their tasks; a batch is one group."""
-    return batch.groups() if isinstance(batch, UnequalTasks) else [(list(range(len(batch))), batch)]
+def grouped(
+    batch: Task | UnequalTasks, as_rows: Callable[..., tuple[Examples, ...]] = with_rows
+) -> list[tuple[list[int], Task]]:
+    """Return batches of tasks of one size, with rows as targets, and the numbers of their tasks; a batch is one group.
+
+    Args:
+        batch: Tasks with class indices or rows as targets.
+        as_rows: Function that makes targets rows, such as a learner's ``with_rows``.
+    """
+    if isinstance(batch, UnequalTasks):
+        return batch.groups(as_rows)
+    return [(list(range(len(batch))), Task(*as_rows(*batch, axes=2)))]
 
 
 class TaskSource(Protocol):
@@ -141,48 +217,3 @@ class UnequalSource(Protocol):
 
 AnySource = TaskSource | UnequalSource
 """Source of tasks of one size or of different sizes."""
-
-
-def one_hot(labels: Tensor, n_way: int) -> Tensor:
-    """Return class indices as one-hot rows.
-
-    >>> one_hot(torch.tensor([1, 0]), 2)
-    tensor([[0., 1.],
-            [1., 0.]])
-    """
-    return torch.nn.functional.one_hot(labels.long(), n_way).to(torch.get_default_dtype())
-
-
-def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
-    """Return the examples with a row per target; class indices become one-hot rows of one width.
-
-    The number of classes is one more than the largest index of all parts.
-
-    Args:
-        parts: Support and query of one task, or of a batch of tasks.
-        axes: Number of axes before those of one target: 1 for one task, 2 for a batch of tasks.
-
-    Raises:
-        DataError: The numbers of targets and inputs differ, an index is below 0, or real targets are not of shape (n,
-            d).
-
-    >>> with_rows(Examples(torch.zeros(2, 4), torch.tensor([1, 0])))[0].y
-    tensor([[0., 1.],
-            [1., 0.]])
-    """
-    for x, y in parts:
-        shape = y.shape[:axes]
-        for t in leaves(x):
-            if t.shape[:axes] != shape:
-                raise DataError(f"{list(t.shape[:axes])} inputs but {list(shape)} targets; give one target per input")
-        if y.is_floating_point() and y.ndim == axes:
-            raise DataError(f"targets have shape {list(y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)")
-    if all(y.is_floating_point() for _, y in parts):
-        return parts
-    if all(y.ndim > axes for _, y in parts):  # rows of integers, as torch's one_hot returns them
-        return tuple(Examples(x, y.to(torch.get_default_dtype())) for x, y in parts)
-    indices = torch.cat([y.flatten() for _, y in parts if y.ndim == axes])
-    least, most = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
-    if least < 0:
-        raise DataError(f"class index {least} is below 0; number the classes of a task from 0")
-    return tuple(Examples(x, one_hot(y, most + 1)) for x, y in parts)

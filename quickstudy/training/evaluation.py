@@ -120,8 +120,7 @@ def evaluate(
             batch = tasks.sample(step, min(BATCH, n_tasks - len(values)))
             mine = workers.share(batch)
             results = [0.0] * len(mine)
-            for numbers, group in grouped(mine):
-                group = Task(*learner.with_rows(*group, axes=2))
+            for numbers, group in grouped(mine, learner.with_rows):
                 how = how or settle(learner, lambda few, engine: [map_tasks(answer, few, engine=engine)], group, engine)
                 seeds = workers.share_of(seeds_of(tasks, step, len(batch))) if how.draws else None
                 answers = map_tasks(answer, group, engine=how.engine, seeds=seeds and [seeds[i] for i in numbers])
@@ -182,7 +181,7 @@ def _mode(learner: Learner, transductive: bool | None) -> Iterator[None]:
 
 def _transductive(learner: Learner, tasks: AnySource) -> bool:
     """Return whether the queries of the first task normalise each other."""
-    support, query = _first(tasks, 0)
+    support, query = _first(learner, tasks, 0)
     return depends_on_others(learner.adapt(support), query.x)
 
 
@@ -211,14 +210,14 @@ def depends_on_others(predict: Predictor, x: Tree) -> bool:
     return True
 
 
-def _first(tasks: AnySource, step: int) -> Task:
-    """Return the first task of a step."""
-    return grouped(tasks.sample(step, 1))[0][1].at(0)
+def _first(learner: Learner, tasks: AnySource, step: int) -> Task:
+    """Return the first task of a step, with targets in the learner's form."""
+    return grouped(tasks.sample(step, 1), learner.with_rows)[0][1].at(0)
 
 
 def _adaptation_seconds(learner: Learner, tasks: AnySource, n: int) -> Iterator[float]:
     for step in range(n):
-        support, query = _first(tasks, step)
+        support, query = _first(learner, tasks, step)
         start = time.perf_counter()
         learner.adapt(support)(query.x if learner.transductive else rows(query.x, slice(1)))
         yield time.perf_counter() - start

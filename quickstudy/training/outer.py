@@ -157,7 +157,7 @@ def outer_loop(
         learner.anneal((step - 1) / steps)
         batch = tasks.sample(step, tasks_per_step)
         if state.engine is None:
-            first = Task(*learner.with_rows(*grouped(batch)[0][1], axes=2))
+            [(_, first), *_] = grouped(batch, learner.with_rows)
             state.engine, state.draws = settle(learner, partial(losses_and_gradients, learner), first, engine)
         seeds = seeds_of(tasks, step, tasks_per_step) if state.draws else None
         descend = partial(_descend, learner, meta_loss, optimizer=optimizer, workers=workers, engine=state.engine)
@@ -229,8 +229,7 @@ def _descend(
     optimizer.zero_grad()
     mine = seeds and workers.share_of(seeds)
     losses = []
-    for numbers, group in grouped(workers.share(tasks)):
-        group = Task(*learner.with_rows(*group, axes=2))
+    for numbers, group in grouped(workers.share(tasks), learner.with_rows):
         drawn = mine and [mine[i] for i in numbers]
         losses.append(backward(meta_loss, group, len(tasks), engine=engine, seeds=drawn))
     loss = torch.stack(losses).sum()
@@ -252,8 +251,7 @@ def _bad_tasks(
     """Return the numbers of the tasks whose own loss is not finite."""
     mine, drawn = workers.share(tasks), seeds and workers.share_of(seeds)
     results = [0.0] * len(mine)
-    for numbers, group in grouped(mine):
-        group = Task(*learner.with_rows(*group, axes=2))
+    for numbers, group in grouped(mine, learner.with_rows):
         values = map_tasks(meta_loss, group, engine="loop", seeds=drawn and [drawn[i] for i in numbers])
         for i, value in zip(numbers, values.tolist(), strict=True):
             results[i] = value
@@ -263,9 +261,10 @@ def _bad_tasks(
 
 def observe(learner: Learner, tasks: AnySource) -> None:
     """Let a learner measure population statistics on inputs of training tasks."""
-    [(_, batch)] = grouped(tasks.sample(0, 1))
+    [(_, batch)] = grouped(tasks.sample(0, 1), learner.with_rows)
     each = batch.support.y.shape[1] + batch.query.y.shape[1]
-    parts = [part.x for _, group in grouped(tasks.sample(0, math.ceil(OBSERVED / each))) for part in group]
+    groups = grouped(tasks.sample(0, math.ceil(OBSERVED / each)), learner.with_rows)
+    parts = [part.x for _, group in groups for part in group]
     learner.observe(reduce(concatenated, map(flat, parts)))
 
 

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
+from quickstudy.errors import SettingError
 from quickstudy.learners import Learner
 from quickstudy.tasks.task import AnySource, TaskSource
 from quickstudy.training.bar import show
 from quickstudy.training.engine import Engine
 from quickstudy.training.outer import Progress, outer_loop
+
+
+def weights_of(learner: Learner) -> list[nn.Parameter]:
+    """Return the weights that an optimiser trains, or refuse a learner that has none.
+
+    Raises:
+        SettingError: The learner has no weights.
+
+    >>> from quickstudy.learners import SimpleShot
+    >>> from quickstudy.nets import Identity
+    >>> len(weights_of(SimpleShot(Identity(3), 2)))  # the head
+    2
+    """
+    weights = list(learner.parameters())
+    if not weights:
+        raise SettingError(
+            f"{type(learner).__name__} has no weights on this net, so there is nothing to train; evaluate or adapt it "
+            f"as it is, or give a net that has some"
+        )
+    return weights
 
 
 def train(
@@ -36,13 +58,16 @@ def train(
     Returns:
         Progress of the loop, one record per step.
 
+    Raises:
+        SettingError: The learner has no weights, and no optimiser is given.
+
     >>> from quickstudy.learners import MAML
     >>> from quickstudy.nets import MLP
     >>> from quickstudy.tasks.sinusoid import Sinusoid
     >>> len(train(MAML(MLP(), 1, inner_lr=0.01, loss="mse"), Sinusoid(), steps=2))
     2
     """
-    optimizer = optimizer or torch.optim.Adam(learner.parameters(), lr=1e-3)
+    optimizer = optimizer or torch.optim.Adam(weights_of(learner), lr=1e-3)
     progress = outer_loop(
         learner,
         tasks,

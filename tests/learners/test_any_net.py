@@ -12,6 +12,7 @@ import quickstudy as qs
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners import LEARNERS
 from quickstudy.learners.base import embedding_width
+from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples, Task, one_hot
 from quickstudy.tasks.tree import tree_map
 from quickstudy.testing import noise_tasks
@@ -227,6 +228,20 @@ class TestTargets:
             made("prototypical").adapt(Examples(torch.zeros(4, 4), y))
         assert "\n" not in str(refused.value)
 
+    @pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+    def test_what_is_no_tensor_is_refused_in_a_line(self, loss):
+        learner, x, y = qs.R2D2(qs.MLP(4, (8,)), loss=loss), torch.zeros(4, 4), torch.eye(4)
+        for other, kind in ((torch.Tensor.numpy, "ndarray"), (torch.Tensor.tolist, "float|list")):
+            for part, name in ((Examples(other(x), y), "inputs"), (Examples(x, other(y)), "targets")):
+                for use in (learner.adapt, lambda bad: learner.meta_loss(Task(bad, bad))):
+                    with pytest.raises(DataError, match=f"{name} are of type ({kind}), .*torch.as_tensor") as refused:
+                        use(part)
+                    assert "\n" not in str(refused.value)
+                with torch.inference_mode(), pytest.raises(DataError, match="takes tensors"):
+                    learner.adapt(part)
+                with pytest.raises(DataError, match="takes tensors"):
+                    made("maml").meta_loss(Task(part, part))  # that of every learner
+
     def test_regression_does_not_take_a_column_for_classes(self):
         learner = qs.MAML(qs.MLP(4, (8,)), 1, loss="mse")
         for y in (torch.tensor([0, 1, 2]), torch.zeros(3)):
@@ -247,6 +262,21 @@ class TestNumberTypes:
         loss.backward()
         assert loss.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
         assert learner.eval().adapt(task.support)(task.query.x).isfinite().all()
+
+    @pytest.mark.parametrize("name", each_learner())
+    def test_a_net_without_weights_takes_real_numbers_of_any_types(self, name):
+        learner = made(name, qs.Identity(4))
+        support, query = (Examples(part.x.bfloat16().float(), part.y) for part in task_of(learner))
+        modes = (False, True) if isinstance(learner, MetricLearner) and not learner.transductive else (None,)
+        for transductive in modes:
+            if transductive is not None:
+                learner.transductive = transductive
+            expected, loss = learner.adapt(support)(query.x), learner.meta_loss(Task(support, query))
+            double, half = torch.float64, torch.bfloat16
+            for of_support, of_query in ((double, double), (double, None), (None, double), (half, None), (None, half)):
+                s, q = support._replace(x=support.x.to(of_support)), query._replace(x=query.x.to(of_query))
+                torch.testing.assert_close(learner.adapt(s)(q.x).float(), expected, rtol=1e-3, atol=1e-3)
+                torch.testing.assert_close(learner.meta_loss(Task(s, q)).float(), loss, rtol=1e-3, atol=1e-3)
 
     def test_in_half_precision_an_answer_is_about_the_same(self):
         whole = made("maml")

@@ -126,6 +126,22 @@ def test_mixed_precision_does_not_reach_the_solution(make, width):
     assert torch.equal(mixed, learner.comparison(Examples(z, y))(q))
 
 
+@pytest.mark.parametrize("make", [R2D2, LRD2])
+@pytest.mark.parametrize("n_features", [8, 64])  # the system of the features, and that of the examples
+@pytest.mark.parametrize("offset", [0.0, 300.0, 3000.0])
+def test_far_from_zero_single_precision_answers_as_double_does(make, n_features, offset):
+    draw = torch.Generator().manual_seed(0)
+    centres = torch.randn(5, n_features, generator=draw)
+    y = torch.eye(5).repeat(8, 1)
+    x = y @ centres + 0.25 * torch.randn(40, n_features, generator=draw) + offset
+    single, double = make(Identity(n_features)), make(Identity(n_features)).double()
+    answers = single.adapt(Examples(x[:25], y[:25]))(x[25:])
+    assert answers.dtype == torch.float32
+    assert torch.equal(answers.argmax(1), y[25:].argmax(1))
+    expected = double.adapt(Examples(x[:25].double(), y[:25]))(x[25:].double())
+    torch.testing.assert_close(answers, expected.float(), rtol=1e-5, atol=1e-5)
+
+
 def test_real_targets_on_a_line_are_found():
     torch.manual_seed(0)
     learner = R2D2(MLP(1, (8,), "tanh"), loss="mse").double()

@@ -185,8 +185,8 @@ class Classifier(LeaveOneOut):
         """Yield the names and the logits (m, n_labels) of each batch of inputs."""
         for batch, x in self._batches(things, skip, names):
             if skip is not None:
-                kept = self._takes(x, batch, skip)
-                batch, x = [batch[i] for i in kept], x[kept]
+                numbers = self._takes(x, batch, skip)
+                batch, x = [batch[i] for i in numbers], x[numbers]
             if not len(x):
                 continue
             self.inputs.warn_of_blank(x, batch)
@@ -196,14 +196,14 @@ class Classifier(LeaveOneOut):
 
     def _takes(self, x: Tensor, names: Sequence[str], skip: Skip) -> list[int]:
         """Return the numbers of the rows that the learner takes."""
-        kept = []
+        numbers = []
         for i, name in enumerate(names):
             try:
                 self.taken(x[i : i + 1], [name])
-                kept.append(i)
+                numbers.append(i)
             except DataError as error:
                 skip(error)
-        return kept
+        return numbers
 
     def _batches(
         self, things: Any, skip: Skip | None, names: Sequence[str] | None

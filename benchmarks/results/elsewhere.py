@@ -15,11 +15,11 @@ SHOTS = (1, 5)
 
 def generalisation() -> str:
     found = sorted(records("generalisation"), key=lambda r: (KINDS.index(r["trained_on"]), -at(r, r["trained_on"], 1)))
-    one = found[0]
+    n_tasks = found[0]["rows"][0]["n_tasks"]
     said = prose(
         "5-way accuracy on classes and kinds of images that were never seen. All images are 32x32 in colour; drawings",
         "are light ink on black. Learners, outer rates and test steps are those of the leaderboard. Each was trained",
-        f"for {one['minutes']:g} minutes of its reference core, one seed; inductive, {one['rows'][0]['n_tasks']} tasks.",
+        f"for {found[0]['minutes']:g} minutes of its reference core, one seed; inductive, {n_tasks} tasks.",
         "Of digits, 0 to 4 and their rotations are trained on, and then only 5 to 9 tested; else all ten are.",
         "Photographs are the categories of Caltech-101 that are tested below; none was trained on.",
         lowest([r for r in found if r["trained_on"] == "digits"]),

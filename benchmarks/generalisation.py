@@ -10,7 +10,6 @@ the leaderboard. A learner whose record is there is left alone.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from benchmarks.leaderboard import REFERENCE, accuracy, settings_of, step_seconds, train
+from benchmarks.leaderboard import REFERENCE, accuracy, arguments, settings_of, step_seconds, train
 from quickstudy.classify.load import load
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.inputs.images import Images
@@ -59,20 +58,16 @@ def halves(digits: Splits) -> Splits:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("algorithms", nargs="+")
+    parser = arguments(__doc__, "generalisation", minutes=10)
     for name in ("omniglot", "cifar", "photos"):
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"folder of {name}")
     parser.add_argument("--train-on", choices=TRAINED_ON, nargs="+", default=TRAINED_ON)
-    parser.add_argument("--minutes", type=float, default=10, help="of a reference core, for training")
     parser.add_argument("--n-tasks", type=int, default=300)
-    parser.add_argument("--runs", type=Path, default=Path("runs/generalisation"))
-    parser.add_argument("--out", type=Path, default=Path("results/generalisation"))
     given = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory()
     given.out.mkdir(parents=True, exist_ok=True)
-    speed = REFERENCE / step_seconds(settings_of("prototypical", "glyphs", None, 0))
+    speed = REFERENCE / step_seconds(settings_of("prototypical", "glyphs", None, given.seed))
     every = domains(given.omniglot, given.cifar, given.photos)
     for name in given.train_on:
         tested = every | ({"digits": halves(every["digits"])} if name == "digits" else {})
@@ -82,7 +77,8 @@ def main() -> None:
                 continue
             folder = given.runs / path.stem
             shutil.rmtree(folder, ignore_errors=True)  # of a training that was cut: its time is not known
-            settings = settings_of(algorithm, name, {"omniglot": given.omniglot, "cifar-fs": given.cifar}.get(name), 0)
+            root = {"omniglot": given.omniglot, "cifar-fs": given.cifar}.get(name)
+            settings = settings_of(algorithm, name, root, given.seed)
             training = train(settings, given.minutes, speed, folder, tested[name])
             learner = load(folder)
             rows: list[dict[str, Any]] = [

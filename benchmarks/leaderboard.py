@@ -159,16 +159,22 @@ def measure(learner, tests, validation, n_tasks, curves):
     return record
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(about, name, minutes):
+    """A parser of what every program that trains by these recipes takes."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("algorithms", nargs="+")
+    parser.add_argument("--minutes", type=float, default=minutes, help="of a reference core, for a training")
+    parser.add_argument("--runs", type=Path, default=Path("runs") / name)
+    parser.add_argument("--out", type=Path, default=Path("results") / name)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def main():
+    parser = arguments(__doc__, "leaderboard", minutes=10)
     parser.add_argument("--data-root", type=Path, required=True, help="of Omniglot")
-    parser.add_argument("--minutes", type=float, default=20, help="of a reference core, for training")
     parser.add_argument("--n-tasks", type=int, default=300)
     parser.add_argument("--curves", action=argparse.BooleanOptionalAction, default=True, help="over shots and ways")
-    parser.add_argument("--runs", type=Path, default=Path("runs/leaderboard"))
-    parser.add_argument("--out", type=Path, default=Path("results/leaderboard"))
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory()

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.leaderboard import REFERENCE, recipe, settings_of, step_seconds
+from benchmarks.leaderboard import REFERENCE, arguments, recipe, settings_of, step_seconds
 from quickstudy.io.files import replace
 from quickstudy.learners import LEARNERS
 from quickstudy.runs.needs import takes
@@ -73,15 +73,10 @@ def study(algorithm: str, data_root: Path, folder: Path, speed: float, given: ar
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("algorithms", nargs="+")
+    parser = arguments(__doc__, "studies", minutes=2)
     parser.add_argument("--data-root", type=Path, required=True, help="of Omniglot")
-    parser.add_argument("--minutes", type=float, default=2, help="of a reference core, for a trial that is not ended")
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--validation-tasks", type=int, default=200)
-    parser.add_argument("--runs", type=Path, default=Path("runs/studies"))
-    parser.add_argument("--out", type=Path, default=Path("results/studies"))
-    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory()

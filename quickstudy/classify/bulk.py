@@ -110,7 +110,9 @@ def predict_to_file(
         raise model.inputs.no_list(sources)
     names = expanded(sources) if patterns and not text else [str(each) for each in sources]
     question = Question(coverage, false_alarms, rest_on, skip_bad)
-    about = {"classifier": read_seal(folder), "question": asdict(question), "inputs": stamp(names)}
+    asked = asdict(question)
+    del asked["skip_bad"]  # a call that failed at a bad input is continued with it; the parts before have none
+    about = {"classifier": read_seal(folder), "question": asked, "inputs": stamp(names)}
     errors: list[str] = []
     n = 0
 

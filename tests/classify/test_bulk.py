@@ -336,6 +336,20 @@ def test_a_bad_row_of_an_array_is_named_and_can_be_skipped(place, tmp_path, mode
     assert [list(answer["probabilities"].values()) for answer in answers] == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_call_that_failed_at_a_bad_input_continues_without_it(place, tmp_path):
+    """The part before it is kept, and is not of another question."""
+    x = np.random.default_rng(3).random(
+        (2 * stream.PART, *qs.Classifier.load(place / "corners").inputs.shape), np.float32
+    )
+    x[-1] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(DataError, match=f"row {2 * stream.PART}"):
+        predict_to_file(place / "corners", [tmp_path / "x.npy"], tmp_path / "a.csv")
+    assert len(list((tmp_path / ".a.csv.parts").glob("0*.json"))) == 1
+    written = predict_to_file(place / "corners", [tmp_path / "x.npy"], tmp_path / "a.csv", skip_bad=True)
+    assert (written.n_answers, len(written.skipped)) == (2 * stream.PART - 1, 1)
+
+
 @pytest.mark.parametrize("one", ["new1.png", Path("new1.png")])
 def test_one_input_is_no_list(place, tmp_path, one):
     with pytest.raises(DataError, match=r"is given, but a list of images is needed; write \[X\]"):

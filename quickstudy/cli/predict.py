@@ -68,8 +68,8 @@ def predict(
     from quickstudy.classify.classifier import Classifier
     from quickstudy.cli.output import print_json
     from quickstudy.errors import SettingError
-    from quickstudy.inputs.rows import Columns, opened
-    from quickstudy.inputs.sentences import sentences_of
+    from quickstudy.inputs.rows import Columns
+    from quickstudy.inputs.stream import parts_of
 
     given = [line.rstrip("\n") for line in sys.stdin] if inputs == ["-"] else inputs
     columns = Columns(text_column, encoding=encoding)
@@ -98,13 +98,19 @@ def predict(
         raise SettingError("--workers and --ray need --out FILE; add it")
     model = Classifier.load(classifier)
     errors: list[Exception] = []
-    answers = model.answer(
-        sentences_of(model.inputs, given) if text else opened(model.inputs, given, columns),
-        coverage=coverage,
-        false_alarms=false_alarms,
-        rest_on=rest_on,  # type: ignore[arg-type]  # checked there
-        skip=errors.append if skip_bad else None,
-    )
+    skip = errors.append if skip_bad else None
+    answers = [
+        answer
+        for part in parts_of(model.inputs, given, columns, text, skip, size=sys.maxsize)
+        for answer in model.answer(
+            part.things,
+            coverage=coverage,
+            false_alarms=false_alarms,
+            rest_on=rest_on,  # type: ignore[arg-type]  # checked there
+            skip=skip,
+            names=part.names,
+        )
+    ]
     if json:
         summaries = [answer.summary() for answer in answers]
         print_json({"schema": SCHEMA, "answers": summaries, "skipped": [str(error) for error in errors]})

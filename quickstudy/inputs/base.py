@@ -215,22 +215,32 @@ class Inputs(ABC):
             raise self.no_list(things)
         items: list[Item] = []
         for number, thing in enumerate(things, 1):
-            if isinstance(thing, Item):
-                items.append(thing)
-            elif isinstance(thing, str) and not thing.strip():
-                items.append(Item(f"{self.noun} {number}", thing))  # ``encode`` refuses it by this name
-            elif isinstance(thing, str | Path):
-                try:
-                    items += self.open(thing)
-                except DataError as error:
-                    if skip is None:
-                        raise
-                    skip(error)
-            else:
-                items.append(Item(f"{self.noun} {number}", thing))
-        if not items and not len(things):
-            raise DataError(f"the list holds no {self.noun}s; give at least one")
+            try:
+                items += self.items_of(thing, number)
+            except DataError as error:
+                if skip is None:
+                    raise
+                skip(error)
+        if not len(things):
+            raise self.no_items()
         return items
+
+    def items_of(self, thing: Any, number: int) -> Iterator[Item]:
+        """Yield the items of an item, a value, or a source that ``open`` takes; its number names a value.
+
+        Raises:
+            DataError: The source cannot be opened.
+        """
+        if isinstance(thing, Item):
+            yield thing
+        elif isinstance(thing, str | Path) and str(thing).strip():
+            yield from self.open(thing)
+        else:
+            yield Item(f"{self.noun} {number}", thing)  # ``encode`` refuses an empty string by this name
+
+    def no_items(self) -> DataError:
+        """Return the error about an empty list."""
+        return DataError(f"the list holds no {self.noun}s; give at least one")
 
     def no_list(self, thing: object) -> DataError:
         """Return the error about a single thing that is given instead of a list."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,19 +63,51 @@ def expanded(sources: Iterable[Path | str]) -> list[str]:
 
 def _matches(pattern: str) -> list[str]:
     """Return the files that a pattern matches, each once, and the folders whose content it does not match too."""
-    names = {os.path.normpath(name): name for name in sorted(glob.glob(pattern, recursive=True))}
-    content = {name: _content(name) for name in names if os.path.isdir(name)}
-    folders = {name for name, inside in content.items() if not inside <= names.keys()}
-    return [
-        given
-        for name, given in names.items()
-        if (name in folders if name in content else os.path.dirname(name) not in folders)
-    ]
+    names: dict[str, str] = {}
+    linked = {name: _place(name) != os.path.abspath(name) for name in _glob(pattern)}
+    for name in sorted(linked, key=lambda name: (linked[name], name)):  # of two names of a file, that without a link
+        names.setdefault(_place(name), name)
+    content = {place: _content(place) for place in names if os.path.isdir(place)}
+    folders = {place for place, inside in content.items() if not inside <= names.keys()}
+    return sorted(
+        name
+        for place, name in names.items()
+        if (place in folders if place in content else os.path.dirname(place) not in folders)
+    )
+
+
+def _glob(pattern: str) -> Iterator[str]:
+    """Yield the names that a pattern matches; ** follows no links, which may lead around in circles."""
+    stars = _STARS.search(pattern)
+    if stars is None:
+        yield from glob.glob(pattern)
+        return
+    before, rest = pattern[: stars.start()], pattern[stars.end() :]
+    for top in glob.glob(before) if before else [os.curdir]:
+        for folder, inside, _ in os.walk(top):
+            inside[:] = [name for name in inside if not name.startswith(".")]
+            here = "" if folder == os.curdir else os.path.join(folder, "")
+            if rest or stars[1]:
+                yield from _glob(glob.escape(here) + rest) if rest else [folder]
+            else:
+                yield from glob.glob(glob.escape(here) + "*")
+
+
+_STARS = re.compile(rf"(?:^|(?<=[/{re.escape(os.sep)}]))\*\*(?:([/{re.escape(os.sep)}])|$)")
+"""** as a whole part of a pattern."""
+
+
+def _place(name: str) -> str:
+    """Return where a name leads: links of folders are followed, those of files are files of their own."""
+    if os.path.isdir(name):
+        return os.path.realpath(name)
+    folder, last = os.path.split(name)
+    return os.path.join(os.path.realpath(folder), last)
 
 
 def _content(folder: str) -> set[str]:
-    """Return the names in a folder, except hidden ones."""
-    return {os.path.normpath(os.path.join(folder, name)) for name in os.listdir(folder) if not name.startswith(".")}
+    """Return the places of what is in a folder, except hidden ones."""
+    return {_place(os.path.join(folder, name)) for name in os.listdir(folder) if not name.startswith(".")}
 
 
 def stamp(sources: Iterable[str]) -> str:
@@ -88,8 +121,10 @@ def stamp(sources: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def parts_of(inputs: Inputs, sources: Sequence[str], columns: Columns, text: bool, skip: Skip | None) -> Iterator[Part]:
-    """Yield the inputs of sources in parts.
+def parts_of(
+    inputs: Inputs, sources: Sequence[str], columns: Columns, text: bool, skip: Skip | None, size: int | None = None
+) -> Iterator[Part]:
+    """Yield the inputs of sources in parts: first all that are no .npy files, then those of each such file.
 
     Args:
         inputs: Inputs that open the sources.
@@ -97,20 +132,24 @@ def parts_of(inputs: Inputs, sources: Sequence[str], columns: Columns, text: boo
         columns: Columns and encoding of files of rows.
         text: Whether every source is a sentence.
         skip: Function that is called with the error of a source that cannot be opened; None raises it.
+        size: Number of inputs of a part, ``PART`` if None.
 
     Raises:
-        DataError: A source cannot be opened, and there is no ``skip``.
+        DataError: There are no sources, or one cannot be opened and there is no ``skip``.
     """
+    size = size or PART
+    if not sources:
+        raise inputs.no_items()
     if text:
-        yield from map(Part, grouped(sentences_of(inputs, sources), PART))
+        yield from map(Part, grouped(sentences_of(inputs, sources), size))
         return
     arrays = [source for source in sources if source.endswith(".npy")]
     others = [source for source in sources if not source.endswith(".npy")]
-    yield from map(Part, grouped(_items(inputs, others, columns, skip), PART))
+    yield from map(Part, grouped(_items(inputs, others, columns, skip), size))
     for source in arrays:
         try:
-            for i, x in enumerate(blocks_of(Path(source), inputs.shape, PART)):
-                yield Part(x, [f"{source} row {i * PART + j}" for j in range(1, len(x) + 1)])
+            for i, x in enumerate(blocks_of(Path(source), inputs.shape, size)):
+                yield Part(x, [f"{source} row {i * size + j}" for j in range(1, len(x) + 1)])
         except DataError as error:
             if skip is None:
                 raise
@@ -118,10 +157,10 @@ def parts_of(inputs: Inputs, sources: Sequence[str], columns: Columns, text: boo
 
 
 def _items(inputs: Inputs, sources: Iterable[str], columns: Columns, skip: Skip | None) -> Iterator[Item]:
-    for source in sources:
+    for number, source in enumerate(sources, 1):
         try:
             for thing in opened(inputs, [source], columns):
-                yield from [thing] if isinstance(thing, Item) else inputs.open(thing)
+                yield from inputs.items_of(thing, number)
         except DataError as error:
             if skip is None:
                 raise

@@ -77,6 +77,11 @@ class Run:
         Raises:
             ModelError: The weights are missing, damaged, or of another agent.
         """
+        if self.exists() and not os.path.lexists(self.folder / WEIGHTS):
+            raise ModelError(
+                f"the run in {str(self.folder)!r} has no {WEIGHTS}: it ended before its first save; continue it by "
+                f"`quickstudy rl train --resume`"
+            )
         agent = build_agent(self.settings, self.environment)
         expected = {name: (t.dtype, tuple(t.shape)) for name, t in agent.state_dict().items()}
         agent.load_state_dict(unpack(self.folder / WEIGHTS, expected))

@@ -306,6 +306,30 @@ def test_a_call_continues_that_was_killed_after_its_file_was_whole(place, tmp_pa
             out.unlink()
 
 
+def test_the_command_answers_an_array_without_a_file_too(place, tmp_path, cli):
+    whole = tmp_path / "a.csv"
+    predict_to_file(place / "corners", [place / "many.npy"], whole)
+    assert cli("predict", place / "corners", place / "many.npy", "--csv").out == whole.read_text()
+    np.save(tmp_path / "x.npy", np.zeros((2, 1, 28, 28), np.float32))
+    lines = cli("predict", place / "digits", tmp_path / "x.npy", place / "new1.png").out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == [
+        str(place / "new1.png"),
+        *(f"{tmp_path}/x.npy row {i}" for i in (1, 2)),
+    ]
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_empty_lines_are_named_and_nothing_is_refused_with_and_without_a_file(
+    place, tmp_path, cli, monkeypatch, to_file
+):
+    qs.adapt(place / "sentences.csv").save(tmp_path / "desk")
+    out = ["--out", tmp_path / "a.csv"] if to_file else []
+    for lines, message in ("a card\n\n", "'text 2' is a text of 0 characters"), ("", "the list holds no texts"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+        assert message in cli("predict", tmp_path / "desk", "-", *out).err
+        assert not (tmp_path / "a.csv").exists()
+
+
 def test_what_standard_input_says_is_no_pattern(place, tmp_path, cli, monkeypatch):
     qs.adapt(place / "sentences.csv").save(tmp_path / "desk")
     for given in ("[urgent]help", "help*"):

@@ -82,3 +82,10 @@ def test_other_commands_say_what_an_agents_run_is(tmp_path):
         result = CliRunner().invoke(app, arguments)
         assert isinstance(result.exception, QuickstudyError)
         assert "is a run of `quickstudy rl train`" in str(result.exception)
+
+
+def test_a_run_that_ended_before_its_first_save_says_so(tmp_path):
+    run = call("train", *SMALL, "--steps", 1, "--tasks-per-step", 2, "--out", tmp_path / "run").strip()
+    (tmp_path / "run" / "model.safetensors").unlink()
+    with pytest.raises(QuickstudyError, match=r"has no model\.safetensors: it ended before its first save"):
+        call("evaluate", run)

@@ -38,6 +38,16 @@ def test_a_pattern_answers_each_file_once_in_order(nest, pattern, files):
     assert found == [f"nest/{name}.png".replace("/", os.sep) for name in files.split()]
 
 
+@pytest.mark.parametrize("pattern", ["nest/**", "nest/**/*", "nest/**/*.png"])
+def test_links_of_folders_answer_no_file_twice(nest, pattern):
+    files = expanded([pattern])
+    Path("nest", "x", "again").symlink_to(Path("nest").resolve())
+    Path("nest", "b").symlink_to("x")
+    assert expanded([pattern]) == files
+    Path("nest", "e.png").symlink_to("a.png")
+    assert expanded(["nest/*.png"]) == [os.path.join("nest", "a.png"), os.path.join("nest", "e.png")]
+
+
 def test_a_folder_with_deeper_files_is_not_passed_over_in_silence(nest):
     Path("deep/one/two").mkdir(parents=True)
     assert expanded(["deep/*"]) == [os.path.join("deep", "one")]  # which is refused, since it holds no images

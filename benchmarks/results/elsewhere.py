@@ -21,7 +21,8 @@ def generalisation() -> str:
         "are light ink on black. Learners, outer rates and test steps are those of the leaderboard. Each was trained",
         f"for {found[0]['minutes']:g} minutes of its reference core, one seed; inductive, {n_tasks} tasks.",
         "Of digits, 0 to 4 and their rotations are trained on, and then only 5 to 9 tested; else all ten are.",
-        "Photographs are the categories of Caltech-101 that are tested below; none was trained on.",
+        "CIFAR-FS is read from an archive that is not the published file by its checksum. Photographs are the",
+        "categories of Caltech-101 that are tested below; none was trained on.",
         lowest([r for r in found if r["trained_on"] == "digits"]),
         best("photographs", found),
     )

@@ -146,7 +146,7 @@ def picks() -> str:
         rows.append([name, f"{ranked[0]['algorithm']} {100 * first['mean']:.1f}", ", ".join(alike)])
     said = "### Which to pick\n\n" + prose(
         "The best learner for each, and those whose difference from it is within the two intervals together; trained",
-        "on Omniglot, inductive. The intervals count tasks and not trainings, of which each has one: a lead hardly",
+        "on Omniglot, inductive. The intervals count tasks and not trainings, of which one is compared: a lead hardly",
         "larger than they are may be due to the seed.",
     )
     return f"{said}{table(['', 'best', 'as good'], rows)}"

@@ -31,7 +31,7 @@ PUBLISHED = {
 
 PROTOCOL = {
     "cifar": ["length 1"],
-    "elsewhere": ["5-way accuracy", "0 to 4", "5 to 9", "all ten", "of 1-shot", "of 5-shot"],
+    "elsewhere": ["5-way accuracy", "32x32", "0 to 4", "5 to 9", "all ten", "28x28"],
     "encoders": ["of length 1", "by five shots"],
     "lake": ["asked twice", "20 characters", "from four sides"],
     "leaderboard": [

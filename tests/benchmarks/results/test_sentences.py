@@ -25,7 +25,7 @@ def says(page, sentence):
 
 def plain_batches(r):
     if r["algorithm"] == "baseline":
-        r["training"]["curve"][-1]["accuracy"] = 1.0
+        r["training"]["curve"][0]["accuracy"] = 1.0
 
 
 def short_budget(r):
@@ -39,8 +39,14 @@ def edge(r):
 
 def worst_on_digits(r):
     if (r["algorithm"], r["trained_on"]) == ("maml", "digits"):
-        for k in (1, 5):
-            leaderboard.cell(r, 5, k)["mean"] = 0.1
+        for row in r["rows"]:
+            row["mean"] = 0.1
+
+
+def best_on_photographs(r):
+    if (r["algorithm"], r["trained_on"]) == ("siamese", "glyphs"):
+        for row in r["rows"]:
+            row["mean"] = 0.99
 
 
 def diverging(r):
@@ -119,10 +125,16 @@ def scratch(r):
 
 
 CASES = [
-    (leaderboard.leaderboard, "leaderboard", plain_batches, "baseline after 60 minutes"),
+    (leaderboard.leaderboard, "leaderboard", plain_batches, "baseline after 2 minutes"),
     (leaderboard.leaderboard, "leaderboard", short_budget, "nearest-pixels got 0.2 minutes"),
     (studies.studies, "studies", edge, "The rate of prototypical is near an end"),
     (elsewhere.generalisation, "generalisation", worst_on_digits, "maml answers the other digits worst: 10.0 %"),
+    (
+        elsewhere.generalisation,
+        "generalisation",
+        best_on_photographs,
+        "on photographs is siamese trained on glyphs: 99.0 %",
+    ),
     (sinusoids.sinusoids, "sinusoid", diverging, "- reptile from 10 points: 4 of 2,000."),
     (sinusoids.sinusoids, "sinusoid", start, "in 8 of 9 cells"),
     (sinusoids.sinusoids, "sinusoid", seeds, "6 are within the interval of a training"),

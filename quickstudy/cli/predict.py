@@ -99,7 +99,7 @@ def predict(
     model = Classifier.load(classifier)
     errors: list[Exception] = []
     skip = errors.append if skip_bad else None
-    answers = [
+    answers = (  # printed as they come
         answer
         for part in parts_of(model.inputs, given, columns, text, skip, size=sys.maxsize)
         for answer in model.answer(
@@ -110,7 +110,7 @@ def predict(
             skip=skip,
             names=part.names,
         )
-    ]
+    )
     if json:
         summaries = [answer.summary() for answer in answers]
         print_json({"schema": SCHEMA, "answers": summaries, "skipped": [str(error) for error in errors]})

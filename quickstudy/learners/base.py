@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners.balance import balance
 from quickstudy.nets import usable, weight_type
-from quickstudy.tasks.task import Examples, Task, check_tensors, with_rows
+from quickstudy.tasks.task import Examples, Task, check_leaves, check_tensors, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
 
 Predictor = Callable[[Tree], Tensor]
@@ -149,6 +149,15 @@ def _checked_meta_loss(meta_loss: Callable[[Any, Task], Tensor]) -> Callable[[An
     return checked
 
 
+def _checked_call(call: Callable[[Any, Tree], Tensor]) -> Callable[[Any, Tree], Tensor]:
+    @wraps(call)
+    def checked(self: Adapted, x: Tree) -> Tensor:
+        check_leaves("queries", leaves(x))
+        return call(self, x)
+
+    return checked
+
+
 @dataclass(frozen=True, eq=False)
 class Adapted(ABC):
     """A predictor as data: the result of adapting to one task, and the learner that adapted.
@@ -157,9 +166,18 @@ class Adapted(ABC):
     return any function instead.
     """
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__call__" in vars(cls):
+            setattr(cls, "__call__", _checked_call(vars(cls)["__call__"]))  # noqa: B010  # mypy refuses an assignment
+
     @abstractmethod
     def __call__(self, x: Tree) -> Tensor:
-        """Answer queries, (m, *input) -> (m, n_way) logits, or (m, d)."""
+        """Answer queries, (m, *input) -> (m, n_way) logits, or (m, d).
+
+        Raises:
+            DataError: The queries are no tensors.
+        """
 
     def to(self, device: torch.device | str) -> Self:
         """Return the same predictor on another device; the learner stays where it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -91,13 +91,25 @@ def check_tensors(*parts: Examples) -> None:
         DataError: An input or the targets are not a tensor.
     """
     for x, y in parts:
-        for name, values in (("inputs", leaves(x)), ("targets", [y])):
-            for value in values:
-                if not isinstance(value, Tensor):
-                    raise DataError(
-                        f"{name} are of type {type(value).__name__}, but a learner takes tensors; give "
-                        f"torch.as_tensor({name})"
-                    )
+        check_leaves("inputs", leaves(x))
+        check_leaves("targets", [y])
+
+
+def check_leaves(name: str, values: Iterable[object]) -> None:
+    """Refuse values that are not tensors.
+
+    Args:
+        name: What the values are, for the message, such as "inputs".
+        values: Values to check.
+
+    Raises:
+        DataError: A value is not a tensor.
+    """
+    for value in values:
+        if not isinstance(value, Tensor):
+            raise DataError(
+                f"{name} are of type {type(value).__name__}, but a learner takes tensors; give torch.as_tensor({name})"
+            )
 
 
 def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:

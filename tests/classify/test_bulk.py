@@ -318,6 +318,15 @@ def test_the_command_answers_an_array_without_a_file_too(place, tmp_path, cli):
     ]
 
 
+def test_the_command_prints_answers_as_they_come(place, tmp_path, cli):
+    x = np.zeros((200, 2), np.float32)
+    x[150] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    result = cli("predict", place / "corners", tmp_path / "x.npy")
+    assert len(result.out.splitlines()) == 128  # two batches; the bad row is in the third
+    assert "x.npy row 151 holds NaN" in result.err
+
+
 @pytest.mark.parametrize("to_file", [False, True])
 def test_empty_lines_are_named_and_nothing_is_refused_with_and_without_a_file(
     place, tmp_path, cli, monkeypatch, to_file

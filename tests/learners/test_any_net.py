@@ -242,6 +242,14 @@ class TestTargets:
                 with pytest.raises(DataError, match="takes tensors"):
                     made("maml").meta_loss(Task(part, part))  # that of every learner
 
+    @pytest.mark.parametrize("name", each_learner(name for name in LEARNERS if name != "nearest-pixels"))
+    def test_queries_that_are_no_tensor_are_refused_in_a_line(self, name):
+        support, query = task_of_vectors()
+        predict = made(name).adapt(support)
+        for other, kind in ((query.x.numpy(), "ndarray"), (query.x.tolist(), "float")):
+            with pytest.raises(DataError, match=rf"^queries are of type {kind}, .*torch.as_tensor\(queries\)$"):
+                predict(other)
+
     def test_regression_does_not_take_a_column_for_classes(self):
         learner = qs.MAML(qs.MLP(4, (8,)), 1, loss="mse")
         for y in (torch.tensor([0, 1, 2]), torch.zeros(3)):

@@ -110,9 +110,9 @@ def predict_to_file(
         raise model.inputs.no_list(sources)
     names = expanded(sources) if patterns and not text else [str(each) for each in sources]
     question = Question(coverage, false_alarms, rest_on, skip_bad)
-    asked = asdict(question)
-    del asked["skip_bad"]  # a call that failed at a bad input is continued with it; the parts before have none
-    about = {"classifier": read_seal(folder), "question": asked, "inputs": stamp(names)}
+    key = asdict(question)
+    del key["skip_bad"]  # a call that failed at a bad input is continued with it; the parts before have none
+    about = {"classifier": read_seal(folder), "question": key, "inputs": stamp(names)}
     errors: list[str] = []
     n = 0
 

@@ -98,7 +98,7 @@ _STARS = re.compile(rf"(?:^|(?<=[/{re.escape(os.sep)}]))\*\*(?:([/{re.escape(os.
 
 
 def _place(name: str) -> str:
-    """Return where a name leads: links of folders are followed, those of files are files of their own."""
+    """Return where a name leads: links of folders are followed, those of files are other files."""
     if os.path.isdir(name):
         return os.path.realpath(name)
     folder, last = os.path.split(name)

@@ -103,7 +103,8 @@ class R2D2(MetricLearner):
         net: Maps inputs to embeddings, (n, net.out_features).
         loss: "cross_entropy", or "mse" for real targets.
         mean_loss: Divide the squared error by the number of examples, as the authors' program does. The penalty then
-            counts n times as much, and a support that is doubled gives the same answers.
+            counts n times as much, and a support that is doubled gives the same answers. The preset of training takes
+            it for classes, where it is better, and not for real targets, where it is worse (docs/protocols.md).
         transductive: Normalise by the batch statistics of a task's support and queries.
 
     The penalty, and the scale and bias of the answers, are learned. A softmax ignores the bias, and over numbers
@@ -147,11 +148,11 @@ class R2D2(MetricLearner):
         The penalty of a row is divided by its weight. Without an example, its class has other weights, which changes G
         by a matrix of low rank. The harmonic mean changes too, for which G is taken by its eigenvalues.
         """
-        if type(self).solve is not R2D2.solve or self.mean_loss:  # the penalty changes with the number of examples
+        if type(self).solve is not R2D2.solve:
             return super().left_out(support, query)
         x, y = self.padded(support.x), exact(support.y)
         kernel = x @ x.T if query is None else self.padded(query) @ x.T
-        penalty, counts = self.log_penalty.exp().to(x), y.sum(0)
+        penalty, counts = self.penalty(len(x) - 1).to(x), y.sum(0)
         balanced = self.balanced and self.loss == "cross_entropy"
         root = (y @ counts if balanced else x.new_ones(len(x))).rsqrt()[:, None]
         values, vectors = torch.linalg.eigh(root * (x @ x.T) * root.T)

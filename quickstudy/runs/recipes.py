@@ -113,7 +113,10 @@ def recipe_of(algorithm: str) -> Recipe:
     regression = (recipe.regression or {}) if "loss" in parameters else None
 
     def applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in settings.items() if name in parameters or name not in HYPERPARAMETERS}
+        rest = {name: value for name, value in settings.items() if name in parameters or name not in HYPERPARAMETERS}
+        if arguments := rest.pop("arguments", None):
+            rest["arguments"] = {name: value for name, value in arguments.items() if name in parameters}
+        return rest
 
     return Recipe(applicable(recipe.preset), None if regression is None else applicable(regression))
 

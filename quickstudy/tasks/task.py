@@ -99,7 +99,7 @@ def check_leaves(name: str, values: Iterable[object]) -> None:
     """Refuse values that are not tensors.
 
     Args:
-        name: What the values are, for the message, such as "inputs".
+        name: Word for the values in the message, such as "inputs".
         values: Values to check.
 
     Raises:

@@ -161,8 +161,13 @@ def test_penalty_scale_and_bias_of_real_targets_are_learned():
 
 @pytest.mark.parametrize(
     "learner",
-    [R2D2(Conv4(size=16, width=4)), LRD2(Conv4(size=16, width=4)), R2D2(MLP(2, (8,), "tanh"), loss="mse")],
-    ids=["ridge", "logistic", "regression"],
+    [
+        R2D2(Conv4(size=16, width=4)),
+        LRD2(Conv4(size=16, width=4)),
+        R2D2(MLP(2, (8,), "tanh"), loss="mse"),
+        R2D2(Conv4(size=16, width=4), mean_loss=True),
+    ],
+    ids=["ridge", "logistic", "regression", "mean"],
 )
 def test_they_keep_the_laws(learner):
     check_learner(learner)
@@ -174,7 +179,7 @@ def classes(*counts: int) -> Tensor:
 
 @pytest.mark.parametrize("n_features", [3, 40])
 @pytest.mark.parametrize("counts", [(2, 3, 2), (3, 3, 3), (1, 4, 2), (1, 1, 5), (6, 0, 2), (1, 1)])
-@pytest.mark.parametrize("learner", [R2D2, LRD2, partial(R2D2, loss="mse")])
+@pytest.mark.parametrize("learner", [R2D2, LRD2, partial(R2D2, loss="mse"), partial(R2D2, mean_loss=True)])
 def test_leaving_an_example_out_is_learning_again_without_it(learner, counts, n_features):
     torch.manual_seed(0)
     ridge, n = learner(Identity(n_features)).double(), sum(counts)
@@ -215,11 +220,3 @@ def test_the_mean_loss_multiplies_the_penalty_by_the_number_of_examples():
     torch.testing.assert_close(averaged[0], averaged[1])
     learners[0].log_penalty.data += math.log(len(support.y))
     torch.testing.assert_close(learners[0].adapt(support)(query.x), averaged[0])
-
-
-def test_the_mean_loss_leaves_out_as_it_learns():
-    learner = R2D2(Identity(4), mean_loss=True).double()
-    support, query = noise_tasks(learner).at(0)
-    rest = [learner.comparison(support.without(i))(query.x) for i in range(len(support.y))]
-    torch.testing.assert_close(learner.left_out(support, query.x), torch.stack(rest))
-    check_learner(learner)

@@ -107,3 +107,24 @@ def test_every_recipe_is_valid_and_has_no_setting_without_effect(name):
 def test_help_reads_no_recipe(cli, monkeypatch):
     monkeypatch.setattr(tomllib, "loads", None)
     assert cli("train", "--help").code == 0
+
+
+def test_the_penalty_of_r2d2_is_the_authors_for_classes_alone():
+    assert complete({"algorithm": "r2d2"}).arguments == {"mean_loss": True}
+    assert complete({"algorithm": "r2d2", "data": "sinusoid"}).arguments is None
+
+
+def test_an_extended_learner_gets_the_arguments_that_it_takes(monkeypatch):
+    class Plain(LEARNERS["r2d2"]):
+        def __init__(self, net):
+            super().__init__(net)
+
+    class Wider(LEARNERS["r2d2"]):
+        def __init__(self, net, *, mean_loss=False, width=3):
+            super().__init__(net, mean_loss=mean_loss)
+            self.width = width
+
+    monkeypatch.setattr(LEARNERS, "_own", dict(LEARNERS._own))
+    for name, cls, taken in (("plain", Plain, {}), ("wider", Wider, {"mean_loss": True})):
+        LEARNERS.register(name, cls)
+        assert recipe_of(name).preset["arguments"] == taken

@@ -58,7 +58,7 @@ def leaderboard(rows: list[Record], path: Path) -> None:
         ax.grid(alpha=0.3)
     axes[0].set_ylim(88, 99.5)
     axes[1].set_ylim(90, 100)
-    axes[2].set_ylim(50, 100)
+    axes[2].set_ylim(20, 100)
     axes[2].set_xscale("log", base=2)
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside right upper", fontsize=8)

@@ -33,6 +33,7 @@ from quickstudy.training.evaluation import depends_on_others
 
 _ROWS = 256
 """Number of examples that are embedded at once."""
+_NOT_FINITE = "holds NaN or infinity; clean it or drop it"
 
 
 class Classifier(LeaveOneOut):
@@ -185,7 +186,7 @@ class Classifier(LeaveOneOut):
         """Yield the names and the logits (m, n_labels) of each batch of inputs."""
         for batch, x in self._batches(things, skip, names):
             if skip is not None:
-                numbers = self._takes(x, batch, skip)
+                numbers = self._finite(x, batch, skip)
                 batch, x = [batch[i] for i in numbers], x[numbers]
             if not len(x):
                 continue
@@ -194,16 +195,13 @@ class Classifier(LeaveOneOut):
                 logits = self._predictor(self.taken(x, batch)).double().cpu()
             yield batch, logits
 
-    def _takes(self, x: Tensor, names: Sequence[str], skip: Skip) -> list[int]:
-        """Return the numbers of the rows that the learner takes."""
-        numbers = []
-        for i, name in enumerate(names):
-            try:
-                self.taken(x[i : i + 1], [name])
-                numbers.append(i)
-            except DataError as error:
-                skip(error)
-        return numbers
+    def _finite(self, x: Tensor, names: Sequence[str], skip: Skip) -> list[int]:
+        """Return the numbers of the rows that hold no NaN or infinity in the learner's number type."""
+        finite = torch.isfinite(as_float(x).to(self._weight).flatten(1)).all(1).tolist()
+        for name, is_finite in zip(names, finite, strict=True):
+            if not is_finite:
+                skip(DataError(f"{name} {_NOT_FINITE}"))
+        return [i for i, is_finite in enumerate(finite) if is_finite]
 
     def _batches(
         self, things: Any, skip: Skip | None, names: Sequence[str] | None
@@ -280,7 +278,7 @@ class Classifier(LeaveOneOut):
         if not bool(torch.isfinite(x).all()):
             row = int((~torch.isfinite(x.flatten(1)).all(1)).nonzero()[0, 0])
             name = names[row] if names else f"input {row + 1}"
-            raise DataError(f"{name} holds NaN or infinity; clean it or drop it")
+            raise DataError(f"{name} {_NOT_FINITE}")
         return x
 
     def save(self, folder: Path | str) -> None:

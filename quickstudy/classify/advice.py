@@ -80,7 +80,7 @@ def duplicates(classifier: Classifier) -> list[Pair]:
     if z is not None:
         within = nearness(z, y, within)
     else:
-        z = classifier.embedded.double().cpu().numpy()
+        z = classifier.embedded.cpu().double().numpy()
         within = _NEAR * _usual_distance(z, y)
     _, same_bytes = np.unique(classifier.data.x.flatten(1).numpy(), axis=0, return_inverse=True)
     group = same_bytes.reshape(-1)
@@ -190,7 +190,7 @@ def next_to_label(classifier: Classifier | None, pool: np.ndarray, n: int) -> li
     if not 1 <= n <= len(pool):
         raise SettingError(f"n={n} is not between 1 and the number of unlabelled examples; give 1 to {len(pool)}")
     pool = np.asarray(pool, dtype=np.float64)
-    known = pool[:0] if classifier is None else classifier.embedded.double().cpu().numpy()
+    known = pool[:0] if classifier is None else classifier.embedded.cpu().double().numpy()
     every = np.concatenate([known, pool])
     n_clusters = min(len(known) + n, len(np.unique(every, axis=0)))
     cluster = KMeans(n_clusters, n_init=3, random_state=0).fit_predict(every)

@@ -192,7 +192,7 @@ class Classifier(LeaveOneOut):
                 continue
             self.inputs.warn_of_blank(x, batch)
             with torch.no_grad():  # not around the yield, where it would hold for the caller too
-                logits = self._predictor(self.taken(x, batch)).double().cpu()
+                logits = self._predictor(self.taken(x, batch)).cpu().double()
             yield batch, logits
 
     def _finite(self, x: Tensor, names: Sequence[str], skip: Skip) -> list[int]:

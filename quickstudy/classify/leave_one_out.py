@@ -59,10 +59,10 @@ class LeaveOneOut(ABC):
         with torch.no_grad():
             if metric := self._metric:
                 query = None if x is None else self.embed(x)
-                return metric.left_out(Examples(self.embedded, support.y), query).double().cpu()
+                return metric.left_out(Examples(self.embedded, support.y), query).cpu().double()
             of_turn = [support.x[i : i + 1] if x is None else x for i in range(len(support.y))]
             logits = [self.learner.adapt(support.without(i))(each) for i, each in enumerate(of_turn)]
-        return torch.stack(logits).double().cpu()
+        return torch.stack(logits).cpu().double()
 
     @cached_property
     def judged(self) -> Tensor:
@@ -116,7 +116,7 @@ class LeaveOneOut(ABC):
             logits: Logits, (n, n_labels).
             left_out: Row of the example that was left out for each row of logits, (n,); None if none was.
         """
-        logits = logits.double().cpu()
+        logits = logits.cpu().double()
         return (logits if self._temperature is None else logits / self._temperature / self._scale(left_out)).softmax(-1)
 
     @property
@@ -150,5 +150,5 @@ class LeaveOneOut(ABC):
         if len(rows):
             return fit_temperature(self.judged[rows] / self._scale(rows), self.data.y[rows])
         with torch.no_grad():
-            logits = self._predictor(self.support.x).double().cpu()
+            logits = self._predictor(self.support.x).cpu().double()
         return fit_temperature(logits / self._scale(None), self.data.y)

@@ -229,6 +229,17 @@ def like(net: nn.Module) -> Tensor:
     return weight.new_empty(0, dtype=torch.promote_types(weight.dtype, torch.float32))
 
 
+def exact(x: Tensor) -> Tensor:
+    """Return numbers in double precision, or in single precision on Apple's GPU, which has no other.
+
+    Products of embeddings far from zero nearly cancel, and a rounded Gram matrix is not positive definite.
+
+    >>> exact(torch.ones(1)).dtype
+    torch.float64
+    """
+    return x.float() if x.device.type == "mps" else x.double()
+
+
 def embedding_width(net: nn.Module) -> int:
     """Return the width of a net's embeddings: its ``out_features``, or that of its last layer.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import SettingError
-from quickstudy.learners.base import Adapted, Predictor
+from quickstudy.learners.base import Adapted, Predictor, exact
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
 
@@ -57,7 +57,7 @@ class MetaOptNet(MetricLearner):
     def comparison(self, support: Examples) -> Predictor:
         """Solve the machine, and return its scaled answers as the comparison."""
         with torch.autocast(support.x.device.type, enabled=False):
-            x, y = support.x.double(), support.y.double()
+            x, y = exact(support.x), exact(support.y)
             weights = self.row_weights(y)
             x = weights[:, None] * x
             weights = self.cost * x.T @ (y - shares(kernel_of(x, self.cost), y, weights))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from quickstudy.learners.base import prototypes
+from quickstudy.learners.base import exact, prototypes
 from quickstudy.learners.metric import squared_distances
 from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.tasks.task import Examples
@@ -98,8 +98,8 @@ def transport(cost: Tensor, has_examples: Tensor) -> Tensor:
             [0.5000, 0.5000]])
     """
     # In double precision: where answers are sure, the Hessian is nearly zero.
-    dtype, cost = cost.dtype, cost.double()
-    part = (len(cost) / has_examples.sum()).double()
+    dtype, cost = cost.dtype, exact(cost)
+    part = exact(len(cost) / has_examples.sum())
 
     def scores(v: Tensor) -> Tensor:
         return torch.where(has_examples, v - cost, -torch.inf)

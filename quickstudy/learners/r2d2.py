@@ -10,20 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from quickstudy.learners.balance import balance
-from quickstudy.learners.base import Adapted, Loss, Predictor
+from quickstudy.learners.base import Adapted, Loss, Predictor, exact
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.tasks.task import Examples
-
-
-def exact(x: Tensor) -> Tensor:
-    """Return numbers in double precision, or in single precision on Apple's GPU, which has no other.
-
-    Products of embeddings far from zero nearly cancel, and a rounded Gram matrix is not positive definite.
-
-    >>> exact(torch.ones(1)).dtype
-    torch.float64
-    """
-    return x.float() if x.device.type == "mps" else x.double()
 
 
 def ridge(x: Tensor, y: Tensor, penalty: Tensor) -> Tensor:

@@ -180,7 +180,7 @@ def distance(expected: Sequence[Tensor], result: Sequence[Tensor]) -> float:
     >>> distance([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 4.55])]).__round__(3)
     0.1
     """
-    pairs = [(a.detach().double().cpu(), b.detach().double().cpu()) for a, b in zip(expected, result, strict=True)]
+    pairs = [(a.detach().cpu().double(), b.detach().cpu().double()) for a, b in zip(expected, result, strict=True)]
     norms = torch.stack([a.nan_to_num(0, 0, 0).norm() for a, _ in pairs])
     equal = [(a == b) | (a.isnan() & b.isnan()) for a, b in pairs]
     off = [(a - b).masked_fill(e, 0).nan_to_num(math.inf).norm() for (a, b), e in zip(pairs, equal, strict=True)]

@@ -131,9 +131,10 @@ def _wave(task: Task, grid: torch.Tensor) -> torch.Tensor:
     """Return the sine wave through the support of a task: a combination of sine and cosine, which two points decide."""
 
     def basis(x: torch.Tensor) -> torch.Tensor:
+        x = x.double()  # in single precision, the last digit that is shown may depend on where the numbers lie
         return torch.cat([x.sin(), x.cos()], 1)
 
-    weights: torch.Tensor = torch.linalg.lstsq(basis(task.support.x), task.support.y).solution
+    weights: torch.Tensor = torch.linalg.lstsq(basis(task.support.x), task.support.y.double()).solution
     return basis(grid) @ weights
 
 

@@ -4,8 +4,8 @@ python -m benchmarks.generalisation --omniglot DIR --cifar DIR --photos DIR maml
 
 All images are 32x32 in colour: drawings are light ink on black, with a margin of two pixels. Omniglot's background
 alphabets (rotations as classes), glyphs, the digits 0 to 4 (rotations as classes) and CIFAR-FS are trained on;
-photographs, 40 categories of Caltech-101, are too few for that. Recipe, budget, outer rate and test steps are those of
-the leaderboard. A learner whose record is there is left alone.
+photographs, 40 categories of Caltech-101, are too few for that. Recipe, outer rate and test steps are those of the
+leaderboard, the budget half of its. A learner whose record is there is left alone.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def halves(digits: Splits) -> Splits:
 
 
 def main() -> None:
-    parser = arguments(__doc__, "generalisation", minutes=10)
+    parser = arguments(__doc__, "generalisation", minutes=5)
     for name in ("omniglot", "cifar", "photos"):
         parser.add_argument(f"--{name}", type=Path, required=True, help=f"folder of {name}")
     parser.add_argument("--train-on", choices=TRAINED_ON, nargs="+", default=TRAINED_ON)

@@ -32,6 +32,10 @@ def evaluate(
             min=1, help="Average over this number of views of each image: warps of a drawing, crops of a photograph."
         ),
     ] = None,
+    aligned: Annotated[
+        bool,
+        typer.Option("--aligned", help="In place of their average, keep the best pair of a query's and a support's."),
+    ] = False,
     turned: Annotated[
         bool,
         typer.Option("--turned", help="Average over the four quarter turns of each image; for --rotations classes."),
@@ -58,6 +62,7 @@ def evaluate(
         "test_steps": test_steps,
         "transductive": transductive,
         "views": views,
+        "aligned": aligned,
         "turned": turned,
         "one_to_one": one_to_one,
     }

@@ -1,5 +1,6 @@
 """Learners: one file per algorithm."""
 
+from .aligned import Aligned as Aligned
 from .anil import ANIL as ANIL
 from .base import Learner as Learner
 from .base import Predictor as Predictor

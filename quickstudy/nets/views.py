@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -45,7 +46,10 @@ class Views(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed images, (n, channels, height, width) -> (n, out_features)."""
-        changed, changes = (augmented, self.crops) if x.shape[1] == 3 else (warped, self.by)
         # One view at a time: the maps of all views together would not fit into a processor's cache.
-        views = [self.net(changed(x, by.expand(len(x), -1))) for by in cast(Tensor, changes).to(x)]
-        return torch.stack(views).mean(0)
+        return torch.stack([self.net(view) for view in self.of(x)]).mean(0)
+
+    def of(self, x: Tensor) -> Iterator[Tensor]:
+        """Yield the views of images, each (n, channels, height, width)."""
+        changed, changes = (augmented, self.crops) if x.shape[1] == 3 else (warped, self.by)
+        return (changed(x, by.expand(len(x), -1)) for by in cast(Tensor, changes).to(x))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.cache import data_folder
 from quickstudy.inputs.images import Images
-from quickstudy.learners import Learner, Turned
+from quickstudy.learners import Aligned, Learner, Turned
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.supervised import SupervisedLearner
 from quickstudy.nets import Views
@@ -59,6 +59,7 @@ def evaluate_run(
     test_steps: int | None = None,
     transductive: bool | None = None,
     views: int | None = None,
+    aligned: bool = False,
     turned: bool = False,
     one_to_one: bool = False,
     unbalanced: bool = False,
@@ -81,6 +82,7 @@ def evaluate_run(
         test_steps: Inner steps.
         transductive: Normalise queries by their own batch statistics.
         views: Test-time augmentation: average over this number of views of each image (see ``Views``).
+        aligned: Best pair of a query's view and a view of the support, in place of the average (see ``Aligned``).
         turned: Test-time augmentation: average over the four quarter turns of each image.
         one_to_one: Use that each class occurs equally often among the queries.
         unbalanced: Draw the classes' shares of each task's queries from a Dirichlet distribution with parameter 2, as
@@ -100,7 +102,7 @@ def evaluate_run(
     changes = {"data": data, "data_root": data_root, "n_way": n_way, "n_shot": n_shot, "n_query": n_query, "seed": seed}
     given = {name: value for name, value in changes.items() if value is not None}
     settings = complete({**trained.settings.model_dump(), **given}, dict.fromkeys(given, "the command line"))
-    learner = _learner(trained, settings, test_steps, transductive, views, turned)
+    learner = _learner(trained, settings, test_steps, transductive, views, aligned, turned)
     if rotate and not IMAGES.holds(settings):
         raise SettingError(f"--rotate needs images, but {settings.data} has none; leave it out")
     if unbalanced and one_to_one:
@@ -121,6 +123,7 @@ def evaluate_run(
         "rotate": rotate,
         "test_steps": getattr(trained.learner, "test_steps", None),
         "views": views,
+        "aligned": aligned,
         "turned": turned,
         "one_to_one": one_to_one,
         "unbalanced": unbalanced,
@@ -146,6 +149,7 @@ def evaluate_challenge(
     test_steps: int | None = None,
     transductive: bool | None = None,
     views: int | None = None,
+    aligned: bool = False,
     turned: bool = False,
     one_to_one: bool = False,
 ) -> Score:
@@ -155,7 +159,7 @@ def evaluate_challenge(
         run: Folder of a run, or the name of a model that comes with quickstudy.
         challenge: "lake": the 20 one-shot runs of Omniglot's ``all_runs.zip``.
         data_root: Folder of the archive; the cache folder of Omniglot if None.
-        test_steps, transductive, views, turned, one_to_one: The same as for ``evaluate_run``.
+        test_steps, transductive, views, aligned, turned, one_to_one: The same as for ``evaluate_run``.
 
     Raises:
         SettingError: The challenge is unknown, or a value does not apply to the run's learner.
@@ -164,7 +168,7 @@ def evaluate_challenge(
     if challenge != "lake":
         raise SettingError(unknown("challenge", challenge, ["lake"]))
     trained = Run(run)
-    learner = _learner(trained, trained.settings, test_steps, transductive, views, turned)
+    learner = _learner(trained, trained.settings, test_steps, transductive, views, aligned, turned)
     if trained.model.inputs != Images():
         raise DataError(
             f"{trained.name!r} was trained on other inputs than the challenge's 28x28 drawings; choose another run"
@@ -175,6 +179,7 @@ def evaluate_challenge(
         "challenge": challenge,
         "algorithm": trained.settings.algorithm,
         "views": views,
+        "aligned": aligned,
         "turned": turned,
         "one_to_one": one_to_one,
         "error": 1 - result.mean,
@@ -196,6 +201,7 @@ def _learner(
     test_steps: int | None,
     transductive: bool | None,
     views: int | None,
+    aligned: bool,
     turned: bool,
 ) -> Learner:
     """Return the run's learner with the requested inner steps, normalisation and test-time augmentation."""
@@ -210,7 +216,16 @@ def _learner(
                 f"views = {views} has no effect with {settings.algorithm} on {settings.data}: views need images and a "
                 f"net that tasks do not change; leave them out"
             )
-        learner.net = Views(learner.net, views)
+        if not aligned:
+            learner.net = Views(learner.net, views)
+        elif isinstance(learner, MetricLearner):
+            learner = Aligned(learner, views)
+        else:
+            raise SettingError(
+                f"{settings.algorithm} trains a new head and compares no embeddings; leave out --aligned"
+            )
+    elif aligned:
+        raise SettingError("--aligned has no effect without views; add --views 16")
     if turned and not IMAGES.holds(settings):
         raise SettingError(f"--turned needs images, but {settings.data} has none; leave it out")
     return Turned(learner) if turned else learner

@@ -44,6 +44,7 @@ def test_a_trained_run_does_better_than_chance(cli, run):
         (["--transductive"], {"transductive": True}),
         (["--inductive"], {"transductive": False}),
         (["--views", 3], {"views": 3, "transductive": False}),
+        (["--views", 2, "--aligned"], {"views": 2, "aligned": True, "turned": False, "transductive": False}),
         (["--turned"], {"turned": True, "views": None, "transductive": False}),
         (["--turned", "--views", 2, "--transductive"], {"turned": True, "views": 2, "transductive": True}),
         (["--one-to-one"], {"one_to_one": True, "transductive": True}),
@@ -77,6 +78,11 @@ def test_regression_has_an_error_in_place_of_an_accuracy(cli, sinusoid):
         (["--data", "omniglot", "--data-root", "nowhere"], "`quickstudy tasks omniglot --download`"),
         (["--data", "sinusoid"], "prototypical is a classifier"),
         (["--data", "digits", "--split", "train"], "the train split has 0 classes"),
+        (["--aligned"], "--aligned has no effect without views; add --views 16"),
+        (
+            ["--aligned", "--views", 2, "--transductive"],
+            "Prototypical is transductive, and Aligned compares",
+        ),
         (["--test-steps", 3], "test_steps does not apply to prototypical, only to maml, reptile"),
     ],
 )

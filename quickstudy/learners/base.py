@@ -68,7 +68,16 @@ class Learner(nn.Module, ABC):
         return self.prediction_loss(self.adapt(support)(query.x), query.y)
 
     def prediction_loss(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Return the mean loss of predictions (n, d) against targets (n, d), a scalar, at least in float32."""
+        """Return the mean loss of predictions (n, d) against targets (n, d), a scalar, at least in float32.
+
+        Raises:
+            SettingError: The shapes differ; torch would repeat the smaller one.
+        """
+        if prediction.shape != y.shape:
+            raise SettingError(
+                f"answers have shape {list(prediction.shape)}, but targets {list(y.shape)}; let the net return "
+                f"(n, width) for n inputs: flatten or pool its output"
+            )
         if prediction.dtype != y.dtype:
             dtype = torch.promote_types(prediction.dtype, y.dtype)
             prediction, y = prediction.to(dtype), y.to(dtype)
@@ -205,7 +214,7 @@ def prototypes(z: Tensor, y: Tensor) -> Tensor:
 
     Args:
         z: Embeddings, (n, d).
-        y: One-hot classes, (n, n_way).
+        y: One-hot classes, or weights of the examples in each class, (n, n_way).
 
     Returns:
         (n_way, d).
@@ -216,7 +225,8 @@ def prototypes(z: Tensor, y: Tensor) -> Tensor:
     >>> prototypes(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]]))
     tensor([[1.]])
     """
-    return (y.T @ z) / y.sum(0).clamp(min=1)[:, None]
+    total = y.sum(0)
+    return (y.T @ z) / torch.where(total > 0, total, 1)[:, None]
 
 
 def like(net: nn.Module) -> Tensor:

@@ -107,7 +107,7 @@ class GradientLearner(Learner):
         steps: int,
         *,
         first_order: bool = False,
-        part: Callable[[int], slice] | None = None,
+        part: Callable[[int], slice | list[int]] | None = None,
     ) -> Params:
         """Return all parameters after gradient descent on the support; only those of the inner loop have changed.
 

@@ -81,7 +81,10 @@ class MAMLPlusPlus(GradientLearner):
         dtype = torch.promote_types(next(self.model.parameters()).dtype, torch.float32)
         self.rates = nn.Parameter(torch.full((inner_steps, len(self._adapted)), inner_lr, dtype=dtype))
         # The first step uses the net's own norms.
-        self.later_norms = nn.ParameterList(params[name].detach().repeat(inner_steps - 1, 1) for name in self._norms)
+        self.later_norms = nn.ParameterList(
+            nn.Parameter(params[name].detach().repeat(inner_steps - 1, 1), params[name].requires_grad)
+            for name in self._norms
+        )
         self.progress = 1.0
 
     def anneal(self, progress: float) -> None:

@@ -115,7 +115,8 @@ class Attending(Adapted):
     def __call__(self, query: Tensor) -> Tensor:
         """Compare embedded queries, (m, d) -> (m, n_way)."""
         attention = self.learner.attention_to(self.support, query)
-        return torch.where(self.support.y.T[:, None] > 0, attention, -torch.inf).logsumexp(-1).T
+        y = self.support.y.T[:, None]
+        return torch.where(y > 0, attention + y.log(), -torch.inf).logsumexp(-1).T
 
 
 def lstm(cell: nn.LSTMCell, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

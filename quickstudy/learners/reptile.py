@@ -25,8 +25,9 @@ class Reptile(GradientLearner):
         inner_lr: Inner step size.
         inner_steps: Inner steps in training.
         test_steps: Inner steps outside of training; as in training if None.
-        inner_batch: Examples of an inner step in training, taken in turn from the support; all if None. Outside of
-            training, every step uses all, so that the order of the support does not matter.
+        inner_batch: Examples of an inner step in training, taken in turn from the support, and then from its start
+            again; all if None. Outside of training, every step uses all, so that the order of the support does not
+            matter.
         inner_rule: Name of the inner update in ``INNER_RULES``; "adam" (beta1 = 0) is the paper's.
         loss: "cross_entropy" or "mse".
         learned_head: Meta-learn a classifier's head too, as the paper does.
@@ -83,9 +84,10 @@ class Reptile(GradientLearner):
         n = len(support.y)
         size = min(batch or n, n)
 
-        def part(t: int) -> slice:
-            first = t % (n // size) * size
-            return slice(first, first + size)
+        def part(t: int) -> slice | list[int]:
+            first = t * size % n
+            last = first + size
+            return slice(first, last) if last <= n else [i % n for i in range(first, last)]
 
         theta, update = self.initial(support.y.shape[-1]), rule_named(self.inner_rule, self.inner_lr)
         return self.descended(theta, support, update, steps, first_order=True, part=part)

@@ -25,7 +25,7 @@ from quickstudy.nets.fast.private import (
     version,
 )
 from quickstudy.nets.statistics import Statistics, normalised_by
-from quickstudy.tasks.tree import Tree, mapped
+from quickstudy.tasks.tree import Tree, leaves, mapped
 
 _PLAIN = {
     nn.Linear,
@@ -148,6 +148,7 @@ def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], fo
         dot = f"{prefix}." if prefix else ""
         buffers |= {dot + name: b.clone() for name, b in own_buffers(module).items() if b is not None}
     before = {name: (b, version(b)) for name, b in buffers.items()}
+    inputs = [(t, version(t)) for t in leaves(x) if not t.is_inference()]  # those count no changes
     replaced |= buffers
     with _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext():
         # Not tie_weights: torch would then leave the replacements in a module that has two names.
@@ -158,6 +159,11 @@ def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], fo
                 f"the net's forward pass changes its buffer {name!r}, so a task would depend on those before it; fix "
                 f"the buffer by wrapping the net: qs.Encoder(net, input_shape, frozen=False)"
             )
+    if any(version(t) != count for t, count in inputs):
+        raise SettingError(
+            "the net's forward pass changes its input in place, so the next inner step would read other data; let the "
+            "net compute a new tensor: x * 2, not x.mul_(2), and no inplace=True in its first layer"
+        )
     return cast(Tensor, out)
 
 

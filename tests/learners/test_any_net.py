@@ -393,3 +393,11 @@ class TestWidth:
         net.out_features = 4
         with pytest.raises(SettingError, match=r"returns shape \(4, 14, 14\) for one input"):
             qs.Prototypical(net).adapt(Examples(torch.zeros(5, 1, 16, 16), one_hot(torch.arange(5), 5)))
+
+    @pytest.mark.parametrize("learner", [qs.MAML, qs.Reptile, qs.ANIL, qs.MetaSGD, qs.IMAML])
+    def test_a_row_in_place_of_a_vector_is_not_repeated_to_fit_the_targets(self, learner):
+        net = nn.Sequential(nn.Linear(1, 4), nn.Unflatten(1, (1, 4)), nn.Tanh())
+        net.out_features = 4
+        support = Examples(torch.randn(5, 1), torch.randn(5, 1))
+        with pytest.raises(SettingError, match=r"answers have shape \[5, 1, 1\], but targets \[5, 1\]"):
+            learner(net, 1, loss="mse").meta_loss(Task(support, support))

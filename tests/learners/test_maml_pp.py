@@ -7,7 +7,7 @@ from torch import nn
 
 from quickstudy.errors import SettingError
 from quickstudy.learners import MAMLPlusPlus
-from quickstudy.nets import MLP, Conv4
+from quickstudy.nets import MLP, Conv4, convert_norms
 from quickstudy.tasks.sinusoid import Sinusoid
 from quickstudy.tasks.task import Examples
 from quickstudy.testing import noise_tasks
@@ -150,3 +150,15 @@ def test_in_a_loop_of_ones_own_its_gradient_is_exact():
         with torch.no_grad():
             p += 1e-5 * way
         assert (losses[0] - losses[1]) / 2e-5 == pytest.approx((g * way).sum().item(), rel=1e-5, abs=1e-9)
+
+
+def test_norms_that_are_frozen_stay_so_in_every_step():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6, affine=False), nn.Linear(6, 4))
+    learner = MAMLPlusPlus(convert_norms(net), 3, inner_steps=3).train()
+    assert [p.requires_grad for p in learner.later_norms] == [False, False]
+    before = [p.clone() for p in learner.later_norms]
+    task = noise_tasks(MAMLPlusPlus(MLP(2, (6,)), 3)).at(0)
+    learner.meta_loss(task).backward()
+    assert all(p.grad is None for p in learner.later_norms)
+    assert all(map(torch.equal, before, learner.later_norms))

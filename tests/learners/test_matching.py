@@ -127,3 +127,14 @@ def test_a_single_support_example_is_certain():
     learner = matching(full_context=True)
     one = Examples(torch.ones(1, 2).double(), torch.ones(1, 1).double())
     assert learner.meta_loss(Task(one, one)).abs() < 1e-12
+
+
+def test_labels_that_are_probabilities_are_weighted_by_the_attention():
+    learner = matching()
+    z, q = torch.randn(4, 6).double(), torch.randn(3, 6).double()
+    y = torch.rand(4, 3).double()
+    y /= y.sum(1, keepdim=True)
+    answer = learner.comparison(Examples(z, y))(q).exp()
+    weights = learner.attention_to(Examples(z, y), q).exp()
+    torch.testing.assert_close(answer, weights @ y)
+    torch.testing.assert_close(answer.sum(1), torch.ones(3).double())

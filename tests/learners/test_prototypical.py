@@ -106,3 +106,9 @@ def test_distances_of_half_precision_are_computed_in_float32():
         found = squared_distances(a, b)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-4)
+
+
+def test_a_prototype_is_the_mean_by_weights_that_need_not_sum_to_one():
+    z, y = torch.eye(2), torch.tensor([[0.9, 0.1], [0.6, 0.4]])
+    torch.testing.assert_close(prototypes(z, y), torch.tensor([[0.6, 0.4], [0.2, 0.8]]))
+    assert torch.equal(prototypes(z, torch.zeros(2, 1)), torch.zeros(1, 2))

@@ -24,8 +24,7 @@ def adapted(learner: Reptile, support: Examples, batch: int, steps: int) -> list
     moments = [torch.zeros_like(p) for p in model.parameters()]
     n = len(support.x)
     for t in range(steps):
-        first = (t % (n // batch)) * batch
-        rows = slice(first, first + batch)
+        rows = torch.arange(n).repeat(steps * batch)[t * batch :][:batch]
         loss = 3 * F.cross_entropy(apply(model, support.x[rows], statistics="batch"), support.y[rows])
         grads = torch.autograd.grad(loss, list(model.parameters()))
         with torch.no_grad():
@@ -56,7 +55,7 @@ def assert_weights(learner: Reptile, expected: list[Tensor]) -> None:
 @pytest.mark.parametrize("net", [MLP(2, (6, 6), "tanh"), Conv4(size=16, width=4)], ids=["mlp", "conv4"])
 def test_an_outer_step_goes_eps_of_the_way_to_the_mean_of_the_adapted_weights(rule, inner_batch, net, learned_head):
     learner = reptile(copy.deepcopy(net), inner_rule=rule, inner_batch=inner_batch, learned_head=learned_head)
-    tasks = noise_tasks(learner, n_shot=3)  # 9 support examples: batches of 4 leave one out
+    tasks = noise_tasks(learner, n_shot=3)  # 9 support examples: the third batch of 4 ends at the first three
     theta = [p.detach().clone() for p in learner.parameters()]
     phis = [adapted(learner, tasks.at(i).support, min(inner_batch or 9, 9), steps=5) for i in range(3)]
     outer_step(learner, tasks, eps=0.3)
@@ -115,3 +114,13 @@ def test_another_number_of_classes_trains_the_rows_of_the_head_that_it_has():
     gradient = torch.autograd.grad(learner.meta_loss(narrow.at(0)), learner.model[1].weight)[0]
     assert (gradient[:2] != 0).any()
     assert (gradient[2] == 0).all()
+
+
+def test_the_last_examples_of_a_support_are_taken_too():
+    learner = reptile(inner_rule="sgd", inner_batch=2)
+    support, query = noise_tasks(learner).at(0)
+    five = support.at([0, 1, 2, 3, 4])
+    for i in range(5):
+        other = Examples(five.x.index_fill(0, torch.tensor(i), 9.0), five.y)
+        losses = [learner.meta_loss(Task(s, query)) for s in (five, other)]
+        assert losses[0] != losses[1], i

@@ -7,6 +7,9 @@ from torch import nn
 from quickstudy import MAML, R2D2, ClassDataset, Episodes, Prototypical, evaluate, train
 from quickstudy.errors import SettingError
 from quickstudy.nets import MLP, Conv4, Encoder, apply, has_foreign, usable
+from quickstudy.tasks.task import Examples
+from quickstudy.testing import noise_tasks
+from quickstudy.training.engine import map_tasks
 from tests.own_nets import Tied, TwiceNamed
 
 
@@ -96,3 +99,23 @@ def test_a_buffer_that_a_hook_or_a_parametrization_writes_is_refused(normalise):
         apply(net, torch.randn(5, 4), statistics="batch")
     assert all(torch.equal(b, before[name]) for name, b in net.named_buffers())
     assert apply(net.eval(), torch.randn(5, 4), statistics="batch").shape == (5, 3)
+
+
+@pytest.mark.parametrize("engine", ["auto", "loop"])
+def test_a_net_that_changes_its_input_is_refused(engine):
+    class Doubling(nn.Module):
+        out_features = 3
+
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(2, 3)
+
+        def forward(self, x):
+            return self.linear(x.mul_(2))
+
+    learner = MAML(Doubling(), 3)
+    with pytest.raises(SettingError, match="changes its input in place"):
+        map_tasks(learner.meta_loss, noise_tasks(MAML(MLP(2), 3)), engine=engine)
+    support = Examples(torch.ones(3, 2), torch.eye(3))
+    with pytest.raises(SettingError, match="changes its input in place"):
+        learner.adapt(support)

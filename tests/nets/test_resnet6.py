@@ -6,7 +6,8 @@ from torch.nn import functional as F
 from quickstudy.errors import SettingError
 from quickstudy.learners import MAML, CosineBaseline, Prototypical
 from quickstudy.nets import NETS, ResNet6, apply
-from quickstudy.testing import check_learner
+from quickstudy.testing import check_learner, noise_tasks
+from quickstudy.training.engine import map_tasks
 
 
 def images(n: int, channels: int, size: int) -> Tensor:
@@ -58,3 +59,19 @@ def test_learners_keep_their_laws_with_it():
     check_learner(Prototypical(net))
     check_learner(CosineBaseline(net, n_classes=64, head_steps=2))
     check_learner(MAML(net, n_way=5, inner_lr=0.1))
+
+
+def test_tasks_together_in_mixed_precision_give_the_loss_and_gradient_of_one_after_another():
+    torch.manual_seed(0)
+    learner = Prototypical(ResNet6(1, 8, 4, out_features=6))
+    tasks = noise_tasks(learner)
+    results = []
+    for engine in ("vmap", "loop"):
+        learner.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = map_tasks(learner.meta_loss, tasks, engine=engine).mean()
+        loss.backward()
+        results.append((loss.detach(), learner.net.conv.weight.grad))
+    (together, g), (alone, g_alone) = results
+    torch.testing.assert_close(together, alone, rtol=0.02, atol=0)
+    assert (g - g_alone).norm() < 0.3 * g_alone.norm()  # rounding alone moves it by 0.2

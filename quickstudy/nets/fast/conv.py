@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -28,6 +29,9 @@ def conv3x3(x: Tensor, weight: Tensor) -> Tensor:
     """
     if not inside_transform():
         return F.conv2d(x, weight, padding=1)
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):  # which does not see the gradients below: all must be of one number type
+        x, weight = (t.to(torch.get_autocast_dtype(kind)) for t in (x, weight))
     return cast(Tensor, _Output.apply(x.unsqueeze(0), weight.unsqueeze(0))).squeeze(0)  # type: ignore[no-untyped-call]
 
 

@@ -30,7 +30,9 @@ def warped(x: Tensor, by: Tensor) -> Tensor:
     True
     """
     if x.ndim != 4:
-        raise SettingError(f"warp = True: inputs of shape {tuple(x.shape[1:])} are no images; leave it out")
+        raise SettingError(
+            f"warp = True: inputs of shape {tuple(x.shape[1:])} are no images (channels, height, width); leave it out"
+        )
     turn, a, b, w, h, right, down = (by * by.new_tensor([_TURN, *[_SHEAR] * 2, *[_SCALE] * 2, *[_SHIFT] * 2])).unbind(1)
     cos, sin = turn.cos(), turn.sin()
     turning = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)

@@ -46,13 +46,14 @@ class LowRank(nn.Module):
         layers = [(name, m) for name, m in net.named_modules() if isinstance(m, LAYERS)]
         if not layers or rank < 1:
             raise SettingError(
-                f"LowRank(rank={rank}) needs a net with a linear layer or a convolution, and a rank of at least 1"
+                f"LowRank(rank={rank}) needs a net with a linear layer or a convolution (not a transposed one), "
+                f"and a rank of at least 1"
             )
         for name, layer in layers:
             if own_parameters(layer).get("weight") is None:  # what replaces it would be computed over
                 raise SettingError(
-                    f"layer {name!r} of the net computes its weight, as weight_norm does, so LowRank cannot change it; "
-                    f"call torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight') first"
+                    f"{type(layer).__name__} {name!r} computes its weight, as weight_norm does, so LowRank cannot change it; "
+                    f"remove that first, such as by torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
                 )
         self.net, self.rank = net.requires_grad_(False), rank
         self.names = [f"{name}.weight".removeprefix(".") for name, _ in layers]

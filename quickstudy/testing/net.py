@@ -113,7 +113,7 @@ def _width(net: nn.Module, x: Tree, n: int) -> int:
         ) from error
     if [version(t) for t in tree_leaves(x)] != before:
         raise SettingError(
-            "the net changes its inputs in place, but each inner step needs them; change x.clone() there"
+            "the net changes its inputs in place, but each inner step needs them; let it change x.clone()"
         )
     if not isinstance(z, Tensor):
         raise SettingError(f"the net returns a {type(z).__name__}, but a learner takes a tensor (n, width); return one")

@@ -28,8 +28,8 @@ class LowRank(nn.Module):
         rank: Number of rows of A.
 
     Raises:
-        SettingError: The net has no linear layer and no convolution, the weight of one is computed in each call, as
-            ``weight_norm`` does, or the rank is not positive.
+        SettingError: The net has no linear layer and no convolution, or the rank is not positive. Or a layer computes
+            its weight in each call, as under ``weight_norm``.
 
     Source: Hu et al. 2022, section 4.1, arXiv:2106.09685; a convolution's weight counts as a matrix with a row per
     output channel.
@@ -50,10 +50,10 @@ class LowRank(nn.Module):
                 f"and a rank of at least 1"
             )
         for name, layer in layers:
-            if own_parameters(layer).get("weight") is None:  # what replaces it would be computed over
+            if own_parameters(layer).get("weight") is None:  # a factor would have no effect
                 raise SettingError(
-                    f"{type(layer).__name__} {name!r} computes its weight, as weight_norm does, so LowRank cannot change it; "
-                    f"remove that first, such as by torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
+                    f"{type(layer).__name__} {name!r} computes its weight, as weight_norm does, so LowRank cannot "
+                    f"change it; remove that first: torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
                 )
         self.net, self.rank = net.requires_grad_(False), rank
         self.names = [f"{name}.weight".removeprefix(".") for name, _ in layers]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from quickstudy.errors import SettingError
+
 _TURN, _SHEAR, _SCALE, _SHIFT = math.radians(10), 0.2, 0.15, 0.1
 
 
@@ -18,12 +20,19 @@ def warped(x: Tensor, by: Tensor) -> Tensor:
         x: Images, (n, channels, height, width).
         by: Size of each distortion, from -1 to 1: turn, two shears, two scales, two moves, (n, 7).
 
+    Raises:
+        SettingError: The inputs are not images.
+
     Source: the distortions of Koch et al. 2015, section 3.3, with slightly stronger shear.
 
     >>> x = torch.rand(1, 1, 28, 28)
     >>> bool(torch.allclose(warped(x, torch.zeros(1, 7)), x, atol=1e-5))
     True
     """
+    if x.ndim != 4:
+        raise SettingError(
+            f"warp = True: inputs of shape {tuple(x.shape[1:])} are no images (channels, height, width); leave it out"
+        )
     turn, a, b, w, h, right, down = (by * by.new_tensor([_TURN, *[_SHEAR] * 2, *[_SCALE] * 2, *[_SHIFT] * 2])).unbind(1)
     cos, sin = turn.cos(), turn.sin()
     turning = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)

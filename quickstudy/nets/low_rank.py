@@ -9,11 +9,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from quickstudy.errors import SettingError
+from quickstudy.nets.fast.private import own_parameters
 from quickstudy.tasks.tree import Tree
+
+LAYERS = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+"""Layers whose weight has a row per output; that of a transposed convolution has a row per input."""
 
 
 class LowRank(nn.Module):
-    """A net with the weight W + B A in place of W, in each linear layer and convolution.
+    """A net with the weight W + B A in place of W, in each linear layer and convolution (not a transposed one).
 
     A starts from random numbers and B from zero, so at first the weights are exactly those of the net. All other
     parameters of the net stay. The factors are the parameters ``low_rank.*``: a learner whose inner loop changes these
@@ -24,7 +28,8 @@ class LowRank(nn.Module):
         rank: Number of rows of A.
 
     Raises:
-        SettingError: The net has no linear layer and no convolution, or the rank is not positive.
+        SettingError: The net has no linear layer and no convolution, or the rank is not positive. Or a layer computes
+            its weight in each call, as under ``weight_norm``.
 
     Source: Hu et al. 2022, section 4.1, arXiv:2106.09685; a convolution's weight counts as a matrix with a row per
     output channel.
@@ -38,11 +43,18 @@ class LowRank(nn.Module):
 
     def __init__(self, net: nn.Module, rank: int = 4) -> None:
         super().__init__()
-        layers = [(name, m) for name, m in net.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+        layers = [(name, m) for name, m in net.named_modules() if isinstance(m, LAYERS)]
         if not layers or rank < 1:
             raise SettingError(
-                f"LowRank(rank={rank}) needs a net with a linear layer or a convolution, and a rank of at least 1"
+                f"LowRank(rank={rank}) needs a net with a linear layer or a convolution (not a transposed one), "
+                f"and a rank of at least 1"
             )
+        for name, layer in layers:
+            if own_parameters(layer).get("weight") is None:  # a factor would have no effect
+                raise SettingError(
+                    f"{type(layer).__name__} {name!r} computes its weight, as weight_norm does, so LowRank cannot "
+                    f"change it; remove that first: torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
+                )
         self.net, self.rank = net.requires_grad_(False), rank
         self.names = [f"{name}.weight".removeprefix(".") for name, _ in layers]
         factors = []

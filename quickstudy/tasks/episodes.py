@@ -141,11 +141,12 @@ class Episodes:
     ) -> Episodes:
         """Return a source of tasks from any torch dataset of (input, label); inputs are read when a task needs them.
 
-        Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. A task is a pure
+        Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. They are numbers,
+        strings, other hashable values, or one-hot rows, which mean the number of their class. A task is a pure
         function of its numbers only if an item is; use ``rotate``, ``warp`` and ``augment`` for random augmentation.
 
         Args:
-            dataset: Map-style dataset; an input is a tensor or an array, or a tuple or dictionary of them.
+            dataset: Map-style dataset of pairs; an input is a tensor or an array, or a tuple or dictionary of them.
             n_way, n_shot, n_query: Arguments of the class.
             classes: Labels to draw from, such as those of one split; all if None.
             cache: Keep every input in memory after it was read.
@@ -153,7 +154,8 @@ class Episodes:
             options: Arguments ``seed``, ``split``, ``rotate``, ``warp``, ``augment`` and ``within`` of the class.
 
         Raises:
-            DataError: A class has no items, or inputs cannot be stacked.
+            DataError: The dataset is not of such pairs, a label is no class, a class has no items, or inputs cannot be
+                stacked.
 
         >>> from torch.utils.data import TensorDataset
         >>> dataset = TensorDataset(torch.rand(8, 3), torch.tensor([0, 1, 2, 3] * 2))
@@ -202,7 +204,15 @@ class Episodes:
         device = x.device
         if self.items is not None:
             x = self.items(x)
+        if (self.rotate or self.warp or self.augment) and not isinstance(x, Tensor):
+            raise SettingError(
+                f"rotate, warp and augment change images, but an input is a {type(x).__name__}; leave them out"
+            )
         if self.rotate:
+            if x.ndim < 4 or x.shape[-2] != x.shape[-1]:
+                raise SettingError(
+                    f"rotate = True: inputs of shape {tuple(x.shape[2:])} are no square images; leave it out"
+                )
             turn = torch.from_numpy(np.take_along_axis(turns, position, axis=1)).to(x.device)
             for k in (1, 2, 3):
                 x[turn == k] = torch.rot90(x[turn == k], k, (-2, -1))

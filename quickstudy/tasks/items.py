@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import default_collate
+from torch.utils.data import IterableDataset, default_collate
 
 from quickstudy.errors import DataError, one_line
 from quickstudy.inputs.dataset import ClassDataset
-from quickstudy.tasks.tree import Tree, tree_map
+from quickstudy.tasks.tree import Tree, leaves, tree_map
 
 
 class Labelled(Protocol):
@@ -41,7 +41,7 @@ class Items:
         """Return the inputs of a batch of tasks, (tasks, n) numbers -> tensors (tasks, n, *input).
 
         Raises:
-            DataError: Inputs cannot be stacked, since they are not tensors or their shapes differ.
+            DataError: An item is no pair, or inputs cannot be stacked: they are not tensors, or their shapes differ.
         """
         wanted = numbers.flatten().tolist()
         missing = [i for i in dict.fromkeys(wanted) if i not in self._read]
@@ -63,20 +63,67 @@ class Items:
         return tree_map(lambda t: t.unflatten(0, tuple(numbers.shape)), x)
 
     def _one(self, i: int) -> Any:
-        return self.dataset[i][0]
+        return _input(self.dataset[i], i)
 
 
 def labels_of(dataset: Labelled) -> Sequence[Any]:
-    """Return the label of every item: the dataset's ``targets`` or ``labels``, or else those read from its items."""
+    """Return the label of every item: the dataset's ``targets`` or ``labels``, or else those read from its items.
+
+    A one-hot row is returned as the number of its class.
+
+    Raises:
+        DataError: The dataset has no length, an item is no pair or its input is a string, or a label is no class.
+
+    >>> labels_of([([0.5], "b"), ([0.1], torch.tensor([0, 1, 0]))])
+    ['b', 1]
+    """
+    if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+        raise DataError(
+            f"{type(dataset).__name__} is read in one order alone, but tasks choose items by number; give a map-style "
+            f"dataset, such as list(dataset)"
+        )
     for name in ("targets", "labels"):
         given = getattr(dataset, name, None)
         if given is not None and len(given) == len(dataset):
-            return [_plain(label) for label in (given.tolist() if hasattr(given, "tolist") else given)]
-    return [_plain(dataset[i][1]) for i in range(len(dataset))]
+            labels = given.tolist() if hasattr(given, "tolist") else given
+            return [_class(label, i) for i, label in enumerate(labels)]
+    return [_class(_label(dataset[i], i), i) for i in range(len(dataset))]
 
 
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, Tensor | np.generic) else label
+def _label(item: Any, i: int) -> Any:
+    _input(item, i)  # an unusable input is refused before the first task
+    return _part(item, 1, i)
+
+
+def _input(item: Any, i: int) -> Any:
+    x = _part(item, 0, i)
+    if any(isinstance(leaf, str | bytes) for leaf in leaves(x)):
+        raise DataError(f"the input of item {i} is or contains a string; give tensors of one shape, such as token ids")
+    return x
+
+
+def _part(item: Any, part: int, i: int) -> Any:
+    try:
+        return item[part]
+    except (IndexError, KeyError, TypeError) as error:
+        raise DataError(
+            f"item {i} of the dataset is a {type(item).__name__}, but a pair (input, label) is needed; make pairs, "
+            f"such as [(item['x'], item['label']) for item in dataset]"
+        ) from error
+
+
+def _class(label: Any, i: int) -> Any:
+    value = label.tolist() if isinstance(label, Tensor | np.ndarray | np.generic) else label
+    if isinstance(value, list) and len(value) == 1:
+        return _class(value[0], i)
+    if isinstance(value, list) and value.count(1) == 1 and value.count(0) == len(value) - 1:
+        return value.index(1)
+    if isinstance(value, list | dict):
+        raise DataError(
+            f"the label of item {i} is {one_line(value, 60)}, which is no class; give a number, a string or a "
+            f"one-hot row"
+        )
+    return value
 
 
 def numbered(labels: Sequence[Any], classes: Sequence[Any] | None) -> ClassDataset:

@@ -9,11 +9,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from quickstudy.errors import QuickstudyError, SettingError
+from quickstudy.errors import QuickstudyError, SettingError, one_line
 from quickstudy.learners import MAML
+from quickstudy.learners.base import embedding_width
 from quickstudy.learners.draws import seeded
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.nets import apply, input_shape
+from quickstudy.nets.fast.private import version
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tasks.tree import Tree, rows, tree_leaves, tree_map
 from quickstudy.testing.learner import TOLERANCE, as_exact, queries_are_independent
@@ -52,15 +54,20 @@ def check_net(net: nn.Module, x: Tree | None = None) -> str:
     if n < 4:
         raise SettingError(f"x has {n} inputs, which are too few; give at least four")
     try:
-        learner = MAML(copy.deepcopy(net), 2, learned_head=True, inner_lr=0.1, inner_steps=2)
+        learner = MAML(_copied(net), 2, learned_head=True, inner_lr=0.1, inner_steps=2)
         learner = learner.double() if exact else learner
-        tasks = _two_tasks(as_exact(x, torch.device("cpu")) if exact else x, n)
+        x = as_exact(x, torch.device("cpu")) if exact else x
+        tasks = _two_tasks(x, n)
         with warnings.catch_warnings(record=True) as caught, seeded(0):
             warnings.simplefilter("always")
-            how = settle(learner.train(), partial(losses_and_gradients, learner), _repeated(tasks), "auto")
-            z = apply(learner.net, tasks.at(0).query.x, statistics="batch")
-        if z.ndim != 2:
-            raise SettingError(f"the net returns shape {tuple(z.shape[1:])} for one input; flatten or pool it")
+            width = _width(learner.train().net, tree_map(torch.clone, x), n)
+            try:
+                how = settle(learner, partial(losses_and_gradients, learner), _repeated(tasks), "auto")
+            except RuntimeError as error:
+                raise SettingError(
+                    f"torch cannot compute the gradients of MAML ({one_line(error)}); change that part of the net, or "
+                    f"try first_order=True"
+                ) from error
     except QuickstudyError as error:
         return f"takes it: no, {error}"
     reasons = [str(each.message) for each in caught if "one by one" in str(each.message)]
@@ -72,10 +79,9 @@ def check_net(net: nn.Module, x: Tree | None = None) -> str:
     inductive = "yes"
     if queries_are_independent(learner.eval(), tasks) > (TOLERANCE if exact else 0.1):
         inductive = "no, an answer depends on the other queries; try qs.convert_norms(net)"
-    shape_text = ", ".join(map(str, ("n", *tree_leaves(x)[0].shape[1:])))
     return "\n".join(
         [
-            f"takes it: yes, ({shape_text}) -> (n, {z.shape[1]})",
+            f"takes it: yes, {_shape_text(x)} -> (n, {width})",
             f"many tasks at once: {together}",
             f"second order: {second}",
             f"inductive: {inductive}",
@@ -83,6 +89,49 @@ def check_net(net: nn.Module, x: Tree | None = None) -> str:
             f"number type: {str(dtype).removeprefix('torch.')}",
         ]
     )
+
+
+def _copied(net: nn.Module) -> nn.Module:
+    """Return a copy of the net; torch's copy of a scripted net lacks an ``out_features`` that was set later."""
+    result = copy.deepcopy(net)
+    if hasattr(net, "out_features") and not hasattr(result, "out_features"):
+        result.out_features = net.out_features
+    return result
+
+
+def _width(net: nn.Module, x: Tree, n: int) -> int:
+    """Return the width of the net's answers to n inputs, or refuse answers that no learner can use."""
+    before = [version(t) for t in tree_leaves(x)]
+    try:
+        z = apply(net, x, statistics="batch")
+    except QuickstudyError:
+        raise
+    except Exception as error:  # any exception may come from the net
+        raise SettingError(
+            f"the net cannot compute inputs of shape {_shape_text(x)} ({one_line(error)}); give x as the net takes it, "
+            f"or change the net"
+        ) from error
+    if [version(t) for t in tree_leaves(x)] != before:
+        raise SettingError(
+            "the net changes its inputs in place, but each inner step needs them; let it change x.clone()"
+        )
+    if not isinstance(z, Tensor):
+        raise SettingError(f"the net returns a {type(z).__name__}, but a learner takes a tensor (n, width); return one")
+    if z.ndim != 2 or len(z) != n:
+        raise SettingError(
+            f"the net returns shape {tuple(z.shape)} for {n} inputs, but a learner takes (n, width); flatten or pool it"
+        )
+    width = embedding_width(net)
+    if z.shape[1] != width:
+        raise SettingError(
+            f"the net returns vectors of width {z.shape[1]}, but its out_features or its last layer says {width}; set "
+            f"net.out_features = {z.shape[1]}"
+        )
+    return width
+
+
+def _shape_text(x: Tree) -> str:
+    return f"({', '.join(map(str, ('n', *tree_leaves(x)[0].shape[1:])))})"
 
 
 def _two_tasks(x: Tree, n: int) -> Task:

@@ -68,6 +68,33 @@ def test_what_has_no_layer_to_change_is_refused():
         LowRank(nn.Linear(2, 2), 0)
 
 
+@pytest.mark.parametrize(("conv", "n"), [(nn.Conv1d, 1), (nn.Conv2d, 2), (nn.Conv3d, 3)])
+def test_a_convolution_of_any_dimension_and_groups_learns(conv, n):
+    net = LowRank(nn.Sequential(conv(4, 6, 3, groups=2), nn.Flatten()), 2)
+    assert [p.shape for p in net.low_rank] == [(2, 2 * 3**n), (6, 2)]
+    x = torch.randn(2, 4, *[3] * n)
+    before = net(x).detach()
+    nn.init.constant_(net.low_rank[1], 0.5)
+    net(x).sum().backward()
+    assert not torch.equal(net(x), before)
+    assert all(p.grad.any() for p in net.low_rank)
+
+
+def test_a_transposed_convolution_is_refused():
+    with pytest.raises(SettingError, match="not a transposed one"):
+        LowRank(nn.ConvTranspose1d(2, 3, 3))
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm])
+def test_a_weight_that_is_computed_is_refused_and_learns_once_it_is_plain(norm):
+    layer = norm(nn.Linear(3, 2))
+    with pytest.raises(SettingError, match=r"ParametrizedLinear '0' computes its weight.*remove that first"):
+        LowRank(nn.Sequential(layer))
+    nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    net = LowRank(nn.Sequential(layer))
+    assert net(torch.ones(1, 3)).requires_grad
+
+
 def test_it_is_built_again_from_its_description():
     config = describe(Prototypical(LowRank(MLP(2, (4,)), 3)))
     assert config["net"]["net"]["name"] == "mlp"

@@ -284,6 +284,25 @@ def test_what_cannot_be_drawn_is_refused_in_one_line_with_its_numbers(ask, error
     assert all(words in str(caught.value) for words in says)
 
 
+@pytest.mark.parametrize(
+    ("change", "shape", "line"),
+    [
+        ("rotate", (3,), "rotate = True: inputs of shape (3,) are no square images; leave it out"),
+        ("rotate", (1, 3, 4), "rotate = True: inputs of shape (1, 3, 4) are no square images; leave it out"),
+        ("warp", (3,), "warp = True: inputs of shape (3,) are no images (channels, height, width); leave it out"),
+        ("augment", (3,), "augment = True: inputs of shape (3,) are no colour images; leave it out"),
+    ],
+)
+def test_a_change_of_images_refuses_other_inputs_in_a_line(change, shape, line):
+    data = ClassDataset.from_labels(torch.rand(6, *shape), list("aabbcc"))
+    sources = [Episodes(data, 3, 1, 1, **{change: True})]  # with as many rows as numbers, turning would be silent
+    sources += [Batches(data, 3, **{change: True})] if change != "rotate" else []
+    for source in sources:
+        with pytest.raises(SettingError) as refused:
+            source.sample(0, 1)
+        assert str(refused.value) == line
+
+
 def test_a_task_without_queries_can_be_warped():
     data = ClassDataset.from_labels(glyphs()[:1].mul(255).byte().repeat(4, 1, 1, 1), list("aabb"))
     assert Episodes(data, 2, 2, 0, warp=True).sample(0, 1).query.x.shape == (1, 0, 1, 28, 28)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 import quickstudy as qs
-from quickstudy.errors import DataError, NotEnoughExamples
+from quickstudy.errors import DataError, NotEnoughExamples, SettingError
 
 LABELS = ["dog", "cat", "cow", "cat", "dog", "cow", "cat", "dog", "cow"]
 
@@ -121,3 +121,83 @@ def test_labels_of_any_kind_make_classes(labels):
     dataset.targets = labels
     task = qs.Episodes.from_dataset(dataset, 2, 1, 1).sample(0, 1)
     assert sorted(torch.cat([task.support.x, task.query.x]).flatten().tolist()) == [0, 1, 2, 3]
+
+
+class Listed(list):
+    """Items with targets beside them."""
+
+    def __init__(self, items, targets) -> None:
+        super().__init__(items)
+        self.targets = targets
+
+
+X, CLASSES = torch.arange(8.0).view(8, 1), torch.arange(8) % 2
+ONE_HOT = torch.eye(2)[CLASSES]
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        TensorDataset(X, ONE_HOT),
+        TensorDataset(X, ONE_HOT.long()),
+        Listed([(x, None) for x in X], ONE_HOT.bool()),
+        Listed([(x, None) for x in X], ONE_HOT.numpy()),
+        Listed([(x, None) for x in X], ONE_HOT.tolist()),
+        TensorDataset(X, CLASSES[:, None]),
+    ],
+)
+def test_one_hot_rows_and_a_column_of_numbers_are_the_same_classes_as_numbers(dataset):
+    rows, numbers = (qs.Episodes.from_dataset(each, 2, 1, 2) for each in (dataset, TensorDataset(X, CLASSES)))
+    assert rows.data.names == ("0", "1")
+    assert torch.equal(rows.sample(0, 3).support.x, numbers.sample(0, 3).support.x)
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return zip(X, CLASSES, strict=True)
+
+
+class LongStream(Stream):
+    def __len__(self) -> int:
+        return 8
+
+
+@pytest.mark.parametrize(
+    ("dataset", "line"),
+    [
+        ([{"x": 0.5, "label": 1}] * 8, r"item 0 of the dataset is a dict, but a pair \(input, label\) is needed; make"),
+        (TensorDataset(X), "item 0 of the dataset is a tuple, but a pair"),
+        ([("a dog", 0), ("a cat", 1)] * 4, "the input of item 0 is or contains a string; give tensors"),
+        ([({"ids": 3, "text": "a dog"}, 0)] * 8, "the input of item 0 is or contains a string"),
+        (TensorDataset(X, torch.ones(8, 2)), r"the label of item 0 is \[1.0, 1.0\], which is no class; give a number"),
+        (TensorDataset(X, 0.5 * torch.ones(8, 2)), "which is no class"),
+        ([(0.5, {"boxes": 1})] * 8, "which is no class"),
+        (Stream(), r"Stream is read in one order alone, but .* give a map-style dataset, such as list\(dataset\)"),
+        (LongStream(), "LongStream is read in one order alone"),
+    ],
+)
+def test_a_dataset_that_makes_no_tasks_is_refused_in_a_line_before_the_first_task(dataset, line):
+    with pytest.raises(DataError, match=line) as refused:
+        qs.Episodes.from_dataset(dataset, 2, 1, 1)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("item", "line"), [({"x": 0.5}, "is a dict, but a pair"), (("a dog", 0), "is or contains a string")]
+)
+def test_items_whose_labels_are_known_are_refused_when_the_first_is_read(item, line):
+    tasks = qs.Episodes.from_dataset(Listed([item] * 8, CLASSES), 2, 1, 1)
+    with pytest.raises(DataError, match=line):
+        tasks.sample(0, 1)
+
+
+def test_what_the_lines_advise_works():
+    named = [{"x": x, "label": label} for x, label in Stream()]
+    for dataset in ([(item["x"], item["label"]) for item in named], list(Stream())):
+        assert qs.Episodes.from_dataset(dataset, 2, 1, 1).sample(0, 1).query.x.shape == (1, 2, 1)
+
+
+def test_a_dictionary_is_no_image_to_change():
+    tasks = qs.Episodes.from_dataset([({"a": x}, int(c)) for x, c in Stream()], 2, 1, 1, rotate=True)
+    with pytest.raises(SettingError, match="rotate, warp and augment change images, but an input is a dict"):
+        tasks.sample(0, 1)

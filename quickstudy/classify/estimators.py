@@ -66,11 +66,11 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
         Raises:
             SettingError: The estimator has no learner.
         """
-        learner = copied(self._given())
-        if learner is None:
+        if (given := self._given()) is None:
             raise SettingError(
                 "learner=None: meta_fit needs a learner to train; give one, such as Prototypical(Conv4())"
             )
+        learner = copied(given)
         train(learner, Episodes(data, n_way, n_shot, n_query, seed=seed), steps=steps)
         return self.set_params(learner=learner.eval())  # type: ignore[no-any-return]
 

@@ -44,12 +44,13 @@ def saved(learner: Learner) -> Saved:
     >>> list(saved(Prototypical(MLP(2, (8,)))).tensors)
     ['net.layers.0.weight', 'net.layers.0.bias']
     """
-    where, config = f"{type(learner).__name__}: ", {"learner": describe(learner)}
+    where = f"{type(learner).__name__}: "
+    config: dict[str, Any] = {"learner": describe(learner)}
     try:
         described = json.loads(json.dumps(config["learner"]))
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"{where}an argument of an __init__ cannot be saved ({one_line(error)}); take numbers, words or lists of them"
+            f"{where}an argument of an __init__ cannot be saved ({one_line(error)}); use numbers, words or lists"
         ) from error
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.seed()  # a random buffer must differ from the learner's, whose seed may be the caller's
@@ -61,9 +62,9 @@ def saved(learner: Learner) -> Saved:
         if changed:
             config[entry] = changed
     fill(twin, tensors, config, where)
-    again = dict(twin.named_buffers())
+    persistent, again = fresh.state_dict(), dict(twin.named_buffers())
     for name, buffer in learner.named_buffers():
-        if name not in fresh.state_dict() and not (name in again and _close(buffer, again[name])):
+        if name not in persistent and not (name in again and _close(buffer, again[name])):
             raise ModelError(
                 f"{where}buffer {name!r} is not persistent, and differs when the learner is built again; register it "
                 f"with persistent=True"
@@ -115,8 +116,8 @@ def _tensors(learner: Learner, fresh: Learner, where: str) -> dict[str, Tensor]:
     for name in [*state, *new]:
         if name not in new or name not in state:
             raise ModelError(
-                f"{where}{name!r} is {'an addition to' if name in state else 'missing, unlike in'} a new learner of the "
-                f"same arguments; make each weight and buffer in __init__ (after pruning, call prune.remove)"
+                f"{where}{name!r} is {'not in' if name in state else 'missing, unlike in'} a new learner of the same "
+                f"arguments; make each weight and buffer in __init__ (after pruning, call prune.remove)"
             )
         tensor = state[name]
         if not isinstance(tensor, Tensor):

@@ -13,8 +13,8 @@ M = TypeVar("M", bound=nn.Module)
 def copied(module: M) -> M:
     """Return a deep copy of a module.
 
-    Torch copies no tensor that was computed from weights. The older ``nn.utils.weight_norm`` and ``nn.utils.prune`` keep
-    such tensors as attributes, and compute them again in each forward pass.
+    Torch copies no tensor that was computed from weights. The older ``nn.utils.weight_norm`` and ``nn.utils.prune``
+    keep such tensors as attributes, and compute them again in each forward pass.
 
     >>> net = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
     >>> bool((copied(net).weight == net.weight).all())

@@ -119,7 +119,7 @@ def blank(config: dict[str, Any]) -> Learner:
     """Return the learner with little memory for weights, from which their names, types and shapes can be read.
 
     Raises:
-        ModelError: As in ``build``.
+        ModelError: A name is unknown, or the arguments do not fit.
     """
     with suppress(ModelError), torch.device("meta"):
         learner = build(config)

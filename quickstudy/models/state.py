@@ -145,7 +145,7 @@ def _tensors(learner: Learner, fresh: Learner, where: str) -> dict[str, Tensor]:
 def _first_names(module: nn.Module) -> dict[str, str]:
     """Return the first name of each tensor of a state, by each of its names: tied weights have several."""
     first: dict[int, str] = {}
-    state = module.state_dict(keep_vars=True)  # without keep_vars, each name has a tensor object of its own
+    state = module.state_dict(keep_vars=True)  # without keep_vars, no two names have the same object
     return {name: first.setdefault(id(tensor), name) for name, tensor in state.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -28,6 +27,7 @@ from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import Apart, MetricLearner
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import apply, has_foreign, input_shape
+from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
 
@@ -62,7 +62,7 @@ class Classifier(LeaveOneOut):
         if examples.n_classes < 2:
             raise DataError(f"{examples.n_classes} class is not a choice; give examples of at least two classes")
         # A copy, so that later changes of the learner do not change the answers.
-        self.learner, self.inputs = copy.deepcopy(learner).eval(), inputs
+        self.learner, self.inputs = copied(learner).eval(), inputs
         self.data = encoded(inputs, examples, 1)
         self.confidence, self.labels = confidence, examples.names
         self._adapt()

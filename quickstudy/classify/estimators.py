@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +29,7 @@ from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity, input_shape
+from quickstudy.nets.copies import copied
 from quickstudy.tasks.episodes import Episodes
 from quickstudy.tasks.task import Examples
 from quickstudy.training import train
@@ -66,11 +66,11 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]
         Raises:
             SettingError: The estimator has no learner.
         """
-        learner = copy.deepcopy(self._given())
-        if learner is None:
+        if (given := self._given()) is None:
             raise SettingError(
                 "learner=None: meta_fit needs a learner to train; give one, such as Prototypical(Conv4())"
             )
+        learner = copied(given)
         train(learner, Episodes(data, n_way, n_shot, n_query, seed=seed), steps=steps)
         return self.set_params(learner=learner.eval())  # type: ignore[no-any-return]
 
@@ -273,7 +273,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
             ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
             self.ridge_ = TransformedTargetRegressor(ridge, transformer=StandardScaler()).fit(X, y)
             return self
-        learner = copy.deepcopy(given).eval()
+        learner = copied(given).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} is a classifier; give a learner with loss='mse'")
         weight = next(learner.parameters())

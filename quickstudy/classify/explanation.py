@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -17,6 +16,7 @@ from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import as_float
 from quickstudy.learners.metric import MetricLearner
+from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples
 
 PixelMethod = Literal["occlusion", "integrated-gradients"]
@@ -222,7 +222,7 @@ def _places(embedded: np.ndarray) -> np.ndarray:
 
 
 def _descent(classifier: Classifier, support: Examples, query: Tensor, best: int) -> np.ndarray | None:
-    learner = copy.deepcopy(classifier.learner)
+    learner = copied(classifier.learner)
     steps = getattr(learner, "steps", None)
     if not hasattr(learner, "test_steps") or not isinstance(steps, int):
         return None

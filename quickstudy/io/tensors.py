@@ -19,10 +19,12 @@ from quickstudy.io.files import MAX_JSON, parse_json, plain_file
 MAX_FILE = 2**30
 """Largest size of a file of tensors that is read, in bytes."""
 _MAX_TENSORS = 10_000
-_CODES = {
+CODES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
-    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
+    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint64: "U64", torch.uint32: "U32",
+    torch.uint16: "U16", torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
+"""Number types that can be saved, and their names in files. Older safetensors have no complex numbers."""
 
 Kind = tuple[torch.dtype | None, Sequence[int] | None]
 """Number type and shape of a tensor. None means any, and -1 any number of rows."""
@@ -34,8 +36,17 @@ def pack(tensors: Mapping[str, Tensor]) -> bytes:
     >>> len(pack({"x": torch.zeros(2)})) > 8
     True
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {name: unshared(tensor) for name, tensor in tensors.items()}
     return save(plain, metadata={"sha256": digest(plain)})
+
+
+def unshared(tensor: Tensor) -> Tensor:
+    """Return a contiguous copy of a tensor on the CPU. Safetensors refuses tensors that share memory.
+
+    >>> unshared(torch.zeros(1).expand(3)).stride()
+    (1,)
+    """
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def unpack(path: Path, expected: Mapping[str, Kind], most: int = MAX_FILE) -> dict[str, Tensor]:
@@ -68,8 +79,8 @@ def unpack(path: Path, expected: Mapping[str, Kind], most: int = MAX_FILE) -> di
                 rows = int(shape is not None and tuple(shape[:1]) == (-1,))
                 if shape is not None and (len(actual) != len(shape) or actual[rows:] != list(shape[rows:])):
                     raise ModelError(f"{path}: {name!r} has shape {actual}, config.json says {list(shape)}")
-                if dtype is not None and _CODES.get(dtype) != code:
-                    raise ModelError(f"{path}: {name!r} holds {code}, config.json says {_CODES.get(dtype, dtype)}")
+                if dtype is not None and CODES.get(dtype) != code:
+                    raise ModelError(f"{path}: {name!r} holds {code}, config.json says {CODES.get(dtype, dtype)}")
             tensors = {name: file.get_tensor(name) for name in expected}
             sha256 = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners.balance import balance
 from quickstudy.nets import usable, weight_type
+from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples, Task, check_leaves, check_tensors, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
 
@@ -193,7 +193,7 @@ class Adapted(ABC):
 
         def moved(part: Any) -> Any:
             if isinstance(part, nn.Module):
-                return copy.deepcopy(part).to(device)
+                return copied(part).to(device)
             return part.to(device) if isinstance(part, Tensor | Adapted) else part
 
         return type(self)(*(tree_map(moved, getattr(self, field.name)) for field in fields(self)))

@@ -8,7 +8,8 @@ from typing import Any, TypeVar, get_type_hints
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from quickstudy.errors import ModelError, SettingError, one_line, unknown
 from quickstudy.learners import LEARNERS, Learner
@@ -115,6 +116,32 @@ def construct(cls: type[_T], arguments: dict[str, Any]) -> _T:
 
 
 def blank(config: dict[str, Any]) -> Learner:
-    """Return the learner without memory for weights, from which their names, types and shapes can be read."""
-    with torch.device("meta"):
+    """Return the learner with little memory for weights, from which their names, types and shapes can be read.
+
+    Raises:
+        ModelError: A name is unknown, or the arguments do not fit.
+    """
+    with suppress(ModelError), torch.device("meta"):
+        learner = build(config)
+        if not any(map(nn.utils.parametrize.is_parametrized, learner.modules())):  # these start from values of weights
+            return learner
+    with _SmallTensors():
         return build(config)
+
+
+class _SmallTensors(TorchFunctionMode):
+    """Context in which a new tensor has values if it is small, and no memory if it is large.
+
+    It is for nets whose ``__init__`` reads values, such as the rates of stochastic depth.
+    """
+
+    most = 1_000_000
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        with torch.device("meta"):
+            result = func(*args, **kwargs)
+        given = any(isinstance(each, Tensor) for each in (*args, *kwargs.values()))
+        if given or not isinstance(result, Tensor) or not result.is_meta or result.numel() > self.most:
+            return result
+        return func(*args, **kwargs)

@@ -11,7 +11,6 @@ fails the check is refused with a one-line error. All files of a model are repla
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -29,9 +28,10 @@ from quickstudy.inputs.base import Inputs
 from quickstudy.io.files import MAX_JSON, finish, read_json, replace, whole_files
 from quickstudy.io.tensors import MAX_FILE, Kind, joined_texts, pack, split_texts, unpack
 from quickstudy.learners import Learner
-from quickstudy.models.build import blank, build, construct, describe
+from quickstudy.models.build import blank, build, construct
 from quickstudy.models.formats import from_format_1, labels_of_format_2
 from quickstudy.models.seal import answers, changed, probe_of, read_seal, write_seal
+from quickstudy.models.state import fill, kinds, saved
 
 T = TypeVar("T")
 FORMAT = 4
@@ -100,25 +100,15 @@ class ModelFolder:
         Raises:
             ModelError: A file is missing, damaged, a link, too large, of a later format, or does not fit the others.
         """
-        described, frozen = self.config["learner"], self.config.get("frozen", [])
-        path = self.path / "model.safetensors"
+        described, path = self.config["learner"], self.path / "model.safetensors"
         with torch.random.fork_rng(devices=[]):  # building draws random weights, which are then replaced
             try:
-                expected = blank(described).state_dict()
+                expected = kinds(blank(described))
             except ModelError as error:
                 raise ModelError(f"{self.path / 'config.json'}: {error}") from error
-            tensors = unpack(path, {name: (tensor.dtype, tensor.shape) for name, tensor in expected.items()})
+            tensors = unpack(path, expected)
             learner = build(described)
-        _check_finite(tensors, f"{path}: ")
-        learner.load_state_dict(tensors)
-        weights = dict(learner.named_parameters())
-        if not isinstance(frozen, list) or not all(isinstance(name, str) and name in weights for name in frozen):
-            raise ModelError(
-                f"{self.path / 'config.json'} says frozen = {one_line(repr(frozen))}, but not all are weights; train "
-                f"again"
-            )
-        for name in frozen:
-            weights[name].requires_grad_(False)
+        fill(learner, tensors, self.config, f"{path}: ")
         return learner.eval()
 
     @cached_property
@@ -204,21 +194,16 @@ class ModelFolder:
         Raises:
             ModelError: The learner, its net or the inputs are not registered, or what is written could not be loaded.
         """
-        _check_finite(learner.state_dict(), f"{type(learner).__name__}: ")
-        described = describe(learner)
-        fresh = dict(blank(described).named_parameters())  # fails for a model that could not be loaded
-        frozen = [name for name, p in learner.named_parameters() if not p.requires_grad and fresh[name].requires_grad]
-        if frozen:  # frozen by the user, so the inner loop must not change these weights after loading either
-            entries["frozen"] = frozen
+        data = saved(learner)
         tensors = dict(tensors or {})
         if labels is not None:
             entries["n_labels"] = len(labels)
             tensors[_LABELS] = dict(zip(("labels", "ends"), joined_texts(labels), strict=True))
         about = inputs and describe_inputs(inputs)
-        config = {"format": FORMAT, "learner": described, "inputs": about, **entries}
+        config = {"format": FORMAT, **data.config, "inputs": about, **entries}
         self._inputs_of(json.loads(_json(about)))  # fails for inputs that could not be loaded
-        probe = probe_of(copy.deepcopy(learner).cpu().eval())
-        content = {"config.json": _json(config), "model.safetensors": pack(learner.state_dict())}
+        probe = probe_of(data.twin)
+        content = {"config.json": _json(config), "model.safetensors": pack(data.tensors)}
         content |= {name: pack(parts) for name, parts in tensors.items()}
         content |= {"probe.safetensors": pack(probe)} if probe else {}
         self._replace(content, {})
@@ -332,12 +317,6 @@ def describe_inputs(inputs: Inputs) -> dict[str, Any]:
     if name is None:
         raise ModelError(f"{type(inputs).__name__} is not registered; add it by quickstudy.INPUTS.register")
     return {"name": name, **vars(inputs)}
-
-
-def _check_finite(weights: Mapping[str, Tensor], where: str) -> None:
-    for name, tensor in weights.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise ModelError(f"{where}{name!r} holds NaN or infinity; train again")
 
 
 def _json(value: Any) -> bytes:

@@ -18,8 +18,9 @@ from quickstudy.errors import Interrupted, SettingError, one_line
 from quickstudy.inputs.base import Inputs
 from quickstudy.learners import LEARNERS, Learner
 from quickstudy.learners.draws import seeded
-from quickstudy.models.build import build, describe
+from quickstudy.models.build import build
 from quickstudy.models.folder import ModelFolder
+from quickstudy.models.state import saved
 from quickstudy.nets import NETS
 from quickstudy.runs.arguments import check_applies, given_arguments
 from quickstudy.runs.encoding import as_photos, check_weights, encoder_of
@@ -84,7 +85,7 @@ class Experiment:
             check_weights(self.loaded.inputs, Run(folder))
         check_shares(self.settings.tasks_per_step or 1, self.settings.workers)
         _ = self.tasks
-        describe(self.learner)  # raises an error for a learner that could not be saved after the training
+        saved(self.learner)  # raises an error for a learner that could not be saved after the training
 
     def train(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import warnings
@@ -18,6 +17,7 @@ from quickstudy.inputs.base import Inputs
 from quickstudy.io.files import named, parse_json, plain_file, read_json, replace
 from quickstudy.learners import Learner
 from quickstudy.models.folder import SHIPPED, ModelFolder, refuse_agent
+from quickstudy.nets.copies import copied
 from quickstudy.runs.provenance import provenance
 from quickstudy.runs.settings import Settings, complete
 from quickstudy.training import Progress, State
@@ -295,7 +295,7 @@ def _drop_last_validation(metrics: BinaryIO) -> bool:
 def _write_best(folder: Path, learner: Learner, inputs: Inputs | None, state: State) -> None:
     """Write the weights of the best validation, if there is one, and leave the learner as it is."""
     if state.best_weights is not None:
-        best = copy.deepcopy(learner)
+        best = copied(learner)
         best.load_state_dict(state.best_weights)
         ModelFolder(folder).write(best.eval(), inputs)
 

@@ -24,6 +24,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from quickstudy.errors import CheckpointError, one_line
 from quickstudy.io.files import whole_folder
+from quickstudy.io.tensors import unshared
 from quickstudy.training.outer import State
 
 KEEP = 2
@@ -128,8 +129,7 @@ def _split(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]
 def write(folder: Path, tensors: Tensors, plain: dict[str, Any]) -> None:
     """Write a folder of tensors and plain data atomically."""
     files = {
-        f"{name}.safetensors": save_tensors({k: t.detach().cpu().contiguous() for k, t in part.items()})
-        for name, part in tensors.items()
+        f"{name}.safetensors": save_tensors({k: unshared(t) for k, t in part.items()}) for name, part in tensors.items()
     }
     files["state.json"] = json.dumps(plain).encode()
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+import torch
+from torch import nn
 
 from quickstudy.errors import ModelError, SettingError
 from quickstudy.learners import LEARNERS, Prototypical
@@ -64,3 +66,21 @@ def test_a_blank_learner_takes_no_memory():
 def test_an_argument_of_another_type_or_out_of_range_is_refused(hidden):
     with pytest.raises(SettingError, match=r"^hidden="):
         construct(MLP, {"hidden": hidden})
+
+
+class Reading(nn.Module):
+    """A net whose ``__init__`` reads a value."""
+
+    def __init__(self, in_features: int = 4):
+        super().__init__()
+        self.rate = torch.linspace(0, 1, 3)[1].item()
+        self.layer = nn.Linear(in_features, 2000)
+        self.in_features, self.out_features = in_features, 2000
+
+
+def test_a_blank_learner_takes_little_memory_where_the_net_reads_values():
+    NETS.register("reading", Reading)
+    learner = blank({"name": "prototypical", "net": {"name": "reading", "in_features": 1_000_000}})
+    assert learner.net.rate == 0.5
+    assert learner.net.layer.weight.is_meta
+    assert learner.net.layer.weight.shape == (2000, 1_000_000)

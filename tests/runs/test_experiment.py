@@ -376,3 +376,33 @@ def test_a_learner_that_cannot_be_saved_is_refused_before_it_is_trained(tmp_path
     with pytest.raises(SettingError, match="Forgetful has no attribute 'temperature'"):
         trained(tmp_path / "run", **small, algorithm="forgetful")
     assert not (tmp_path / "run").exists()
+
+
+class Tied(MLP):
+    """A weight under two names."""
+
+    def __init__(self, in_features: int = 1):
+        super().__init__(in_features, (8, 8))
+        self.again = self.layers[1]
+
+
+class RandomScale(MLP):
+    def __init__(self, in_features: int = 1):
+        super().__init__(in_features, (8,))
+        self.register_buffer("scale", torch.randn(8), persistent=False)
+
+
+def test_tied_weights_are_trained_and_the_run_is_continued(tmp_path):
+    NETS.register("tied", Tied)
+    settings = {"algorithm": "maml", "data": "sinusoid", "net": "tied", "validation_tasks": 2, "schedule": "constant"}
+    trained(tmp_path / "run", steps=2, **settings)
+    list(Experiment(complete({**settings, "steps": 3})).train(tmp_path / "run", resume=True))
+    net = Run(tmp_path / "run").learner.net
+    assert net.again is net.layers[1]
+
+
+def test_what_could_not_be_loaded_is_refused_before_the_first_step(tmp_path):
+    NETS.register("random-scale", RandomScale)
+    with pytest.raises(QuickstudyError, match=r"'.*scale' is not persistent, and differs"):
+        trained(tmp_path / "run", algorithm="maml", data="sinusoid", net="random-scale", steps=2)
+    assert not (tmp_path / "run").exists()

@@ -223,3 +223,19 @@ def test_a_leftover_of_a_save_that_was_killed_is_no_checkpoint(tmp_path):
     run.checkpoints.save()
     shutil.copytree(tmp_path / "step-000000001", tmp_path / ".step-000000002")
     assert run.checkpoints.steps() == [1]
+
+
+def test_tied_weights_are_restored_and_stay_tied(tmp_path):
+    run = Run(tmp_path)
+    net = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.Linear(8, 8), torch.nn.Linear(8, 8))
+    net[2].weight = net[1].weight
+    run.checkpoints.learner, run.checkpoints.optimizer = net, torch.optim.SGD(net.parameters(), lr=0.01)
+    run.checkpoints.schedule = torch.optim.lr_scheduler.StepLR(run.checkpoints.optimizer, 5)
+    run.state.best_weights = net.state_dict()
+    run.checkpoints.save()
+    weight = net[1].weight.detach().clone()
+    with torch.no_grad():
+        net[1].weight.zero_()
+    run.checkpoints.restore()
+    assert torch.equal(net[1].weight, weight)
+    assert net[1].weight is net[2].weight

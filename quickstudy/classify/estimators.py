@@ -123,7 +123,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         start = self._start(X)
         self._columns = None
         vars(self).pop("feature_names_in_", None)
-        if _are_numbers(start and start.inputs, X):
+        if start is None or _are_numbers(start.inputs, X):
             X, y = validate_data(self, _as_array(X), y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
         elif is_frame(X):
@@ -246,9 +246,9 @@ def _as_array(X: Any) -> Any:
     return X.detach().cpu().double() if isinstance(X, Tensor) and X.is_floating_point() else X
 
 
-def _are_numbers(inputs: Inputs | None, X: Any) -> bool:
+def _are_numbers(inputs: Inputs, X: Any) -> bool:
     """Return whether examples are an array (n, n_features), or lists of numbers, and not rows with names."""
-    if inputs is None or isinstance(inputs, Arrays):
+    if isinstance(inputs, Arrays):
         return True
     if is_frame(X):
         return False

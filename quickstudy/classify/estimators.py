@@ -122,7 +122,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
         start = self._start(X)
         self._columns = None
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)  # arrays and sentences have none
         if start is None or _are_numbers(start.inputs, X):
             X, y = validate_data(self, _as_array(X), y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))

@@ -36,7 +36,7 @@ def test_singly_each_entry_is_one_item(tmp_path, inputs):
     with pytest.raises(DataError, match=f"is a folder, but each entry is one {inputs.noun}; give its files$"):
         inputs.items([*values, tmp_path], singly=True)
     if inputs is TABLE:
-        with pytest.raises(DataError, match="holds 2 rows, but each entry is one row; give them singly$"):
+        with pytest.raises(DataError, match=r"holds 2 rows, but each entry is one row; give them singly$"):
             inputs.items([tmp_path / "rows.csv"], singly=True)
 
 

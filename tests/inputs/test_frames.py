@@ -32,7 +32,7 @@ def test_a_frame_is_its_rows_and_missing_cells_are_none(frames):
 def test_names_of_columns_are_text_and_differ():
     pandas = pytest.importorskip("pandas")
     assert rows_of(pandas.DataFrame([[1, 2]])) == [{"0": 1, "1": 2}]
-    with pytest.raises(DataError, match="^the frame has two columns 'a', which rows cannot hold; rename one$"):
+    with pytest.raises(DataError, match=r"^the frame has two columns 'a', which rows cannot hold; rename one$"):
         rows_of(pandas.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]))
 
 
@@ -48,7 +48,7 @@ def test_inputs_that_are_rows_take_a_frame(frames):
     ids=["text", "image", "array"],
 )
 def test_other_inputs_refuse_a_frame_and_say_what_to_give(frames, inputs, advice):
-    with pytest.raises(DataError, match="^a DataFrame is given, but") as caught:
+    with pytest.raises(DataError, match=r"^a DataFrame is given, but") as caught:
         inputs.items(frames.DataFrame({"text": ["hello", "bye"]}))
     assert str(caught.value).endswith(advice)
 

@@ -20,6 +20,7 @@ from quickstudy.classify.answer_files import check_suffix, write_answers
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.spread import spread
 from quickstudy.errors import DataError, SettingError
+from quickstudy.inputs.frames import is_frame
 from quickstudy.inputs.rows import COMMON, Columns
 from quickstudy.inputs.stream import Part, expanded, parts_of, stamp
 from quickstudy.io import files
@@ -108,6 +109,10 @@ def predict_to_file(
         )
     if isinstance(sources, str | bytes | Path):
         raise model.inputs.no_list(sources)
+    if is_frame(sources):
+        raise DataError(
+            f"a {type(sources).__name__} is given, but a list of sources is needed; give a file of it, or one column"
+        )
     names = expanded(sources) if patterns and not text else [str(each) for each in sources]
     question = Question(coverage, false_alarms, rest_on, skip_bad)
     key = asdict(question)

@@ -137,7 +137,8 @@ class Classifier(LeaveOneOut):
 
         Args:
             things: List of whatever the inputs open or encode (file names, sentences, rows, images, arrays), or an
-                array of encoded inputs, (n, *input).
+                array of encoded inputs, (n, *input). A data frame is a list of rows. ``Item(text, text)`` is a
+                sentence, also if the text is the name of a file.
             coverage: Probability that the answer's ``members`` include the right label, 0.01 to 0.99.
             false_alarms: Share of inputs of known labels that are called out-of-distribution, 0.01 to 0.99.
             rest_on: "examples" or "calibration".

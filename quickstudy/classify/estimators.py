@@ -25,6 +25,7 @@ from quickstudy.errors import SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item, native
 from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.frames import is_frame, rows_of
 from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner, Prototypical
 from quickstudy.models.folder import ModelFolder
@@ -96,8 +97,10 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         X_: Encoded examples so far.
         y_: Labels of the examples so far.
 
-    Examples are whatever the learner's inputs take. They may be sentences, rows (a list of dictionaries) or arrays (n,
-    n_features). Images may be file names, Pillow images, arrays or tensors of any size, in a list or in one array.
+    Examples are whatever the learner's inputs take, and each entry of X is one. They may be sentences, rows (a list of
+    dictionaries, or a data frame of pandas or polars) or arrays (n, n_features). A string is always a sentence if the
+    learner takes sentences. Images may be file names, Pillow images, arrays or tensors of any size, in a list or in one
+    array. A list may also be a column of a data frame.
     Their shape is (height, width), (height, width, 3) or (3, height, width). Whole numbers go from 0 to 255, real
     numbers from 0 to 1 or to 255. The same image gives the same answer in each of these forms.
 
@@ -118,9 +121,14 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
         start = self._start(X)
-        if start is None or _is_table_of_numbers(X):
+        self._columns = None
+        self.__dict__.pop("feature_names_in_", None)  # arrays and sentences have none
+        if start is None or _are_numbers(start.inputs, X):
             X, y = validate_data(self, _as_array(X), y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
+        elif is_frame(X):
+            X, y = validate_data(self, X, y, skip_check_array=True)  # for the names of its columns
+            self._columns = [str(name) for name in X.columns]
         self._begun = start
         return self._learn(*_encoded(start.inputs, X), _labels(X, y), alone=alone)
 
@@ -135,8 +143,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         """
         if not hasattr(self, "X_"):
             return self._fit(X, y, alone=classes is not None)
-        if _is_table_of_numbers(X):
-            X, y = validate_data(self, _as_array(X), y, reset=False, dtype=np.float64)
+        X = self._like_the_first(X)
         x, items = _encoded(self._begun.inputs, X)
         both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
         return self._learn(*both, alone=not hasattr(self, "classifier_"))
@@ -184,8 +191,17 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         check_is_fitted(self)
         if not hasattr(self, "classifier_"):
             raise SettingError(f"only examples of {str(self.classes_[0])!r} so far; give examples of another class too")
-        numbers = isinstance(self.classifier_.inputs, Arrays) or _is_table_of_numbers(X)
-        return validate_data(self, _as_array(X), reset=False, dtype=np.float64) if numbers else X
+        X, inputs = self._like_the_first(X), self.classifier_.inputs
+        return X if inputs.has_shape(X) else inputs.items(X, singly=True)
+
+    def _like_the_first(self, X: Any) -> Any:
+        """Return later examples, checked against the first: numbers as an array, or as rows if those were a frame."""
+        if _are_numbers(self._begun.inputs, X):
+            X = validate_data(self, _as_array(X), reset=False, dtype=np.float64)
+            return X if self._columns is None else [dict(zip(self._columns, row, strict=True)) for row in X]
+        if is_frame(X) and self._columns is not None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+        return X
 
     def _start(self, X: Any) -> Start | None:
         """Return the starting point of a fit; None if the examples are arrays of numbers."""
@@ -215,6 +231,10 @@ def _default_start(X: Any) -> Start | None:
     """Return the starting point for the kind of the examples; None if they are numbers, or not a list of examples."""
     if isinstance(X, np.ndarray | Tensor) and (X.ndim > 2 or (X.ndim == 1 and str(X.dtype)[:2] in ("ob", "<U"))):
         X = list(X)
+    elif is_frame(X):
+        X = rows_of(X)
+    elif hasattr(X, "to_list"):  # a column of a frame
+        X = X.to_list()
     if not isinstance(X, Sequence) or isinstance(X, str | bytes) or not X:
         return None
     kind = kind_of_values(X)
@@ -226,8 +246,12 @@ def _as_array(X: Any) -> Any:
     return X.detach().cpu().double() if isinstance(X, Tensor) and X.is_floating_point() else X
 
 
-def _is_table_of_numbers(X: Any) -> bool:
-    """Return whether examples are an array (n, n_features), or lists of numbers."""
+def _are_numbers(inputs: Inputs, X: Any) -> bool:
+    """Return whether examples are an array (n, n_features), or lists of numbers, and not rows with names."""
+    if isinstance(inputs, Arrays):
+        return True
+    if is_frame(X):
+        return False
     if isinstance(X, Sequence) and not isinstance(X, str):
         return len(X) > 0 and isinstance(X[0], Sequence) and not isinstance(X[0], str) and np.ndim(X[0]) == 1
     return hasattr(X, "ndim") and X.ndim == 2
@@ -238,7 +262,7 @@ def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
     if inputs.is_encoded(X):
         x = torch.as_tensor(native(X))
         return x, [Item(f"example {i}", row) for i, row in enumerate(x, 1)]
-    items = inputs.items(X)
+    items = inputs.items(X, singly=True)
     x = inputs.encode(items)
     inputs.warn_of_blank(x, [item.name for item in items])
     return x, items

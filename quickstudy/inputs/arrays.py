@@ -15,6 +15,7 @@ from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item, native
+from quickstudy.inputs.frames import is_frame
 
 _BLOCK = 1024  # rows that are read at once
 
@@ -83,6 +84,12 @@ class Arrays(Inputs):
         content = io.BytesIO()
         np.save(content, self.encode([item])[0].cpu().numpy(), allow_pickle=False)
         return content.getvalue()
+
+    def no_list(self, thing: object) -> DataError:
+        """Return the error about a single thing, or a data frame, that is given instead of a list."""
+        if is_frame(thing):
+            return DataError(f"a {type(thing).__name__} is given, but arrays are needed; give df.to_numpy()")
+        return super().no_list(thing)
 
 
 def blocks_of(path: Path, shape: tuple[int, ...], size: int) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from quickstudy.errors import DataError, SettingError, listed
+from quickstudy.inputs.frames import is_frame, rows_of
 
 
 class Item(NamedTuple):
@@ -196,17 +198,24 @@ class Inputs(ABC):
         """Return an item as text for display."""
         return item.name
 
-    def items(self, things: Any, skip: Callable[[DataError], object] | None = None) -> list[Item]:
+    def items(
+        self, things: Any, skip: Callable[[DataError], object] | None = None, *, singly: bool = False
+    ) -> list[Item]:
         """Convert a list or array to items. Each element is an item, a value, or a source that ``open`` takes.
 
         Args:
-            things: List or array.
+            things: List or array; or a data frame, for inputs that are rows.
             skip: Function that is called with the error of each source that cannot be opened. The source is then left
                 out. If None, the first such source raises its error.
+            singly: Whether each element is exactly one item (see ``item_of``).
 
         Raises:
-            DataError: The list is empty, or a single element is given instead of a list.
+            DataError: The list is empty, or a single element or a data frame is given instead of a list.
         """
+        if is_frame(things):
+            if not self.takes({}):
+                raise self.no_list(things)
+            things = rows_of(things)
         if (
             isinstance(things, str | bytes | Path | Item | Mapping)
             or not hasattr(things, "__len__")
@@ -216,7 +225,7 @@ class Inputs(ABC):
         items: list[Item] = []
         for number, thing in enumerate(things, 1):
             try:
-                items += self.items_of(thing, number)
+                items += [self.item_of(thing, number)] if singly else self.items_of(thing, number)
             except DataError as error:
                 if skip is None:
                     raise
@@ -238,12 +247,32 @@ class Inputs(ABC):
         else:
             yield Item(f"{self.noun} {number}", thing)  # ``encode`` refuses an empty string by this name
 
+    def item_of(self, thing: Any, number: int) -> Item:
+        """Return the one item of an item, a value, or a source; its number names a value.
+
+        Raises:
+            DataError: The source is a folder, holds several items, or cannot be opened.
+        """
+        if isinstance(thing, str | Path) and os.path.isdir(thing):
+            raise DataError(f"{str(thing)!r} is a folder, but each entry is one {self.noun}; give its files")
+        items = list(self.items_of(thing, number))
+        if len(items) != 1:
+            raise DataError(
+                f"{str(thing)!r} holds {len(items)} {self.noun}s, but each entry is one {self.noun}; give them singly"
+            )
+        return items[0]
+
     def no_items(self) -> DataError:
         """Return the error about an empty list."""
         return DataError(f"the list holds no {self.noun}s; give at least one")
 
     def no_list(self, thing: object) -> DataError:
-        """Return the error about a single thing that is given instead of a list."""
+        """Return the error about a single thing, or a data frame, that is given instead of a list."""
+        if is_frame(thing):
+            return DataError(
+                f"a {type(thing).__name__} is given, but a list of {self.noun}s is needed; give one column, such as "
+                f'df["{self.noun}"]'
+            )
         return DataError(f"one {type(thing).__name__} is given, but a list of {self.noun}s is needed; write [X]")
 
     def has_shape(self, x: Any) -> bool:
@@ -260,7 +289,7 @@ class Inputs(ABC):
 
 
 def native(x: Any) -> Any:
-    """Return an array as torch takes it: byte order of this machine, positive strides, at most 64 bits; else ``x``.
+    """Return an array as torch takes it: writable, own byte order, positive strides, at most 64 bits; else ``x``.
 
     >>> native(np.array([1.0], ">f4")).dtype == np.float32
     True
@@ -268,4 +297,5 @@ def native(x: Any) -> Any:
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "iuf":
         return x
     dtype = np.dtype(float) if x.dtype.itemsize > 8 else x.dtype.newbyteorder("=")
-    return x if dtype == x.dtype and min(x.strides, default=0) >= 0 else np.array(x, dtype, order="C")
+    fits = dtype == x.dtype and min(x.strides, default=0) >= 0 and x.flags.writeable
+    return x if fits else np.array(x, dtype, order="C")

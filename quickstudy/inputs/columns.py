@@ -55,7 +55,10 @@ def categories_of(name: str, values: list[str]) -> list[str]:
     different = sorted(set(values))
     repeats = len(different) < 0.9 * len(values)
     if len(values) >= 4 and not repeats and sum(len(value.split()) for value in values) >= 3 * len(values):
-        raise DataError(f"column {name!r} holds texts, not categories; name it by --text-column, or leave it out")
+        raise DataError(
+            f"column {name!r} holds texts, not categories; name it by --text-column (in Python, give df[{name!r}]), or "
+            f"leave it out"
+        )
     if len(different) > _MAX_VALUES:
         raise DataError(f"column {name!r} has {len(different)} different values, too many for categories; leave it out")
     if len(different) > len(values) / 2 and sum(value[0].isdecimal() for value in values) >= len(values) / 2:

@@ -85,11 +85,13 @@ class Pictures(Inputs):
         """Return one line about the files in a folder of class folders that are not images."""
         return left_out(source)
 
-    def items(self, things: Any, skip: Callable[[DataError], object] | None = None) -> list[Item]:
+    def items(
+        self, things: Any, skip: Callable[[DataError], object] | None = None, *, singly: bool = False
+    ) -> list[Item]:
         """Convert a list or array to items; the images of one array have one scale, whatever the brightness of each."""
         stack = numbers(things) if isinstance(things, np.ndarray | Tensor) else None
         scaled = None if stack is None or stack.ndim < 3 else levels(stack)
-        return super().items(things if scaled is None else scaled, skip)
+        return super().items(things if scaled is None else scaled, skip, singly=singly)
 
     def thumbnails(self, items: Sequence[Item]) -> np.ndarray | None:
         """Return 16 by 16 pixels of each picture, without their mean; None for features instead of pictures."""

@@ -31,6 +31,7 @@ from quickstudy.inputs.text_encoder import MINILM
 _MAX_CHARACTERS = 10_000
 _OTHER_SUFFIXES = (".txt", ".md", ".json", ".xls", ".ods", ".doc", ".docx", ".pdf", ".png", ".jpg", ".jpeg")
 """Ends of names of files that hold no rows; one word that ends so is not a sentence."""
+_MARKED = "--text (in Python, qs.Item(text, text))"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Sentences(Encoded, RowInputs):
             DataError: The source is a folder, or a file that cannot be read.
         """
         if isinstance(source, str) and os.path.isdir(source):
-            raise DataError(f"{source!r} is a folder; give its files, or --text if it is a sentence")
+            raise DataError(f"{source!r} is a folder; give its files, or {_MARKED} if it is a sentence")
         if isinstance(source, bytes):
             yield Item(source.decode("utf-8", "replace"), source)
         elif isinstance(source, Path) or _names_file(source):
@@ -138,6 +139,12 @@ class Sentences(Encoded, RowInputs):
         if self.sha256 is not None:
             self.check_weights(encoder.sha256)
         return encoder(sentences) if sentences else torch.empty(0, *self.shape)
+
+    def item_of(self, thing: Any, number: int) -> Item:
+        """Return a string as one sentence, also if it is the name of a file; its number names an empty one."""
+        if isinstance(thing, Item):
+            return thing
+        return Item(thing if isinstance(thing, str) and thing.strip() else f"{self.noun} {number}", thing)
 
     def keep(self, item: Item) -> bytes:
         """Return the sentence."""
@@ -185,7 +192,7 @@ def sentences_of(inputs: Inputs, texts: Sequence[str]) -> list[Item]:
     """
     if not isinstance(inputs, Sentences):
         raise SettingError(f"--text is for classifiers of sentences, but this one takes {inputs.noun}s; leave it out")
-    return [Item(text if text.strip() else f"{Sentences.noun} {i}", text) for i, text in enumerate(texts, 1)]
+    return [inputs.item_of(text, i) for i, text in enumerate(texts, 1)]
 
 
 def _names_file(source: str) -> bool:

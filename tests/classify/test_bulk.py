@@ -390,6 +390,12 @@ def test_one_input_is_no_list(place, tmp_path, one):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_frame_is_no_list(place, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(DataError, match=r"^a DataFrame is given, but a list of sources is needed; give a file of it"):
+        predict_to_file(place / "digits", pandas.DataFrame({"text": ["hello"]}), tmp_path / "a.csv")
+
+
 def test_a_file_of_the_other_order_of_bytes_is_answered_alike(place, tmp_path):
     np.save(tmp_path / "x.npy", np.load(place / "many.npy")[:5].astype(">f4"))
     predict_to_file(place / "corners", [tmp_path / "x.npy"], tmp_path / "a.csv")

@@ -34,6 +34,8 @@ from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
+from quickstudy.inputs.sentences import Sentences
+from quickstudy.inputs.tables import Table
 from quickstudy.learners import LEARNERS as LEARNERS_BY_NAME
 from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.nets import Identity
@@ -317,3 +319,19 @@ def test_a_row_of_nan_is_skipped_from_a_file_too(tmp_path):
             classifier.predict(things)
     with pytest.raises(DataError, match="mine holds NaN"):
         list(classifier.answer(x, names=["yours", "mine", "theirs"]))
+
+
+def test_a_frame_gets_one_answer_per_row_or_is_refused():
+    pandas = pytest.importorskip("pandas")
+    df = pandas.DataFrame({"width": [0.0, 1.0, 10.0, 11.0]})
+    by_rows = Classifier(
+        Prototypical(Identity(1)),
+        Table({"width": [5.0, 5.0]}, {}),
+        ClassDataset.from_labels(torch.tensor([[-1.0], [1.0]]), ["small", "large"]),
+    )
+    assert by_rows.predict(df) == by_rows.predict(df.to_dict("records")) == ["small", "small", "large", "large"]
+    of_sentences = Classifier(
+        Prototypical(Identity(384)), Sentences(), ClassDataset.from_labels(torch.eye(384)[:2], ["a", "b"])
+    )
+    with pytest.raises(DataError, match=r'^a DataFrame is given, but a list of texts is needed; .* df\["text"\]$'):
+        of_sentences.predict(pandas.DataFrame({"text": ["hello", "bye", "see you"]}))

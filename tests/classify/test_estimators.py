@@ -1,6 +1,8 @@
 """The scikit-learn face keeps scikit-learn's laws, and learns and forgets at any time."""
 
+import importlib
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -209,6 +211,99 @@ def test_what_are_no_images_is_told_in_one_line(glyphs, X, says):
     with pytest.raises(DataError, match=says) as caught:
         few.predict(X)
     assert "\n" not in str(caught.value)
+
+
+def test_each_entry_is_one_picture(tmp_path, glyphs):
+    for folder in ("six", "zero"):
+        (tmp_path / folder).mkdir()
+        for i in range(2):
+            Image.fromarray(255 - glyphs[0][i, 0]).save(tmp_path / folder / f"{i}.png")
+    folders = [str(tmp_path / "six"), str(tmp_path / "zero")]
+    few = drawn().fit(*glyphs)
+    for use in (few.predict, lambda X: few.fit(X, ["six", "zero"]), lambda X: few.partial_fit(X, ["six", "zero"])):
+        with pytest.raises(DataError, match=r"six' is a folder, but each entry is one image; give its files$"):
+            use(folders)
+
+
+def test_each_string_is_one_sentence_whatever_files_exist(tmp_path, monkeypatch):
+    pytest.importorskip("sentence_transformers")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "few.csv").write_text("text\nhello\nbye\n")
+    X = ["hello", "few.csv", "see you", "folder", "typo.png"]
+    few = FewShotClassifier().fit(X, [0, 1, 2, 3, 4])
+    assert list(few.predict(X)) == [0, 1, 2, 3, 4]
+    assert few.partial_fit(["few.csv"], [1]).kneighbors(["folder"])[1].tolist() == [[3]]
+
+
+@pytest.fixture(params=["pandas", "polars"])
+def frames(request):
+    pytest.importorskip(request.param)
+    return importlib.import_module(request.param)
+
+
+def rows(n=40):
+    """Rows of a column of large noise and a decisive one, and their labels."""
+    rng, y = np.random.default_rng(0), np.repeat(["a", "b"], n // 2)
+    return {
+        "noise": rng.normal(50_000, 10_000, n).tolist(),
+        "decisive": ((y == "b") + rng.normal(0, 0.1, n)).tolist(),
+    }, y
+
+
+def test_a_frame_of_numbers_is_rows_with_column_names(frames):
+    columns, y = rows()
+    X = frames.DataFrame(columns)
+    records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    few, by_records = FewShotClassifier().fit(X, y), FewShotClassifier().fit(records, y)
+    assert few.score(X, y) == 1
+    assert list(few.feature_names_in_) == list(columns)
+    expected = by_records.predict_proba(records)
+    for same in (X, records):
+        np.testing.assert_array_equal(few.predict_proba(same), expected)
+        np.testing.assert_array_equal(by_records.predict_proba(same), expected)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        np.testing.assert_array_equal(few.predict_proba(np.stack(list(columns.values()), 1)), expected)
+    with pytest.raises(ValueError, match="feature names should match"):
+        few.predict(X[["decisive", "noise"]])
+    few.partial_fit(X, y)
+    assert len(few.X_) == 2 * len(y)
+    assert not hasattr(few.fit([[0.0], [1.0]], ["a", "b"]), "feature_names_in_")
+
+
+def test_a_frame_of_words_and_numbers_is_rows(frames):
+    columns, y = rows()
+    columns["colour"] = ["red" if label == "a" else None for label in y]
+    X = frames.DataFrame(columns)
+    assert FewShotClassifier().fit(X, frames.Series(y.tolist())).score(X, y) == 1
+    words = X[["colour"]]
+    assert FewShotClassifier().fit(words, y).score(words, y) == 1
+
+
+def test_a_column_of_sentences_is_a_list_of_them(frames):
+    pytest.importorskip("sentence_transformers")
+    texts = ["where is my parcel", "has my package come", "I want my money back", "how do I get a refund"]
+    df = frames.DataFrame({"text": texts, "label": ["parcel", "parcel", "refund", "refund"]})
+    few = FewShotClassifier().fit(df["text"], df["label"])
+    np.testing.assert_array_equal(few.predict_proba(df["text"]), few.predict_proba(texts))
+    assert list(few.partial_fit(df["text"], df["label"]).predict(df["text"])) == df["label"].to_list()
+    with pytest.raises(DataError, match=r"column 'text' holds texts, not categories; .*give df\['text'\]"):
+        FewShotClassifier().fit(df[["text"]], df["label"])
+
+
+def test_frames_and_read_only_arrays_are_learned_without_a_warning(frames):
+    columns, y = rows()
+    array = np.stack(list(columns.values()), 1)
+    array.flags.writeable = False
+    torch.manual_seed(0)
+    for X, few in [
+        (array, FewShotClassifier()),
+        (frames.DataFrame(columns), FewShotClassifier()),
+        (frames.DataFrame(columns), FewShotClassifier(Prototypical(MLP(2)).eval())),
+    ]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert few.fit(X, y).predict(X).shape == y.shape
 
 
 def test_labels_and_examples_are_as_many(glyphs):

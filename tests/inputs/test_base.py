@@ -7,7 +7,7 @@ from PIL import Image
 
 from quickstudy.errors import DataError
 from quickstudy.inputs.arrays import Arrays
-from quickstudy.inputs.base import Item
+from quickstudy.inputs.base import Item, native
 from quickstudy.inputs.images import Images
 from quickstudy.inputs.sentences import Sentences
 from quickstudy.inputs.tables import Table
@@ -25,6 +25,26 @@ def test_one_thing_is_not_a_list(inputs, thing):
     ) as caught:
         inputs.items(thing)
     assert "write [X]" in str(caught.value)
+
+
+@pytest.mark.parametrize("inputs", [Images(), TABLE], ids=lambda one: one.noun)
+def test_singly_each_entry_is_one_item(tmp_path, inputs):
+    (tmp_path / "rows.csv").write_text("width\n1\n2\n")
+    Image.new("L", (3, 3)).save(tmp_path / "a.png")
+    values = [{"width": 1}] if inputs is TABLE else [str(tmp_path / "a.png"), tmp_path / "a.png", np.zeros((3, 3))]
+    assert len(inputs.items(values, singly=True)) == len(values)
+    with pytest.raises(DataError, match=f"is a folder, but each entry is one {inputs.noun}; give its files$"):
+        inputs.items([*values, tmp_path], singly=True)
+    if inputs is TABLE:
+        with pytest.raises(DataError, match=r"holds 2 rows, but each entry is one row; give them singly$"):
+            inputs.items([tmp_path / "rows.csv"], singly=True)
+
+
+def test_a_read_only_array_is_copied_and_others_are_not():
+    x = np.zeros((2, 3))
+    assert native(x) is x
+    x.flags.writeable = False
+    assert native(x).flags.writeable
 
 
 @pytest.mark.parametrize("nothing", [[], (), np.zeros((0, 2))])

@@ -171,8 +171,18 @@ def test_a_file_is_read_or_refused_and_never_taken_for_a_sentence(tmp_path, monk
 def test_a_folder_is_never_taken_for_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tickets").mkdir()
-    with pytest.raises(DataError, match="'tickets' is a folder; give its files, or --text if it is a sentence"):
+    with pytest.raises(DataError, match=r"'tickets' is a folder; give its files, or --text \(in Python, qs.Item\("):
         list(Sentences().open("tickets"))
+    item = Item("tickets", "tickets")
+    assert Sentences().items([item]) == [item]
+
+
+def test_singly_a_string_is_one_sentence_whatever_files_exist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets").mkdir()
+    write(tmp_path / "few.csv", PAIRS)
+    texts = ["hello", "tickets", "few.csv", "typo.png", str(tmp_path)]
+    assert Sentences().items(texts, singly=True) == [Item(text, text) for text in texts]
 
 
 def test_an_empty_sentence_is_refused_by_its_place():

@@ -50,6 +50,8 @@ def decoded(item: Item, use: Callable[[Image.Image], T], least: int | None = Non
     quickstudy.errors.DataError: 'nowhere.png' cannot be read: No such file or directory
     """
     name, value = repr(item.name), item.value
+    if isinstance(value, DataError):
+        raise value
     if not isinstance(value, str | Path | bytes):
         return use(_eight_bits(name, value) if isinstance(value, Image.Image) else _of_array(name, value))
     if not isinstance(value, bytes) and Path(value).exists() and not (Path(value).is_file() or Path(value).is_dir()):

@@ -25,7 +25,7 @@ _ONE_COLUMN = "\x1f"
 """Delimiter of a file with a single column, whose texts may hold commas."""
 _NO_OBJECT = 'not an object; write one per line, such as {"text": "...", "label": "..."}'
 Row = dict[str, Any] | DataError
-"""Cells by column; or the reason why a row cannot be read, as a value, since a generator that raises yields no more."""
+"""Cells by column; or the error of a row, as a value, since a generator that raises yields no more."""
 
 
 def records(name: str, rows: Iterator[Sequence[Any] | DataError]) -> Iterator[Row]:
@@ -65,7 +65,7 @@ def records(name: str, rows: Iterator[Sequence[Any] | DataError]) -> Iterator[Ro
 def cells(
     name: str, source: Path | bytes, delimiters: str, wanted: Sequence[str] = (), encoding: str | None = None
 ) -> Iterator[list[str] | DataError]:
-    """Yield the cells of each row of a CSV file; one in which a quote is not closed, or has text after it, is an error.
+    """Yield the cells of each row of a CSV file, or the error of one whose quotes do not fit.
 
     Args:
         name: Name of the file.

@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +58,7 @@ class Confusion(NamedTuple):
 
 
 def duplicates(classifier: Classifier) -> list[Pair]:
-    """Return the pairs of examples that are copies.
+    """Return the pairs of examples that are copies. Of a group of copies, each but the first is the second of one pair.
 
     Two examples are copies if they are equal, or nearly equal. Pictures are compared by their thumbnails, so that a
     copy may be resized and compressed again (see ``nearness``). Others are nearly equal if the distance of their
@@ -84,11 +83,14 @@ def duplicates(classifier: Classifier) -> list[Pair]:
         within = _NEAR * _usual_distance(z, y)
     _, same_bytes = np.unique(classifier.data.x.flatten(1).numpy(), axis=0, return_inverse=True)
     group = same_bytes.reshape(-1)
+    _, heads = np.unique(group, return_index=True)
+    pairs = [Pair(first, row, True) for row, first in enumerate(heads[group].tolist()) if first != row]
     # A search by tree, since a table of all distances would need the square of the number of examples.
-    near = {tuple(sorted(pair)) for pair in KDTree(z).query_pairs(within)}
-    members = [np.flatnonzero(group == g) for g in np.flatnonzero(np.bincount(group) > 1)]
-    near |= {pair for rows in members for pair in combinations(rows.tolist(), 2)}
-    return [Pair(i, j, bool(group[i] == group[j])) for i, j in sorted(near)]
+    heads.sort()
+    near = sorted(tuple(sorted(pair)) for pair in KDTree(z[heads]).query_pairs(within))
+    firsts = {j: i for i, j in reversed(near)}  # the first one of each
+    pairs += [Pair(int(heads[i]), int(heads[j]), False) for j, i in firsts.items()]
+    return sorted(pairs)
 
 
 def nearness(z: np.ndarray, y: np.ndarray, within: float) -> float:

@@ -31,7 +31,8 @@ class Report:
         noun: Word for one example.
         examples: Number of readable examples of each label.
         unreadable: Reason why an example cannot be read, one line each.
-        duplicates: Names of two examples that are copies, and whether they are exactly equal.
+        duplicates: Names of two examples that are copies, and whether they are exactly equal. Of a group of copies,
+            each but the first is the second of one pair.
         suspects: Name, label, better label and its probability, of examples that may be labelled wrongly.
         confusable: Pairs of labels that are easily confused.
         unbalanced: Labels with few examples.

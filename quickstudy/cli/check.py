@@ -51,13 +51,21 @@ def check(
 
 
 def _print_report(report: Report) -> None:
+    from quickstudy.errors import listed
+
     noun, counts = report.noun, report.examples
+    copies: dict[tuple[str, bool], list[str]] = {}
+    for first, second, exact in report.duplicates:
+        copies.setdefault((first, exact), []).append(second)
     print(f"{sum(counts.values())} {noun}s of {len(counts)} classes")
     for line in report.unreadable:
         print(f"unreadable: {line}")
-    for first, second, exact in report.duplicates:
+    for (first, exact), seconds in copies.items():
         kind = f"the same {noun}" if exact else f"nearly the same {noun}"
-        print(f"{kind}, so remove one: {first} and {second}")
+        if len(seconds) == 1:
+            print(f"{kind}, so remove one: {first} and {seconds[0]}")
+        else:
+            print(f"{kind} {1 + len(seconds)} times, so leave one: {listed([first, *seconds])}")
     for name, label, better, probability in report.suspects:
         print(f"wrong label? {name} has the label {label}, but looks like {better} ({100 * probability:.0f} %)")
     for pair in report.confusable:

@@ -27,7 +27,10 @@ RunFolder = Annotated[Path, typer.Argument(help="Run folder that `quickstudy tra
 TextColumn = Annotated[str, typer.Option(help="Column of sentences in a file.")]
 LabelColumn = Annotated[str, typer.Option(help="Column of labels in a file.")]
 Encoding = Annotated[
-    str | None, typer.Option(help="Encoding of a CSV file, such as cp1252; if not given, UTF-8 or its byte order mark.")
+    str | None,
+    typer.Option(
+        help="Encoding of a CSV file or standard input, such as cp1252; if not given, UTF-8 or its byte order mark."
+    ),
 ]
 As = Annotated[
     Literal["photos", "drawings"] | None,

@@ -69,9 +69,9 @@ def predict(
     from quickstudy.cli.output import print_json
     from quickstudy.errors import SettingError
     from quickstudy.inputs.rows import Columns
-    from quickstudy.inputs.stream import parts_of
+    from quickstudy.inputs.stream import lines_of, parts_of
 
-    given = [line.rstrip("\n") for line in sys.stdin] if inputs == ["-"] else inputs
+    given = lines_of(sys.stdin, encoding) if inputs == ["-"] else inputs
     columns = Columns(text_column, encoding=encoding)
     if out is not None:
         written = predict_to_file(

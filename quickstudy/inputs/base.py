@@ -22,7 +22,8 @@ class Item(NamedTuple):
 
     Attributes:
         name: Name for messages and results: "new1.png", the sentence itself, "stones.csv row 3".
-        value: A path, bytes, a Pillow image, a string, a mapping or an array.
+        value: A path, bytes, a Pillow image, a string, a mapping or an array. Or the ``DataError`` for which it cannot
+            be read, such as a damaged row: ``encode`` raises it.
 
     >>> Item("stones.csv row 3", {"weight": 2.5, "colour": "grey"}).name
     'stones.csv row 3'

@@ -37,6 +37,32 @@ def word(value: Any) -> str:
     return str(value).strip() if isinstance(value, str | int | float | Decimal) else ""
 
 
+def not_unicode(text: str, encoding: str = "utf-8") -> str | None:
+    r"""Return what is wrong with text that cannot be written as UTF-8, and what to do; None if nothing is.
+
+    Args:
+        text: Text that was decoded with ``errors="surrogateescape"``.
+        encoding: Encoding that it was decoded by.
+
+    >>> not_unicode("hello"), not_unicode("hello \ud83d")
+    (None, "is not valid Unicode ('\\ud83d' is half of a character); correct it")
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = text[error.start]
+        if "\udc80" <= half <= "\udcff":
+            return not_text(encoding, f"byte 0x{ord(half) - 0xDC00:02X}")
+        return f"is not valid Unicode ({half!a} is half of a character); correct it"
+    return None
+
+
+def not_text(encoding: str, reason: str) -> str:
+    """Return what is wrong with bytes that are not text in an encoding, and what to do."""
+    name = encoding.upper()
+    return f"is not text in {name} ({reason}); save it as UTF-8, or name its encoding, such as --encoding cp1252"
+
+
 def is_missing(text: str) -> bool:
     """Return whether a cell says that its value is unknown.
 

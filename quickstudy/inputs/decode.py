@@ -50,6 +50,8 @@ def decoded(item: Item, use: Callable[[Image.Image], T], least: int | None = Non
     quickstudy.errors.DataError: 'nowhere.png' cannot be read: No such file or directory
     """
     name, value = repr(item.name), item.value
+    if isinstance(value, DataError):
+        raise value
     if not isinstance(value, str | Path | bytes):
         return use(_eight_bits(name, value) if isinstance(value, Image.Image) else _of_array(name, value))
     if not isinstance(value, bytes) and Path(value).exists() and not (Path(value).is_file() or Path(value).is_dir()):
@@ -87,10 +89,11 @@ def upright(image: Image.Image, mode: str) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     if image.mode == mode and not image.has_transparency_data:
         return image
-    ground = 0 if image.has_transparency_data and _is_light(image) else 255
+    bits = excess(_highest(image)) if image.mode.startswith("I") else 0
+    ground = 0 if image.has_transparency_data and _is_light(image, bits) else 255
     plain = Image.new(mode, image.size)
     for top, strip in _strips(image):
-        plain.paste(_opaque(strip, ground).convert(mode), (0, top))
+        plain.paste(_opaque(strip, ground, bits).convert(mode), (0, top))
     return plain
 
 
@@ -104,9 +107,9 @@ def png(image: Image.Image) -> bytes:
 def levels(x: np.ndarray) -> np.ndarray | None:
     """Convert an array of numbers to levels from 0 to 255, uint8; None if the numbers cannot be those of an image.
 
-    The number type decides about the scale. Whole numbers go from 0 to 255, uint16 to 65,535, truth values to 1. Real
-    numbers go to 1 if none is larger, otherwise to 255; between 1 and 2, the largest could mean either, so it is
-    refused. An image of real numbers up to 255 is nearly black where none is above 1, and is read as 0 to 1.
+    The number type decides about the scale. Whole numbers go from 0 to 255, uint16 as ``excess`` says, truth values to
+    1. Real numbers go to 1 if none is larger, otherwise to 255; between 1 and 2, the largest could mean either, so it
+    is refused. An image of real numbers up to 255 is nearly black where none is above 1, and is read as 0 to 1.
 
     >>> levels(np.array([0.0, 0.5, 1.0])), levels(np.array([0, 1, 255])), levels(np.array([0.0, 1.5]))
     (array([  0, 128, 255], dtype=uint8), array([  0,   1, 255], dtype=uint8), None)
@@ -117,7 +120,7 @@ def levels(x: np.ndarray) -> np.ndarray | None:
     if kind == "b":
         return x * np.uint8(255)
     if x.dtype == np.uint16:
-        return (x >> 8).astype(np.uint8)
+        return (x >> excess(int(x.max()))).astype(np.uint8)
     if kind not in "iuf":
         return None
     low, high = float(x.min()), float(x.max())
@@ -130,6 +133,17 @@ def levels(x: np.ndarray) -> np.ndarray | None:
     x = x.astype(np.float32) * np.float32(255 / scale)
     result: np.ndarray = np.rint(x, out=x).clip(0, 255, out=x).astype(np.uint8)
     return result
+
+
+def excess(highest: int) -> int:
+    """Return how many bits more than 8 the whole numbers of an image have, by the highest of them.
+
+    A camera of 12 bits writes files of 16 bits with numbers up to 4,095, and many programs write 0 to 255.
+
+    >>> excess(255), excess(256), excess(4096)
+    (0, 4, 8)
+    """
+    return 0 if highest < 2**8 else 4 if highest < 2**12 else 8
 
 
 def numbers(value: Any) -> np.ndarray | None:
@@ -211,13 +225,20 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _is_light(image: Image.Image) -> bool:
-    """Return whether an image has opaque pixels, and all of them are lighter than grey."""
+def _highest(image: Image.Image) -> int:
+    """Return the highest of an image's whole numbers that are not transparent."""
+    clear = image.info.get("transparency", -1)
+    values = (np.asarray(strip) for _, strip in _strips(image))
+    return max(int(x.max(initial=0, where=x != clear)) for x in values)
+
+
+def _is_light(image: Image.Image, bits: int) -> bool:
+    """Return whether an image has opaque pixels, and all of them are lighter than grey; see ``_opaque``."""
     opaque = False
     for _, strip in _strips(image):
         if strip.mode.startswith("I"):
             values = np.asarray(strip)
-            values = values[values != image.info["transparency"]] >> 8
+            values = values[values != image.info["transparency"]] >> bits
         else:
             strip = strip.convert("RGBA")
             values = np.asarray(strip.convert("L"))[np.asarray(strip.getchannel("A")) > 127]
@@ -227,12 +248,12 @@ def _is_light(image: Image.Image) -> bool:
     return opaque
 
 
-def _opaque(image: Image.Image, ground: int) -> Image.Image:
-    """Return the image on a ground of a level, 8 bits per channel."""
-    if image.mode.startswith("I"):  # 16 bits: Pillow would clip at 255, not scale
+def _opaque(image: Image.Image, ground: int, bits: int) -> Image.Image:
+    """Return the image on a ground of a level, 8 bits per channel; its whole numbers have some bits more than 8."""
+    if image.mode.startswith("I"):  # Pillow would clip at 255, not scale
         values = np.asarray(image).clip(0, 65535)
-        values[values == image.info.get("transparency", -1)] = 257 * ground
-        return Image.fromarray((values >> 8).astype(np.uint8))
+        values[values == image.info.get("transparency", -1)] = ground << bits
+        return Image.fromarray((values >> bits).astype(np.uint8))
     if not image.has_transparency_data:
         return image
     image = image.convert("RGBA")

@@ -11,8 +11,8 @@ from typing import Any
 
 from quickstudy.errors import DataError, SettingError, one_line
 from quickstudy.inputs.base import Inputs, Item
-from quickstudy.inputs.cells import number_of, word
-from quickstudy.inputs.row_files import cells, json_lines, parquet, records, sheet
+from quickstudy.inputs.cells import not_text, not_unicode, number_of, word
+from quickstudy.inputs.row_files import Row, cells, json_lines, parquet, records, sheet
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet", ".xlsx")
 TEXT = "text"
@@ -84,7 +84,7 @@ def no_columns(noun: str) -> SettingError:
 def read_rows(source: Path | bytes, columns: Columns = COMMON) -> Iterator[dict[str, Any]]:
     """Yield the rows of a file as dictionaries by column name. In CSV and TSV files, all values are strings.
 
-    CSV files may be divided by commas, semicolons or tabs. Blanks around the names of columns are left out. Of an
+    CSV files may be divided by commas, semicolons, tabs or |. Blanks around the names of columns are left out. Of an
     Excel file, the first sheet is read.
 
     Args:
@@ -92,11 +92,27 @@ def read_rows(source: Path | bytes, columns: Columns = COMMON) -> Iterator[dict[
         columns: Columns that help to find the delimiter, and the encoding.
 
     Raises:
-        DataError: The file cannot be read, or holds more than a million rows.
+        DataError: The file or a row cannot be read, or there are more than a million rows.
         SettingError: The encoding is unknown, or a package that reads the file is not installed.
 
     >>> list(read_rows(b"width;label\\n2,5;small\\n"))
     [{'width': '2,5', 'label': 'small'}]
+    """
+    for row in all_rows(source, columns):
+        if isinstance(row, DataError):
+            raise row
+        yield row
+
+
+def all_rows(source: Path | bytes, columns: Columns = COMMON) -> Iterator[Row]:
+    """Yield the rows of a file as ``read_rows`` does; a row that cannot be read is its error, and others follow it.
+
+    Raises:
+        DataError: The file cannot be read, or holds more than a million rows.
+        SettingError: The encoding is unknown, or a package that reads the file is not installed.
+
+    >>> list(all_rows(b"width\\n'1'\\n\\"1\\" cm\\n2\\n"))
+    [{'width': "'1'"}, DataError(...), {'width': '2'}]
     """
     kind = ".csv" if isinstance(source, bytes) else source.suffix.lower()
     name = "upload" if isinstance(source, bytes) else str(source)
@@ -104,27 +120,28 @@ def read_rows(source: Path | bytes, columns: Columns = COMMON) -> Iterator[dict[
         raise DataError(f"{name!r} does not end in one of {', '.join(SUFFIXES)}; convert it")
     try:
         if isinstance(source, Path) and kind == ".parquet":
-            rows = parquet(source)
+            rows: Iterator[Row] = parquet(source)
         elif isinstance(source, Path) and kind == ".xlsx":
             rows = records(name, sheet(source))
         elif kind == ".jsonl":
             rows = json_lines(name, source, columns.encoding)
         else:
-            delimiters = "\t,;" if kind == ".tsv" else ",;\t"
+            delimiters = "\t,;|" if kind == ".tsv" else ",;\t|"
             wanted = columns.text, columns.label
             rows = records(name, cells(name, source, delimiters, wanted, columns.encoding))
         for number, row in enumerate(rows, 1):
             if number > _MAX_ROWS:
                 raise DataError(f"{name} has more than {_MAX_ROWS:,} rows; give fewer")
+            if not isinstance(row, DataError):
+                text = "".join([*row, *(cell for cell in row.values() if isinstance(cell, str))])
+                if fault := not_unicode(text, columns.encoding or "utf-8"):
+                    row = DataError(f"{name} row {number} {fault}")
             yield row
     except OSError as error:
         raise DataError(f"{name!r} cannot be read: {error.strerror}") from error
     except UnicodeError as error:
         encoding = columns.encoding or str(getattr(error, "encoding", "utf-8"))
-        raise DataError(
-            f"{name} is not text in {encoding.upper()} ({getattr(error, 'reason', error)}); save it as UTF-8, or name "
-            f"its encoding, such as --encoding cp1252"
-        ) from error
+        raise DataError(f"{name} {not_text(encoding, getattr(error, 'reason', str(error)))}") from error
 
 
 def has_column(path: Path, column: str, columns: Columns = COMMON) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Inputs, Item
+from quickstudy.inputs.cells import not_unicode
 from quickstudy.inputs.encoders import full_name, sentence_encoder
 from quickstudy.inputs.frozen import Encoded
 from quickstudy.inputs.rows import (
@@ -21,9 +22,10 @@ from quickstudy.inputs.rows import (
     TEXT,
     Columns,
     RowInputs,
+    all_rows,
     check_spelling,
     has_column,
-    read_rows,
+    key_of,
     values_of,
 )
 from quickstudy.inputs.text_encoder import MINILM
@@ -118,7 +120,8 @@ class Sentences(Encoded, RowInputs):
         if isinstance(source, bytes):
             yield Item(source.decode("utf-8", "replace"), source)
         elif isinstance(source, Path) or _names_file(source):
-            yield from (Item(text, text) for text, _ in _rows(Path(source), columns, with_labels=False))
+            for place, text, _ in _rows(Path(source), columns, with_labels=False):
+                yield Item(text if isinstance(text, str) else place, text)
         else:
             yield Item(source, source)
 
@@ -176,9 +179,14 @@ def read_sentences(path: Path, columns: Columns = COMMON) -> tuple[list[str], li
     ...     read_sentences(Path(folder, "all.csv"))
     (['hello', 'bye'], ['greeting', 'parting'])
     """
-    pairs = list(_rows(path, columns, with_labels=True))
-    check_spelling(label for _, label in pairs)
-    return [text for text, _ in pairs], [label for _, label in pairs]
+    texts, labels = [], []
+    for _, text, label in _rows(path, columns, with_labels=True):
+        if isinstance(text, DataError):
+            raise text
+        texts.append(text)
+        labels.append(label)
+    check_spelling(labels)
+    return texts, labels
 
 
 def sentences_of(inputs: Inputs, texts: Sequence[str]) -> list[Item]:
@@ -207,21 +215,34 @@ def _names_file(source: str) -> bool:
     return os.path.isfile(source) and (like_rows or bool(path.suffix) or "/" in source or os.sep in source)
 
 
-def _rows(path: Path, columns: Columns, *, with_labels: bool) -> Iterator[tuple[str, str]]:
-    """Yield text and label of each row; without labels, the label is empty."""
+def _rows(path: Path, columns: Columns, *, with_labels: bool) -> Iterator[tuple[str, str | DataError, str]]:
+    """Yield place, text and label of each row, or why it cannot be read; without labels, the label is empty."""
     number = 0
-    for number, row in enumerate(read_rows(path, columns), 1):
-        text, *label = values_of(f"{path} row {number}", row, [columns.text, *[columns.label] * with_labels])
-        if len(text) > _MAX_CHARACTERS:
-            raise DataError(f"{path} row {number} has a text of {len(text)} characters; give 1 to {_MAX_CHARACTERS}")
-        yield text, "".join(label)
+    for number, row in enumerate(all_rows(path, columns), 1):
+        place = f"{path} row {number}"
+        if isinstance(row, DataError):
+            yield place, row, ""
+            continue
+        try:
+            text, *label = values_of(place, row, [columns.text, *[columns.label] * with_labels])
+            if len(text) > _MAX_CHARACTERS:
+                raise DataError(f"{place} has a text of {len(text)} characters; give 1 to {_MAX_CHARACTERS}")
+            yield place, text, "".join(label)
+        except DataError as error:
+            if number == 1 and path.suffix.lower() != ".jsonl" and key_of(row, columns.text) is None:
+                raise  # no row has the column
+            yield place, error, ""
     if not number:
         raise DataError(f"{path} holds no rows; give texts{' with labels' if with_labels else ''}")
 
 
 def _sentence(item: Item) -> str:
+    if isinstance(item.value, DataError):
+        raise item.value
     value = item.value.decode("utf-8", "replace") if isinstance(item.value, bytes) else item.value
     if not isinstance(value, str) or not value.strip() or len(value) > _MAX_CHARACTERS:
         what = f"a text of {len(value)} characters" if isinstance(value, str) else f"a {type(value).__name__}"
         raise DataError(f"{item.name[:80]!r} is {what}; give a sentence of 1 to {_MAX_CHARACTERS} characters")
+    if fault := not_unicode(value):
+        raise DataError(f"{item.name[:80]!r} {fault}")
     return value

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from quickstudy.errors import DataError
 from quickstudy.inputs.arrays import blocks_of
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.batches import Skip, grouped
+from quickstudy.inputs.row_files import check_encoding
 from quickstudy.inputs.rows import Columns, opened
 from quickstudy.inputs.sentences import sentences_of
 
@@ -119,6 +121,27 @@ def stamp(sources: Iterable[str]) -> str:
             about = (path.stat().st_size, path.stat().st_mtime_ns) if os.path.isfile(path) else ()
             digest.update(f"{path}\0{about}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def lines_of(file: TextIO, encoding: str | None = None) -> list[str]:
+    """Return the lines of a stream such as standard input, each one input, without a byte order mark.
+
+    A byte that is not text in the encoding becomes a surrogate, so that its line alone is refused.
+
+    Args:
+        file: The stream.
+        encoding: Its encoding; that of the stream if None.
+
+    Raises:
+        SettingError: The encoding is unknown.
+
+    >>> lines_of(io.StringIO("\ufeffone\ntwo\n"))
+    ['one', 'two']
+    """
+    if isinstance(file, io.TextIOWrapper):
+        check_encoding(encoding or "utf-8")
+        file.reconfigure(encoding=encoding, errors="surrogateescape")
+    return [line.rstrip("\n").removeprefix("\ufeff" * (number == 0)) for number, line in enumerate(file)]
 
 
 def parts_of(

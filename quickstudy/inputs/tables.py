@@ -26,6 +26,7 @@ from quickstudy.inputs.rows import (
     TEXT,
     Columns,
     RowInputs,
+    all_rows,
     check_spelling,
     key_of,
     read_rows,
@@ -140,7 +141,7 @@ class Table(RowInputs):
         name = "upload" if isinstance(source, bytes) else str(source)
         _refuse_text(columns)
         number = 0
-        for number, row in enumerate(read_rows(source if isinstance(source, bytes) else Path(source), columns), 1):
+        for number, row in enumerate(all_rows(source if isinstance(source, bytes) else Path(source), columns), 1):
             yield Item(f"{name} row {number}", row)
         if not number:
             raise DataError(f"{name!r} holds no rows; give at least one")
@@ -208,6 +209,8 @@ def _refuse_text(columns: Columns) -> None:
 
 def _row(item: Item) -> Any:
     """Return the row of an item; a saved row is JSON."""
+    if isinstance(item.value, DataError):
+        raise item.value
     if not isinstance(item.value, bytes):
         return item.value
     try:

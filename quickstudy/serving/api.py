@@ -276,11 +276,11 @@ def _entry(store: Store, name: str) -> dict[str, Any]:
 
 
 def _check_nouns(items: list[Item], noun: str | None) -> None:
-    """Refuse items of other kinds than the classifier's, or of several kinds."""
+    """Refuse items of other kinds than the classifier's, or of several kinds; those that are errors have none."""
+    items = [item for item in items if not isinstance(item.value, DataError)]
     nouns = ["image" if isinstance(i.value, bytes) else "text" if isinstance(i.value, str) else "row" for i in items]
-    wanted = noun or nouns[0]
     for item, given in zip(items, nouns, strict=True):
-        if given != wanted:
+        if given != (wanted := noun or nouns[0]):
             raise DataError(f'{item.name!r} is given as {given}, but {wanted}s are needed; give "{wanted}"')
 
 

@@ -86,7 +86,7 @@ def fault_of(errors: Sequence[Any]) -> str:
 
 
 def items_of(inputs: Sequence[Input], files: Sequence[bytes], limits: Limits, first: int = 1) -> list[Item]:
-    """Return inputs as items.
+    """Return inputs as items. The value of one that is empty, or not base64, is its error, which ``encode`` raises.
 
     Args:
         inputs: Inputs of a request.
@@ -96,7 +96,6 @@ def items_of(inputs: Sequence[Input], files: Sequence[bytes], limits: Limits, fi
 
     Raises:
         Refused: There are too many inputs, pixels or characters.
-        DataError: An input is empty, or not base64.
     """
     if len(inputs) > limits.files:
         raise Refused(413, f"{len(inputs)} inputs, at most {limits.files} are allowed in a request; send several")
@@ -112,9 +111,9 @@ def items_of(inputs: Sequence[Input], files: Sequence[bytes], limits: Limits, fi
             item = Item(name, files[i] if files else _decoded(name, each.image or ""))
             with contextlib.suppress(DataError):  # who uses the item says what is wrong
                 pixels += decoded(item, lambda image: image.width * image.height)
-        if not item.value:
-            raise DataError(f"{item.name} is empty; fill it or leave it out")
-        items.append(item)
+        items.append(
+            item if item.value else Item(item.name, DataError(f"{item.name} is empty; fill it or leave it out"))
+        )
     for what, n in (("pixels", pixels), ("characters", characters)):
         if n > (most := getattr(limits, what)):
             raise Refused(413, f"{n} {what}, at most {most} are allowed in a request; send several")
@@ -122,16 +121,24 @@ def items_of(inputs: Sequence[Input], files: Sequence[bytes], limits: Limits, fi
 
 
 def labelled(examples: Sequence[Example], files: Sequence[bytes], limits: Limits, first: int = 1) -> list[Any]:
-    """Return examples as items with their labels."""
+    """Return examples as items with their labels.
+
+    Raises:
+        Refused: There are too many inputs, pixels or characters.
+        DataError: An example is empty, or not base64.
+    """
     items = items_of(examples, files, limits, first)
+    for item in items:
+        if isinstance(item.value, DataError):
+            raise item.value
     return [(item, example.label) for item, example in zip(items, examples, strict=True)]
 
 
-def _decoded(name: str, text: str) -> bytes:
-    """Return the content of a file in base64, or in a data URL."""
+def _decoded(name: str, text: str) -> bytes | DataError:
+    """Return the content of a file in base64, or in a data URL; an error if it is neither."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise DataError(f"{name} is not base64; encode the file") from None
+        return DataError(f"{name} is not base64; encode the file")

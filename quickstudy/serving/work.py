@@ -27,6 +27,9 @@ class Work:
     """Two threads with a queue each; one thread per queue, because more would only divide one processor."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._answering = _Queue("answer")
         self._learning = _Queue("learn")
         self._waiting: dict[Hashable, list[_Question[Any, Any]]] = {}
@@ -94,9 +97,10 @@ class Work:
         return await self._learning.run(function, request)
 
     def close(self) -> None:
-        """End the threads when their current work is done."""
+        """End the threads when their current work is done. Others begin if there is more work."""
         self._answering.thread.shutdown(cancel_futures=True)
         self._learning.thread.shutdown(cancel_futures=True)
+        self._begin()
 
 
 @dataclass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from quickstudy import ClassDataset, Classifier, load
+from quickstudy import Arrays, ClassDataset, Classifier, Identity, Prototypical, load
 from quickstudy.classify.advice import confusable, duplicates, next_to_label, spellings, suspects, unbalanced
 from quickstudy.errors import SettingError
 from quickstudy.inputs.images import Images
@@ -58,6 +58,12 @@ def test_a_planted_copy_is_found():
     x[12] = (x[10].float() * 0.97).to(torch.uint8)
     found = duplicates(Classifier(LEARNER, IMAGES, ClassDataset(x, data.y, data.names)))
     assert [tuple(pair) for pair in found] == [(5, 7, True), (10, 12, False)]
+
+
+def test_of_many_copies_each_is_named_once():
+    x = torch.tensor([[0.0], [0.0], [0.01], [5.0], [9.0], [9.0], [20.0], [30.0]])
+    few = Classifier(Prototypical(Identity(1)), Arrays((1,)), ClassDataset.from_labels(x, list("aaaabbbb")))
+    assert [tuple(pair) for pair in duplicates(few)] == [(0, 1, True), (0, 2, False), (4, 5, True)]
 
 
 def test_classes_that_are_one_are_confusable():

@@ -53,6 +53,18 @@ def test_rows_are_checked_without_a_run(tmp_path):
     assert named in ([f"{tmp_path / 'new.csv'} row 1"], [f"{tmp_path / 'new.csv'} row 2"])
 
 
+def test_equal_rows_are_one_line_per_group(tmp_path, cli):
+    path = tmp_path / "lots.csv"
+    path.write_text("paid,label\n" + "yes,a\n" * 700 + "no,b\n" * 800)
+    lines = [line for line in cli("check", path).out.splitlines() if line.startswith("the same row")]
+    assert lines == [
+        f"the same row 700 times, so leave one: {path} row 1, {path} row 2, {path} row 3 and 697 more",
+        f"the same row 800 times, so leave one: {path} row 701, {path} row 702, {path} row 703 and 797 more",
+    ]
+    pairs = json.loads(cli("check", path, "--json").out)["duplicates"]
+    assert len({pair["second"] for pair in pairs}) == len(pairs) == 1498
+
+
 def test_a_label_in_two_spellings_is_told(tmp_path, cli):
     path = tmp_path / "stones.csv"
     path.write_text("width,label\n1,round\n1.1,Round\n9,long\n9.1,long\n")

@@ -95,3 +95,36 @@ def test_another_language_is_reported_in_one_line(cli, desk, tmp_path):
         assert done.code == 0
         assert done.err.count("more than a third of the words are not in the vocabulary of the encoder") == 1
         assert all(line.startswith("quickstudy: warning: ") for line in done.err.splitlines())
+
+
+def test_rows_behind_a_bad_one_are_answered(cli, desk, tmp_path):
+    (tmp_path / "gap.csv").write_text("id,text\n1,will it rain\n2,\n3,book a table\n4,pay my bill\n")
+    done = cli("predict", desk, tmp_path / "gap.csv", "--skip-bad", "--json")
+    assert (done.code, [each["label"] for each in json.loads(done.out)["answers"]]) == (1, ["weather", "food", "bank"])
+    assert "gap.csv row 2 has no text; fill it" in done.err
+    out = tmp_path / "answers.jsonl"
+    done = cli("predict", desk, tmp_path / "gap.csv", "--skip-bad", "--out", out)
+    assert (done.code, len(out.read_text().splitlines())) == (1, 3)
+    assert done.err.count("skipped") == 1
+
+
+def test_text_that_is_not_unicode_is_refused(refused, desk, tmp_path):
+    assert "broken' is not text in UTF-8 (byte 0xE9)" in refused("predict", desk, "caf\udce9 broken")
+    (tmp_path / "half.jsonl").write_text('{"text": "hello \\ud83d", "label": "a"}\n{"text": "bye", "label": "b"}\n')
+    assert r"half.jsonl row 1 is not valid Unicode ('\ud83d' is half" in refused(
+        "adapt", tmp_path / "half.jsonl", "-o", tmp_path / "half"
+    )
+
+
+def test_a_bar_divides_columns_too(cli, tmp_path):
+    assert cli("adapt", write(tmp_path / "few.csv"), "-o", tmp_path / "desk").code == 0
+    path = tmp_path / "bars.csv"
+    path.write_text("text|label\n" + "".join(f"{text}|{label}\n" for text, label in LINES))
+    assert labels(cli("predict", tmp_path / "desk", path, "--json")) == [label for _, label in LINES]
+
+
+def test_a_json_array_is_not_read_as_lines(refused, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps([{"text": text, "label": label} for text, label in LINES]))
+    assert "a.jsonl line 1 is not an object; write one per line" in refused(
+        "adapt", tmp_path / "a.jsonl", "-o", tmp_path / "desk"
+    )

@@ -98,6 +98,17 @@ def test_whole_numbers_beyond_16_bits_are_refused(file, low, high):
     assert read(file(Image.fromarray(values), "a.tif"), INK).shape == (1, 28, 28)
 
 
+@pytest.mark.parametrize("scale", [1, 16, 257])
+@pytest.mark.parametrize(("dtype", "name"), [("uint16", "a.png"), ("uint16", "a.tif"), ("int32", "a.tif")])
+def test_whole_numbers_of_8_12_and_16_bits_are_the_same_picture(file, dtype, name, scale):
+    page = np.asarray(drawing())
+    wide = (page.astype(dtype) * scale).astype(dtype)
+    assert wide.max() in (255, 4080, 65535)
+    for image in (Image.fromarray(wide), *([wide] if dtype == "uint16" else [])):
+        assert np.array_equal(decoded(Item("a", image), lambda i: np.asarray(upright(i, "L"))), page)
+    assert close(read(file(Image.fromarray(wide), name), INK), SEVEN)
+
+
 def test_the_first_frame_is_read(file):
     later = [drawing(paper=255, ink=255)] * 2
     for name in ("a.png", "a.webp", "a.gif", "a.tif"):
@@ -283,6 +294,8 @@ def test_real_numbers_of_a_file_are_scaled_as_those_of_an_array(file):
         (np.array([False, True]), [0, 255]),
         (np.array([0, 1, 255]), [0, 1, 255]),  # whole numbers are never scaled by what they hold
         (np.array([0, 256, 65535], np.uint16), [0, 1, 255]),
+        (np.array([0, 16, 4095], np.uint16), [0, 1, 255]),
+        (np.array([0, 1, 255], np.uint16), [0, 1, 255]),
         (np.array([0.0, 1.0]), [0, 255]),
         (np.array([0.0, 1.0005]), [0, 255]),  # rounding of an interpolation
         (np.array([-0.0005, 0.5], np.float16), [0, 128]),

@@ -87,7 +87,7 @@ def test_other_names_and_encodings_are_given(tmp_path):
     assert Sentences.recognises(path, columns)
     assert not Table.recognises(path, columns)
     with pytest.raises(DataError, match=r"is not text in UTF-8 \(.*\); save it as UTF-8, or .* --encoding cp1252"):
-        read_sentences(path)
+        read_sentences(path, Columns("nachricht", "ART"))
     path.write_text(PLAIN.replace("text,label", "Nachricht,Art"), "utf-8")
     with pytest.raises(DataError, match=r"row 1 has no text and no label; its columns are 'Nachricht', 'Art'; say"):
         read_sentences(path)
@@ -107,7 +107,7 @@ def test_an_unknown_encoding_is_refused(tmp_path, encoding):
     ("content", "says"),
     [
         (b'text,label\nhello,a\n"late" parcel,delivery\n', r"line 3 is damaged: .*; write a quote .* twice"),
-        (b'text,label\nhello,a\n"late parcel,delivery\nbye,b\n', "line 4 is damaged"),
+        (b'text,label\nhello,a\n"late parcel,delivery\nbye,b\n', "lines 3 to 4 are damaged"),
         (b"text,label\nhello, world,greeting\n", "row 1 has 'greeting' in a column without a name"),
         (b",text,label\n0,hello,greeting\n", "row 1 has '0' in a column without a name; name the column"),
         (b"text,label,text\nhello,a,b\n", "has two columns 'text'; rename or remove one"),

@@ -61,7 +61,7 @@ def test_what_is_written_as_jsonl_is_read(tmp_path_factory, rows):
         ("a.csv", b"\xff\xfe\x00", "is not text in UTF-16"),
         ("a.csv", b'text,label\n"never closed', "is damaged|has no label"),
         ("a.jsonl", b"{", "is damaged"),
-        ("a.jsonl", b"[1]\n", "row 1 has no text and no label"),
+        ("a.jsonl", b"[1]\n", "line 1 is not an object; write one per line"),
         ("a.jsonl", b'{"text": ["a"], "label": null}\n', "row 1 has no text and no label"),
         ("a.jsonl", b"[" * 100_000, "is damaged"),
         ("a.parquet", b"PAR1 no", "is damaged"),

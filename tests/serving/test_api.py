@@ -12,10 +12,11 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.serving.server import create_app
-from tests.serving.conftest import LIST, ROWS, drawing, drawings, made
+from tests.serving.conftest import LIST, ROW, ROWS, drawing, drawings, made
 
 TALK = {"greeting": ["hello there", "good morning"], "parting": ["goodbye", "see you tomorrow"]}
 
@@ -90,6 +91,39 @@ def test_rows(client):
     assert "colour" in refused(client.post(f"{LIST}/{name}/predict", json=question))
     partly = made(client.post(f"{LIST}/{name}/predict", json={**question, "skip_bad": True}))
     assert (len(partly["answers"]), len(partly["skipped"])) == (1, 1)
+
+
+def test_bad_inputs_are_skipped_where_that_is_asked(client):
+    name = made(client.post(LIST, json={"examples": [{"label": k, "text": t} for k in TALK for t in TALK[k]]}))["name"]
+    texts = {"inputs": [{"text": ""}, {"text": "hi"}, {"text": " "}]}
+    partly = made(client.post(f"{LIST}/{name}/predict", json={**texts, "skip_bad": True}))
+    assert ([each["label"] for each in partly["answers"]], len(partly["skipped"])) == (["greeting"], 2)
+    assert "text 1 is empty" in refused(client.post(f"{LIST}/{name}/predict", json=texts))
+    none = made(client.post(f"{LIST}/{name}/predict", json={"inputs": [{"text": ""}], "skip_bad": True}))
+    assert (none["answers"], len(none["skipped"])) == ([], 1)
+    pool = made(client.post(f"{LIST}/{name}/next", json=texts))
+    assert (pool["label_next"], len(pool["unreadable"])) == ([1], 2)
+    assert "empty" in refused(client.post(f"{LIST}/{name}/explain", json={"input": {"text": ""}}))
+
+
+def test_bad_pictures_are_skipped_where_that_is_asked(client):
+    made(client.post(LIST, files=drawings("ellipse", "cross"), data={"name": "partly"}))
+    good = base64.b64encode(drawing("ellipse", 9)).decode()
+    question = {"inputs": [{"image": "?"}, {"image": good}, {"image": ""}], "skip_bad": True}
+    files = [("files", (f"{i}.png", content)) for i, content in enumerate((b"", drawing("ellipse", 9), b"no picture"))]
+    for asked in {"json": question}, {"files": files, "data": {"skip_bad": "true"}}:
+        partly = made(client.post(f"{LIST}/partly/predict", **asked))
+        assert ([each["label"] for each in partly["answers"]], len(partly["skipped"])) == (["ellipse"], 2)
+    pool = made(client.post(f"{LIST}/partly/next", json={"inputs": question["inputs"]}))
+    assert (pool["label_next"], len(pool["unreadable"])) == ([1], 2)
+
+
+def test_an_application_starts_again(tmp_path):
+    app = create_app(tmp_path)
+    for number in range(2):
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            made(client.post(LIST, json={"name": f"stones{number}", "examples": ROWS}))
+            assert predicted(client, f"stones{number}", ROW)[0]["label"] == "small"
 
 
 def test_clients_at_once_get_each_their_own_answer(client):

@@ -38,6 +38,17 @@ def test_a_request_whose_client_is_gone_is_not_worked_on():
     assert done == ["waits"]
 
 
+def test_there_are_new_threads_after_the_end():
+    async def ask(work):
+        try:
+            return (await work.answer(lambda: 1))[0] + (await work.learn(lambda: 2))[0]
+        finally:
+            work.close()
+
+    work = Work()
+    assert [asyncio.run(ask(work)) for _ in range(2)] == [3, 3]
+
+
 def test_one_function_after_another_in_the_order_of_arrival():
     done = []
 

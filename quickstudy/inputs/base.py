@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -102,6 +102,20 @@ class Inputs(ABC):
             DataError: The examples cannot be read.
         """
         return cls()
+
+    def fits(self, items: Sequence[Item]) -> bool | None:
+        """Return whether these inputs were fitted to these examples; None for kinds that ignore the examples."""
+        return None
+
+    def refitted(self, items: Sequence[Item]) -> Self:
+        """Return the inputs fitted to other examples; the same inputs for kinds that ignore the examples."""
+        return self
+
+    def without(self, items: Sequence[Item], turns: Iterable[Sequence[int]]) -> Iterator[Tensor]:
+        """Yield all examples for each turn, (n, *shape), encoded by inputs that are fitted without the turn's rows."""
+        x = self.encode(items)
+        for _ in turns:
+            yield x
 
     @classmethod
     def encoded_by(cls, encoder: str, *, download: bool = False) -> Self:

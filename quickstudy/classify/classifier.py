@@ -232,6 +232,8 @@ class Classifier(LeaveOneOut):
             items = self.inputs.items(things, skip)
         else:
             items = [Item(name, thing) for name, thing in zip(names, things, strict=True)]
+        if message := self.inputs.unknown(items):
+            warnings.warn(message, stacklevel=4)
         size = max(1, len(items)) if self.learner.transductive else BATCH
         for numbers, x in encoded_batches(self.inputs, items, skip, size):
             yield [items[i].name for i in numbers], x

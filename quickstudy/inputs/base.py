@@ -194,6 +194,10 @@ class Inputs(ABC):
                 f"{listed(blank)}: blank or of one colour, which shows no class; replace or remove", stacklevel=3
             )
 
+    def unknown(self, items: Sequence[Item]) -> str | None:
+        """Return one line about values that no example has, such as mistyped categories; None if there are none."""
+        return None
+
     @abstractmethod
     def keep(self, item: Item) -> bytes:
         """Return a small copy of an item for the folder of a classifier; ``encode`` accepts it as an item's value."""

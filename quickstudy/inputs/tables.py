@@ -120,7 +120,7 @@ class Table(RowInputs):
             if name == LABEL or not cells:
                 continue
             if not holds_numbers(name, cells):
-                categories[name] = categories_of(name, [text for _, text in cells])
+                categories[name] = categories_of(name, [_category(text) for _, text in cells])
                 continue
             comma = next((text for _, text in cells if has_comma(text)), None)
             if comma is not None:
@@ -144,7 +144,7 @@ class Table(RowInputs):
         slack = 1e-6 * expected[:, 1] + 1e-12 * abs(expected[:, 0])  # the order of the rows changes the rounding
         same = [abs(mean - expected[:, 0]) <= slack, abs(deviation - expected[:, 1]) <= slack]
         return bool(np.all(same)) and all(
-            {text for text in _words(name, items) if not is_missing(text)} == set(values)
+            {text for text in _categories(name, items) if not is_missing(text)} == set(map(_category, values))
             for name, values in self.categories.items()
         )
 
@@ -194,9 +194,28 @@ class Table(RowInputs):
         scales = self.numbers.values()
         columns = [_standard(column, *pair) for column, pair in zip(self._numbers(items).T, scales, strict=True)]
         for name, values in self.categories.items():
-            words = _words(name, items)
-            columns += [np.array([word == value for word in words], dtype=float) for value in values]
+            words = _categories(name, items)
+            columns += [np.array([word == _category(value) for word in words], dtype=float) for value in values]
         return torch.from_numpy(np.stack(columns, 1)).to(torch.get_default_dtype())
+
+    def unknown(self, items: Sequence[Item]) -> str | None:
+        """Return one line about the categories that no example has; None if there are none."""
+        rows = [item for item in items if isinstance(item.value, Mapping)]
+        unknown = [
+            (row.name, text, name)
+            for name, values in self.categories.items()
+            for row in rows
+            if name in row.value and not is_missing(text := word(row.value[name]))
+            if _category(text) not in map(_category, values)
+        ]
+        if not unknown:
+            return None
+        place, text, name = unknown[0]
+        count = "it counts" if len(unknown) == 1 else f"it and {len(unknown) - 1} more count"
+        return (
+            f"{place} has {text[:40]!r} in column {name!r}, which no example has; {count} as missing; correct it, or "
+            f"give examples with it"
+        )
 
     def keep(self, item: Item) -> bytes:
         """Return the columns of the row as JSON."""
@@ -263,6 +282,15 @@ def _cell(name: str, item: Item) -> Any:
 
 def _words(name: str, items: Sequence[Item]) -> list[str]:
     return [word(_cell(name, item)) for item in items]
+
+
+def _categories(name: str, items: Sequence[Item]) -> list[str]:
+    return [_category(text) for text in _words(name, items)]
+
+
+def _category(text: str) -> str:
+    """Return the text of a category; truth values are written in different ways by different programs."""
+    return text.casefold() if text.casefold() in ("true", "false") else text
 
 
 def _is_plain(value: Any) -> bool:

@@ -86,8 +86,8 @@ class Classifier(LeaveOneOut):
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("learner", "inputs", "data", "confidence", "labels")
-        return {name: value for name, value in vars(self).items() if name in kept}
+        names = ("learner", "inputs", "data", "confidence", "labels")
+        return {name: value for name, value in vars(self).items() if name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)

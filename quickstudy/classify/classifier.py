@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -26,7 +27,7 @@ from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import Apart, MetricLearner
 from quickstudy.models.folder import ModelFolder
-from quickstudy.nets import apply, has_foreign, input_shape
+from quickstudy.nets import Identity, apply, has_foreign, input_shape
 from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
@@ -85,8 +86,8 @@ class Classifier(LeaveOneOut):
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
     def __getstate__(self) -> dict[str, Any]:
-        derived = ("_predictor", "support", "embedded", "judged", "_is_raw", "separation", "_temperature", "_own")
-        return {name: value for name, value in vars(self).items() if name not in derived}
+        names = ("learner", "inputs", "data", "confidence", "labels")
+        return {name: value for name, value in vars(self).items() if name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -98,7 +99,7 @@ class Classifier(LeaveOneOut):
         labels = [part.names[c] for part in parts for c in part.y.tolist()]
         items = [item for part in parts for item in part.items]
         both = ClassDataset.from_labels(torch.cat([part.x for part in parts]), labels, items)
-        return Classifier(self.learner, self.inputs, both, self.confidence)
+        return self.with_examples(both)
 
     def forget(self, label: str) -> Classifier:
         """Return a classifier without the examples of one class.
@@ -109,7 +110,16 @@ class Classifier(LeaveOneOut):
         if label not in self.labels:
             raise SettingError(unknown("class", label, self.labels))
         rest = self.data.select([i for i, name in enumerate(self.labels) if name != label])
-        return Classifier(self.learner, self.inputs, rest, self.confidence)
+        return self.with_examples(rest)
+
+    def with_examples(self, examples: ClassDataset) -> Classifier:
+        """Return a classifier of other examples. Inputs that were fitted to the examples are fitted to the new ones."""
+        inputs = self.inputs.refitted(examples.items) if self.is_fitted else self.inputs
+        if inputs is self.inputs:
+            return Classifier(self.learner, inputs, examples, self.confidence)
+        learner = copied(self.learner)
+        learner.net = Identity(inputs.shape[0])  # new categories are new columns
+        return Classifier(learner, inputs, replace(examples, x=inputs.encode(examples.items)), self.confidence)
 
     @property
     def _weight(self) -> Tensor:
@@ -223,6 +233,8 @@ class Classifier(LeaveOneOut):
             items = self.inputs.items(things, skip)
         else:
             items = [Item(name, thing) for name, thing in zip(names, things, strict=True)]
+        if message := self.inputs.unknown(items):
+            warnings.warn(message, stacklevel=4)
         size = max(1, len(items)) if self.learner.transductive else BATCH
         for numbers, x in encoded_batches(self.inputs, items, skip, size):
             yield [items[i].name for i in numbers], x

@@ -103,7 +103,7 @@ def _changed(classifier: Classifier, label_of: Callable[[int, str], str | None])
     if len(left) < 2:
         raise DataError(f"{len(left)} class would be left, which is not a choice; add another class first")
     rest = ClassDataset.from_labels(data.x[rows], [labels[row] for row in rows], [data.items[row] for row in rows])
-    return Classifier(classifier.learner, classifier.inputs, rest, classifier.confidence)
+    return classifier.with_examples(rest)
 
 
 def _small(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> ClassDataset:

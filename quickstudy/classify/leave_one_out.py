@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
+from hashlib import sha256
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from quickstudy.classify.confidence import Confidence, fit_temperature, shot_factor
 from quickstudy.classify.own_examples import OwnExamples, Separation
 from quickstudy.errors import SettingError
+from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.transductive import TransductiveLearner
+from quickstudy.nets import Identity
 from quickstudy.tasks.task import Examples
 
 _LEARN_AGAIN = 50
 """Largest number of examples that a learner without embeddings learns again without, one by one, for a warning."""
+_TURNS = 300
+"""Largest number of turns in which inputs are fitted again, or several copies are left out."""
+_AT_ONCE = 1024
+"""Number of examples that are converted at once to find copies."""
 
 
 class LeaveOneOut(ABC):
     """Part of ``Classifier``: its examples judged by each other, and the probabilities that rest on them."""
 
     learner: Learner
+    inputs: Inputs
     data: ClassDataset
     labels: tuple[str, ...]
     confidence: Confidence | None
     support: Examples
     _predictor: Predictor
+
+    @property
+    @abstractmethod
+    def items(self) -> tuple[Item, ...]:
+        """The examples as items."""
 
     @property
     @abstractmethod
@@ -39,6 +54,10 @@ class LeaveOneOut(ABC):
     @abstractmethod
     def embed(self, x: Tensor) -> Tensor:
         """Return the embeddings of inputs, (n, d)."""
+
+    @abstractmethod
+    def taken(self, x: Tensor, names: Sequence[str] | None = None) -> Tensor:
+        """Return encoded inputs in the learner's number type and on its device."""
 
     @property
     def _metric(self) -> MetricLearner | None:
@@ -66,18 +85,65 @@ class LeaveOneOut(ABC):
 
     @cached_property
     def judged(self) -> Tensor:
-        """Leave-one-out logits of each example, (n, n_labels)."""
-        return self.left_out()[:, 0]
+        """Leave-one-out logits of each example, (n, n_labels).
+
+        An example is left out with its copies. Inputs that were fitted to the examples are fitted to the others. If
+        this takes too many turns, examples are left out one by one, and the inputs stay.
+        """
+        logits = self.left_out()[:, 0]
+        return self._judge(logits, self._apart) if self._metric and len(self._apart) <= _TURNS else logits
+
+    def _judge(self, logits: Tensor, groups: Sequence[list[int]]) -> Tensor:
+        """Return logits (n, n_labels), with those of groups of copies by the classifier without each group."""
+        metric, y, logits = self._metric, self.support.y, logits.clone()
+        assert metric is not None
+        turns = self.inputs.without(self.items, groups) if self.is_fitted else [None] * len(groups)
+        with torch.no_grad():
+            for rows, x in zip(groups, turns, strict=True):
+                z = self.embedded if x is None else self.embed(self.taken(x))
+                rest = torch.ones(len(y), dtype=torch.bool, device=y.device)
+                rest[rows] = False
+                logits[rows] = metric.comparison(Examples(z[rest], y[rest]))(z[rows[:1]]).cpu().double()
+        return logits
+
+    @cached_property
+    def is_fitted(self) -> bool | None:
+        """Whether the inputs were fitted to the examples; None if the examples do not matter to them."""
+        # A net with weights was trained on other inputs, and they are those of the training.
+        return self.inputs.fits(self.items) if isinstance(getattr(self.learner, "net", None), Identity) else None
+
+    @cached_property
+    def _groups(self) -> list[list[int]]:
+        """Rows of each different example: an example and its exact copies in the same class."""
+        groups: dict[tuple[int, bytes], list[int]] = {}
+        digests = (
+            sha256(row.tobytes()).digest()
+            for part in torch.split(self.data.x, _AT_ONCE)
+            for row in part.flatten(1).cpu().double().numpy() + 0.0  # 0 and -0 are equal
+        )
+        for i, key in enumerate(zip(self.data.y.tolist(), digests, strict=True)):
+            groups.setdefault(key, []).append(i)
+        return list(groups.values())
+
+    @property
+    def _apart(self) -> list[list[int]]:
+        """The groups of ``_groups`` whose turn does not leave out one row alone, by the same inputs."""
+        return self._groups if self.is_fitted else [rows for rows in self._groups if len(rows) > 1]
+
+    @property
+    def _different(self) -> np.ndarray:
+        """Number of different examples of each class, (n_labels,)."""
+        return np.bincount(self.data.y[[rows[0] for rows in self._groups]].numpy(), minlength=len(self.labels))
 
     @property
     def judged_rows(self) -> Tensor:
-        """Rows of the examples that leave others of their label when they are left out.
+        """Rows of the examples that leave others of their label when they and their copies are left out.
 
         There are none if inputs are answered together, since each example would then be a query alone.
         """
         if isinstance(self.learner, TransductiveLearner):
             return torch.empty(0, dtype=torch.int64)
-        return (torch.from_numpy(self.data.counts)[self.data.y] > 1).nonzero()[:, 0]
+        return (torch.from_numpy(self._different)[self.data.y] > 1).nonzero()[:, 0]
 
     @cached_property
     def separation(self) -> Separation | None:
@@ -104,10 +170,20 @@ class LeaveOneOut(ABC):
                 f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} would "
                 f"learn again without each of them; set rest_on to calibration"
             )
-        if int(self.data.counts.min()) < 2:
+        if self.is_fitted is False:
+            raise SettingError(
+                f"coverage and false alarms cannot rest on the examples, because the columns were measured on other "
+                f"{self.inputs.noun}s; adapt again from all examples"
+            )
+        if int(self._different.min()) < 2:
             return OwnExamples(torch.empty(0), torch.empty(0))
-        rest = self.probabilities(self.judged, torch.arange(len(self.data.y)))
-        return OwnExamples(1 - rest.gather(1, self.data.y[:, None])[:, 0], self.judged.amax(1))
+        groups, logits = self._groups, self.judged
+        if len(self._apart) > _TURNS:  # some examples are enough evidence, if chance chooses them
+            groups = [groups[i] for i in np.random.default_rng(0).permutation(len(groups))[:_TURNS]]
+            logits = self._judge(logits, groups)
+        rows = torch.tensor([group[0] for group in groups])
+        rest, own = self.probabilities(logits[rows], rows), self.data.y[rows]
+        return OwnExamples(1 - rest.gather(1, own[:, None])[:, 0], logits[rows].amax(1))
 
     def probabilities(self, logits: Tensor, left_out: Tensor | None = None) -> Tensor:
         """Convert logits to probabilities, by the temperature for the number of shots.

@@ -69,8 +69,8 @@ class OwnExamples:
         least = math.ceil(percent / (100 - percent))
         if len(self.misfits) < least:
             raise SettingError(
-                f"{name}={share:g} needs at least {least} examples, two or more of each label, but there are "
-                f"{len(self.misfits)}; give more, ask for less, or set rest_on to calibration"
+                f"{name}={share:g} needs at least {least} examples, two or more of each label without exact copies, "
+                f"but there are {len(self.misfits)}; give more, ask for less, or set rest_on to calibration"
             )
         return percent
 

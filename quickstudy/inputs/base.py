@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -106,6 +106,20 @@ class Inputs(ABC):
         """
         return cls()
 
+    def fits(self, items: Sequence[Item]) -> bool | None:
+        """Return whether these inputs were fitted to these examples; None for kinds that ignore the examples."""
+        return None
+
+    def refitted(self, items: Sequence[Item]) -> Self:
+        """Return the inputs fitted to other examples; the same inputs for kinds that ignore the examples."""
+        return self
+
+    def without(self, items: Sequence[Item], turns: Iterable[Sequence[int]]) -> Iterator[Tensor]:
+        """Yield all examples for each turn, (n, *shape), encoded by inputs that are fitted without the turn's rows."""
+        x = self.encode(items)
+        for _ in turns:
+            yield x
+
     @classmethod
     def encoded_by(cls, encoder: str, *, download: bool = False) -> Self:
         """Return the inputs for a frozen encoder.
@@ -182,6 +196,10 @@ class Inputs(ABC):
             warnings.warn(
                 f"{listed(blank)}: blank or of one colour, which shows no class; replace or remove", stacklevel=3
             )
+
+    def unknown(self, items: Sequence[Item]) -> str | None:
+        """Return one line about values that no example has, such as mistyped categories; None if there are none."""
+        return None
 
     @abstractmethod
     def keep(self, item: Item) -> bytes:

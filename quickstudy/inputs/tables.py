@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -121,13 +121,12 @@ class Table(RowInputs):
             if name == LABEL or not cells:
                 continue
             if not holds_numbers(name, cells):
-                categories[name] = categories_of(name, [text for _, text in cells])
+                categories[name] = categories_of(name, [_category(text) for _, text in cells])
                 continue
             comma = next((text for _, text in cells if has_comma(text)), None)
             if comma is not None:
                 commas[name] = comma
-            column = _numbers(name, items, comma is not None)
-            numbers[name] = [float(np.nanmean(column)), float(np.nanstd(column)) or 1.0]
+            numbers[name] = [float(number) for number in _measured(_numbers(name, items, comma is not None))]
         if commas:
             example = next(iter(commas.values()))
             warnings.warn(
@@ -135,6 +134,43 @@ class Table(RowInputs):
                 stacklevel=2,
             )
         return cls(numbers, categories, tuple(commas))
+
+    def fits(self, items: Sequence[Item]) -> bool:
+        """Return whether the columns were measured on these rows, in any order; false if they are not rows."""
+        if not all(isinstance(item.value, Mapping | bytes) for item in items):
+            return False
+        items = [Item(item.name, _row(item)) for item in items]
+        mean, deviation = _measured(self._numbers(items))
+        expected = np.array(list(self.numbers.values())).reshape(-1, 2)
+        slack = 1e-6 * expected[:, 1] + 1e-12 * abs(expected[:, 0])  # the order of the rows changes the rounding
+        same = [abs(mean - expected[:, 0]) <= slack, abs(deviation - expected[:, 1]) <= slack]
+        return bool(np.all(same)) and all(
+            {text for text in _categories(name, items) if not is_missing(text)} == set(map(_category, values))
+            for name, values in self.categories.items()
+        )
+
+    def refitted(self, items: Sequence[Item]) -> Self:
+        """Return the table with its columns measured on other rows; the same table if they are not rows."""
+        if not all(isinstance(item.value, Mapping | bytes) for item in items):
+            return self
+        rows = [Item(item.name, _row(item)) for item in items]
+        names = (*self.numbers, *self.categories)
+        return self.fitted([Item(item.name, {name: _cell(name, item) for name in names}) for item in rows])
+
+    def without(self, items: Sequence[Item], turns: Iterable[Sequence[int]]) -> Iterator[Tensor]:
+        """Yield all rows for each turn, (n, n_features), with columns that are measured without the turn's rows."""
+        items = [Item(item.name, _row(item)) for item in items]
+        numbers, words = self._numbers(items), self.encode(items)[:, len(self.numbers) :]
+        for turn in turns:
+            rest = np.ones(len(items), dtype=bool)
+            rest[list(turn)] = False
+            x = torch.from_numpy(_standard(numbers, *_measured(numbers[rest]))).to(words)
+            yield torch.cat([x, words * words[torch.from_numpy(rest)].any(0)], 1)
+
+    def _numbers(self, items: Sequence[Item]) -> np.ndarray:
+        """Return the columns of numbers, (n, n_numbers), NaN where a cell is missing."""
+        columns = [_numbers(name, items, name in self.decimal_commas) for name in self.numbers]
+        return np.array(columns).reshape(len(self.numbers), len(items)).T
 
     def open(self, source: str | Path | bytes, columns: Columns = COMMON) -> Iterator[Item]:
         """Yield the rows of a file, or of an uploaded CSV file."""
@@ -156,13 +192,31 @@ class Table(RowInputs):
         if items and all(isinstance(item.value, np.ndarray | Tensor) for item in items):
             return Arrays(self.shape).encode(items)
         items = [Item(item.name, _row(item)) for item in items]
-        columns = [
-            _standard(_numbers(name, items, name in self.decimal_commas), *pair) for name, pair in self.numbers.items()
-        ]
+        scales = self.numbers.values()
+        columns = [_standard(column, *pair) for column, pair in zip(self._numbers(items).T, scales, strict=True)]
         for name, values in self.categories.items():
-            words = _words(name, items)
-            columns += [np.array([word == value for word in words], dtype=float) for value in values]
+            words = _categories(name, items)
+            columns += [np.array([word == _category(value) for word in words], dtype=float) for value in values]
         return torch.from_numpy(np.stack(columns, 1)).to(torch.get_default_dtype())
+
+    def unknown(self, items: Sequence[Item]) -> str | None:
+        """Return one line about the categories that no example has; None if there are none."""
+        rows = [item for item in items if isinstance(item.value, Mapping)]
+        unknown = [
+            (row.name, text, name)
+            for name, values in self.categories.items()
+            for row in rows
+            if name in row.value and not is_missing(text := word(row.value[name]))
+            if _category(text) not in map(_category, values)
+        ]
+        if not unknown:
+            return None
+        place, text, name = unknown[0]
+        count = "it counts" if len(unknown) == 1 else f"it and {len(unknown) - 1} more count"
+        return (
+            f"{place} has {text[:40]!r} in column {name!r}, which no example has; {count} as missing; correct it, or "
+            f"give examples with it"
+        )
 
     def keep(self, item: Item) -> bytes:
         """Return the columns of the row as JSON."""
@@ -233,6 +287,15 @@ def _words(name: str, items: Sequence[Item]) -> list[str]:
     return [word(_cell(name, item)) for item in items]
 
 
+def _categories(name: str, items: Sequence[Item]) -> list[str]:
+    return [_category(text) for text in _words(name, items)]
+
+
+def _category(text: str) -> str:
+    """Return the text of a category; truth values are written in different ways by different programs."""
+    return text.casefold() if text.casefold() in ("true", "false") else text
+
+
 def _is_plain(value: Any) -> bool:
     """Return whether a cell is saved as it is: None or a finite number; others are saved as text."""
     return value is None or (isinstance(value, int | float) and type(value) is not bool and abs(value) < math.inf)
@@ -258,5 +321,14 @@ def _named(columns: Mapping[str, str]) -> str:
     return f"column {names} has" if len(columns) == 1 else f"columns {names} have"
 
 
-def _standard(column: np.ndarray, mean: float, deviation: float) -> np.ndarray:
+def _measured(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation over the rows, without NaN: a mean of NaN without numbers, 1 for a deviation of 0."""
+    known = ~np.isnan(numbers)
+    n = np.where(known.any(0), known.sum(0), np.nan)
+    mean = np.where(known, numbers, 0).sum(0) / n
+    deviation = np.sqrt(np.where(known, (numbers - mean) ** 2, 0).sum(0) / n)
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def _standard(column: np.ndarray, mean: float | np.ndarray, deviation: float | np.ndarray) -> np.ndarray:
     return np.nan_to_num((column - mean) / deviation).clip(-_FARTHEST, _FARTHEST)

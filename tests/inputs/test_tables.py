@@ -1,6 +1,7 @@
 """Rows as vectors: standardised by the rows they were fitted on, wherever they come from; refused in one line."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quickstudy.classify.edit import learned, with_more
 from quickstudy.errors import DataError, SettingError
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.tables import Table
@@ -134,3 +136,26 @@ def test_the_recipe_says_enough_to_make_the_same_vectors():
             vector += [float(row[name] == value) for value in values]
         vectors.append(vector)
     assert torch.equal(BOTH.encode(BOTH.items(rows)), torch.tensor(vectors))
+
+
+def test_truth_values_are_the_same_in_every_kind_of_file():
+    rows = [{"a": 1, "b": value} for value in (True, "TRUE", "true", False, "FALSE", np.False_)]
+    table = fitted(rows)
+    assert table.categories == {"b": ["false", "true"]}
+    assert table.encode(table.items(rows))[:, 2].tolist() == [1, 1, 1, 0, 0, 0]
+    stored = Table({}, {"b": ["FALSE", "TRUE"]})
+    assert stored.encode(stored.items(rows))[:, 1].tolist() == [1, 1, 1, 0, 0, 0]
+
+
+def test_a_category_that_no_example_has_is_a_warning():
+    rows = [{"a": i, "b": "green" if i % 2 else "red"} for i in range(6)]
+    few = learned([(Item(f"row {i}", row), str(i % 2)) for i, row in enumerate(rows)])
+    new = [{"a": 1, "b": "n/a"}, {"a": 1, "b": "Green"}, {"a": 1, "b": "blue"}]
+    with pytest.warns(
+        UserWarning, match="row 2 has 'Green' in column 'b', which no example has; it and 1 more count as missing"
+    ):
+        few.predict(new)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        few.predict([*new[:1], *rows])
+        with_more(few, [(Item("new", new[1]), "2")])

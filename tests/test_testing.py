@@ -365,7 +365,7 @@ class Odd(nn.Module):
         (Odd(lambda a, x: a(x)[:, None]), r"the net returns shape \(8, 1, 5\) for 8 inputs, .*; flatten or pool it"),
         (Odd(lambda a, x: a(x).mean(0, keepdim=True)), r"the net returns shape \(1, 5\) for 8 inputs"),
         (nn.Sequential(nn.Linear(7, 5)), r"cannot compute inputs of shape \(n, 4\) \(mat1 and mat2 .*; give x as"),
-        (Odd(lambda a, x: a(x.mul_(2))), "changes its inputs in place, .*; let it change x.clone()"),
+        (Odd(lambda a, x: a(x.mul_(2))), "changes its input in place, .*; let the net compute a new"),
         (Odd(lambda a, x: a(x).tanh().mul_(2)), "cannot compute the gradients of MAML .*; change that part"),
     ],
 )

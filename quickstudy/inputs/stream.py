@@ -124,7 +124,7 @@ def stamp(sources: Iterable[str]) -> str:
 
 
 def lines_of(file: TextIO, encoding: str | None = None) -> list[str]:
-    """Return the lines of a stream such as standard input, each one input, without a byte order mark.
+    r"""Return the lines of a stream such as standard input, each one input, without a byte order mark.
 
     A byte that is not text in the encoding becomes a surrogate, so that its line alone is refused.
 

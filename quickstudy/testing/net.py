@@ -15,7 +15,6 @@ from quickstudy.learners.base import embedding_width
 from quickstudy.learners.draws import seeded
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.nets import apply, input_shape
-from quickstudy.nets.fast.private import version
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tasks.tree import Tree, rows, tree_leaves, tree_map
 from quickstudy.testing.learner import TOLERANCE, as_exact, queries_are_independent
@@ -101,7 +100,6 @@ def _copied(net: nn.Module) -> nn.Module:
 
 def _width(net: nn.Module, x: Tree, n: int) -> int:
     """Return the width of the net's answers to n inputs, or refuse answers that no learner can use."""
-    before = [version(t) for t in tree_leaves(x)]
     try:
         z = apply(net, x, statistics="batch")
     except QuickstudyError:
@@ -111,10 +109,6 @@ def _width(net: nn.Module, x: Tree, n: int) -> int:
             f"the net cannot compute inputs of shape {_shape_text(x)} ({one_line(error)}); give x as the net takes it, "
             f"or change the net"
         ) from error
-    if [version(t) for t in tree_leaves(x)] != before:
-        raise SettingError(
-            "the net changes its inputs in place, but each inner step needs them; let it change x.clone()"
-        )
     if not isinstance(z, Tensor):
         raise SettingError(f"the net returns a {type(z).__name__}, but a learner takes a tensor (n, width); return one")
     if z.ndim != 2 or len(z) != n:

@@ -44,7 +44,7 @@ def test_the_words_about_enough_examples_are_those_of_the_api(client):
     more = [
         ("files", (f"{shape}/{i}.png", drawing(shape, i)))
         for shape, n in (("ellipse", 4), ("cross", 3))
-        for i in range(n)
+        for i in range(1, n + 1)  # the first of each is there already, and copies are no examples
     ]
     assert client.post("/v1/classifiers/few/examples", files=more).json()["labels"] == {"cross": 4, "ellipse": 5}
     assert client.post("/v1/classifiers/few/predict", **asked).status_code == 200

@@ -275,3 +275,5 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Inputs]] = {
     "float16": (lambda: mlp().half(), vectors),
     "complex weights": (Complex, vectors),
 }
+
+LAYERS = nn.Sequential(nn.Linear(3, 6), nn.LayerNorm(6), nn.Tanh(), nn.Dropout(0.3), nn.Linear(6, 4))

@@ -308,7 +308,7 @@ def test_mixed_precision_trains_and_leaves_the_weights_in_float32():
     assert progress[-1].loss < progress[0].loss
 
 
-def test_time_goes_on():
+def test_seconds_never_decrease():
     _, progress = walk(steps=3)
     assert 0 < progress[0].seconds <= progress[1].seconds <= progress[2].seconds
 

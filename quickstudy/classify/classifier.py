@@ -19,6 +19,7 @@ from quickstudy.classify.confidence import Confidence
 from quickstudy.classify.examples import encoded
 from quickstudy.classify.leave_one_out import LeaveOneOut
 from quickstudy.classify.own_examples import OwnExamples
+from quickstudy.classify.start import Start
 from quickstudy.errors import ClassifierWarning, DataError, ModelError, SettingError, unknown
 from quickstudy.inputs.base import Inputs, Item, native
 from quickstudy.inputs.batches import BATCH, Skip, encoded_batches
@@ -27,7 +28,7 @@ from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.metric import Apart, MetricLearner
 from quickstudy.models.folder import ModelFolder
-from quickstudy.nets import Identity, apply, has_foreign, input_shape
+from quickstudy.nets import apply, has_foreign, input_shape
 from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples, one_hot
 from quickstudy.training.evaluation import depends_on_others
@@ -114,12 +115,10 @@ class Classifier(LeaveOneOut):
 
     def with_examples(self, examples: ClassDataset) -> Classifier:
         """Return a classifier of other examples. Inputs that were fitted to the examples are fitted to the new ones."""
-        inputs = self.inputs.refitted(examples.items) if self.is_fitted else self.inputs
-        if inputs is self.inputs:
-            return Classifier(self.learner, inputs, examples, self.confidence)
-        learner = copied(self.learner)
-        learner.net = Identity(inputs.shape[0])  # new categories are new columns
-        return Classifier(learner, inputs, replace(examples, x=inputs.encode(examples.items)), self.confidence)
+        start = Start(self.learner, self.inputs, self.confidence).refitted(self.items, examples.items)
+        if start.inputs is not self.inputs:
+            examples = replace(examples, x=start.inputs.encode(examples.items))
+        return Classifier(start.learner, start.inputs, examples, start.confidence)
 
     @property
     def _weight(self) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from quickstudy.classify.classifier import Classifier
-from quickstudy.classify.learn import Start, default_start
+from quickstudy.classify.learn import default_start
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
@@ -50,7 +50,7 @@ def learned(labelled: Sequence[tuple[Item, str]], kind: type[Inputs] | None = No
     kind = kind or kind_of_values([item.value for item in items])
     if kind is None:
         raise DataError("the examples are of no known kind; give pictures, sentences or rows")
-    start: Start = default_start(kind, items)
+    start = default_start(kind, items)
     return Classifier(start.learner, start.inputs, _small(start.inputs, labelled), start.confidence)
 
 

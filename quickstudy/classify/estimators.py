@@ -20,7 +20,8 @@ from torch import Tensor
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.edit import kind_of_values
-from quickstudy.classify.learn import Start, default_start, start_of
+from quickstudy.classify.learn import default_start, start_of
+from quickstudy.classify.start import Start
 from quickstudy.errors import SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item, native
@@ -129,8 +130,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         elif is_frame(X):
             X, y = validate_data(self, X, y, skip_check_array=True)  # for the names of its columns
             self._columns = [str(name) for name in X.columns]
-        self._begun = start
-        return self._learn(*_encoded(start.inputs, X), _labels(X, y), alone=alone)
+        return self._learn(start, *_encoded(start.inputs, X), _labels(X, y), alone=alone)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Learn from more examples, of known or new classes, in addition to the earlier ones.
@@ -146,7 +146,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         X = self._like_the_first(X)
         x, items = _encoded(self._begun.inputs, X)
         both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
-        return self._learn(*both, alone=not hasattr(self, "classifier_"))
+        return self._again(*both, alone=not hasattr(self, "classifier_"))
 
     def forget(self, label: Any) -> Self:
         """Forget a class and all of its examples.
@@ -158,7 +158,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         rest = np.flatnonzero(self.y_ != label)
         if len(rest) == len(self.y_):
             raise SettingError(f"no class {label!r} to forget; give one of {', '.join(map(str, self.classes_))}")
-        return self._learn(self.X_[rest], [self.items_[i] for i in rest], self.y_[rest])
+        return self._again(self.X_[rest], [self.items_[i] for i in rest], self.y_[rest])
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each example."""
@@ -214,7 +214,13 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         model = ModelFolder(self.learner)
         return None if model.inputs is None else start_of(model)
 
-    def _learn(self, x: Tensor, items: Sequence[Item], y: np.ndarray, *, alone: bool = False) -> Self:
+    def _again(self, x: Tensor, items: Sequence[Item], y: np.ndarray, *, alone: bool = False) -> Self:
+        """Learn from other examples than before; inputs that were fitted to those are fitted to these."""
+        begun = self._begun.refitted(self.items_, items)
+        x = x if begun is self._begun else begun.inputs.encode(items)
+        return self._learn(begun, x, items, y, alone=alone)
+
+    def _learn(self, begun: Start, x: Tensor, items: Sequence[Item], y: np.ndarray, *, alone: bool = False) -> Self:
         """Learn from encoded examples; ``alone`` accepts those of a single class, which wait for a second one."""
         check_classification_targets(y)
         classes, index = np.unique(y, return_inverse=True)
@@ -222,8 +228,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
             order = np.argsort(index, kind="stable")
             names = tuple(str(c) for c in classes)
             data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
-            self.classifier_ = Classifier(self._begun.learner, self._begun.inputs, data, self._begun.confidence)
-        self.X_, self.y_, self.classes_, self.items_ = x, y, classes, list(items)
+            self.classifier_ = Classifier(begun.learner, begun.inputs, data, begun.confidence)
+        self._begun, self.X_, self.y_, self.classes_, self.items_ = begun, x, y, classes, list(items)
         return self
 
 

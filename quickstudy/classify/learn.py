@@ -5,17 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.confidence import Confidence
+from quickstudy.classify.start import Start
 from quickstudy.errors import DataError, ModelError, SettingError, unknown
 from quickstudy.inputs import INPUTS
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset, encoded
 from quickstudy.inputs.rows import COMMON, Columns, RowInputs, no_columns
 from quickstudy.io.files import check_new
-from quickstudy.learners import LEARNERS, Learner
+from quickstudy.learners import LEARNERS
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 
@@ -68,7 +69,7 @@ def adapt(
         kind = kind_of(source, columns, look, encoder)
         labelled = _labelled(kind, source, columns)
         items = [item for item, _ in labelled]
-        classifier = default_start(kind, items, encoder, download=download).learned(labelled)
+        classifier = _learned(default_start(kind, items, encoder, download=download), labelled)
     elif look is not None or encoder is not None:
         raise SettingError(f"{str(model)!r} decides how examples are encoded; leave --as and --encoder out")
     else:
@@ -76,7 +77,7 @@ def adapt(
         start = start_of(folder)
         labelled = _labelled(type(start.inputs), source, columns)
         if folder.labels is None:
-            classifier = start.learned(labelled)
+            classifier = _learned(start, labelled)
         else:
             classifier = Classifier.load(folder).extend(_encoded(start.inputs, labelled))
     if classifier.separation and classifier.separation.doubtful:
@@ -86,28 +87,16 @@ def adapt(
     return classifier
 
 
-class Start(NamedTuple):
-    """Starting point of a classifier: a learner, the inputs that encode examples for it, and its calibration."""
-
-    learner: Learner
-    inputs: Inputs
-    confidence: Confidence | None = None
-
-    def learned(self, labelled: Sequence[tuple[Item, str]]) -> Classifier:
-        """Return a classifier of labelled items.
-
-        Raises:
-            DataError: An item cannot be read, or there are fewer than two classes.
-        """
-        return Classifier(self.learner, self.inputs, _encoded(self.inputs, labelled), self.confidence)
-
-
 def _labelled(kind: type[Inputs], source: Path, columns: Columns) -> list[tuple[Item, str]]:
     """Return the labelled items of a source, with a warning about the files that are left out."""
     labelled = labelled_items(kind, source, columns)
     if rest := kind.left_out(source):
         warnings.warn(rest, stacklevel=3)
     return labelled
+
+
+def _learned(start: Start, labelled: Sequence[tuple[Item, str]]) -> Classifier:
+    return Classifier(start.learner, start.inputs, _encoded(start.inputs, labelled), start.confidence)
 
 
 def _encoded(inputs: Inputs, labelled: Sequence[tuple[Item, str]]) -> ClassDataset:

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from quickstudy.classify.confidence import Confidence, fit_temperature, shot_factor
 from quickstudy.classify.own_examples import OwnExamples, Separation
+from quickstudy.classify.start import Start
 from quickstudy.errors import SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import Learner, Predictor
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.transductive import TransductiveLearner
-from quickstudy.nets import Identity
 from quickstudy.tasks.task import Examples
 
 _LEARN_AGAIN = 50
@@ -109,8 +109,7 @@ class LeaveOneOut(ABC):
     @cached_property
     def is_fitted(self) -> bool | None:
         """Whether the inputs were fitted to the examples; None if the examples do not matter to them."""
-        # A net with weights was trained on other inputs, and they are those of the training.
-        return self.inputs.fits(self.items) if isinstance(getattr(self.learner, "net", None), Identity) else None
+        return Start(self.learner, self.inputs).is_fitted(self.items)
 
     @cached_property
     def _groups(self) -> list[list[int]]:

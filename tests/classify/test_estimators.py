@@ -271,6 +271,36 @@ def test_a_frame_of_numbers_is_rows_with_column_names(frames):
     assert not hasattr(few.fit([[0.0], [1.0]], ["a", "b"]), "feature_names_in_")
 
 
+def test_rows_in_any_pieces_are_measured_on_all_of_them():
+    columns, y = rows()
+    columns["colour"] = ["red", "blue", "green", "blue"] * 10
+    X = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    whole, new = FewShotClassifier().fit(X, y), [{"noise": 40_000.0, "decisive": 0.4, "colour": "green"}]
+    by_class, by_rows, larger = (FewShotClassifier() for _ in range(3))
+    for label in "ba":  # the first class waits for the second
+        by_class.partial_fit([row for row, own in zip(X, y, strict=True) if own == label], y[y == label], list("ab"))
+    order = np.random.default_rng(0).permutation(len(X))
+    for part in np.array_split(order, 13):  # first without the greens or the reds
+        by_rows.partial_fit([X[i] for i in part], y[part], list("ab"))
+    larger.fit([*X, {"noise": 1e6, "decisive": 8.0, "colour": "black"}], [*y, "c"]).forget("c")
+    for few in (by_class, by_rows, larger):
+        np.testing.assert_allclose(few.predict_proba(new), whole.predict_proba(new), rtol=1e-5)
+        bounds = [next(each.classifier_.answer(new, coverage=0.8)).members for each in (few, whole)]
+        assert bounds[0] == bounds[1]
+
+
+def test_a_refused_change_leaves_the_estimator_as_it_was():
+    few = FewShotClassifier().fit([{"x": 1.0}, {"x": 2.0}, {"x": 9.0}], ["a", "a", "b"])
+    before = few.predict_proba([{"x": 4.0}])
+    with pytest.raises(DataError, match="not a choice"):
+        few.forget("b")
+    with pytest.raises(DataError):
+        few.partial_fit([{"x": "wide"}], ["b"])
+    np.testing.assert_array_equal(few.predict_proba([{"x": 4.0}]), before)
+    few.partial_fit([{"x": 8.0}], ["b"])
+    assert len(few.X_) == len(few.items_) == 4
+
+
 def test_a_frame_of_words_and_numbers_is_rows(frames):
     columns, y = rows()
     columns["colour"] = ["red" if label == "a" else None for label in y]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import quickstudy as qs
 from quickstudy.tasks.tree import Tree
@@ -215,6 +217,38 @@ class Counting(nn.Module):
         return self.layer(x - self.centre).tanh()
 
 
+class Checkpointed(nn.Module):
+    """Forgets what lies between its layers, and computes it again on the way back."""
+
+    out_features = WIDTH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = mlp()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.layers, x, use_reentrant=False)
+
+
+class _Square(torch.autograd.Function):
+    """Of the form before ``setup_context``, which torch.func cannot differentiate."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        [x] = ctx.saved_tensors
+        return 2 * x * gradient
+
+
+class Squared(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return _Square.apply(x)
+
+
 class Complex(nn.Module):
     out_features = WIDTH
 
@@ -273,6 +307,8 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Inputs]] = {
     "float64": (mlp, vectors),
     "bfloat16": (lambda: mlp().bfloat16(), vectors),
     "float16": (lambda: mlp().half(), vectors),
+    "`torch.utils.checkpoint`": (Checkpointed, vectors),
+    "an `autograd.Function` without `setup_context`": (lambda: mlp(Squared()), vectors),
     "complex weights": (Complex, vectors),
 }
 

@@ -12,6 +12,7 @@ from torch.func import grad, grad_and_value, vjp
 from quickstudy.learners.base import Loss, Predictor
 from quickstudy.learners.gradient import GradientLearner
 from quickstudy.learners.inner import Params, Sgd, descend, twice_differentiable
+from quickstudy.nets.fast.private import inside_transform
 from quickstudy.tasks.task import Examples, Task
 
 
@@ -94,14 +95,14 @@ class IMAML(GradientLearner):
 
         phi = {name: p.detach() for name, p in self._descend(support).items() if name in moving}
         with twice_differentiable():
-            v, loss = grad_and_value(query_loss)(phi)
-            hessian: Any = vjp(grad(support_loss), phi)[1]
+            v, loss = _gradient_and_value(query_loss, phi)
+            hessian = _hessian(support_loss, phi)
 
             def matrix(d: Params) -> Params:
-                return {name: d[name] + h / (self.penalty + self.damping) for name, h in hessian(d)[0].items()}
+                return {name: d[name] + h / (self.penalty + self.damping) for name, h in hessian(d).items()}
 
             g = conjugate_gradient(matrix, v, self.cg_steps)
-        return cast(Tensor, loss) + _dot(g, {name: p - p.detach() for name, p in moving.items()})
+        return loss + _dot(g, {name: p - p.detach() for name, p in moving.items()})
 
     def _descend(self, support: Examples) -> Params:
         def loss(params: Params, data: tuple[Examples, Params], t: int) -> Tensor:
@@ -142,6 +143,42 @@ def conjugate_gradient(matrix: Callable[[Params], Params], b: Params, steps: int
         last, rr = rr, _dot(r, r)
         p = {name: t + _ratio(rr, last) * p[name] for name, t in r.items()}
     return x
+
+
+# Both use autograd outside of torch.func's transforms, which do not take every net.
+
+
+def _gradient_and_value(loss: Callable[[Params], Tensor], at: Params) -> tuple[Params, Tensor]:
+    """Return the gradient of a loss and its value, both constant."""
+    if inside_transform():
+        return cast(tuple[Params, Tensor], grad_and_value(loss)(at))
+    with torch.enable_grad():
+        at = {name: p.detach().requires_grad_() for name, p in at.items()}
+        value = loss(at)
+    return _gradient(value, at), value.detach()
+
+
+def _hessian(loss: Callable[[Params], Tensor], at: Params) -> Callable[[Params], Params]:
+    """Return the product with the Hessian of a loss."""
+    if inside_transform():
+        pulled: Any = vjp(grad(loss), at)[1]
+        return lambda d: cast(Params, pulled(d)[0])
+    with torch.enable_grad():
+        at = {name: p.detach().requires_grad_() for name, p in at.items()}
+        g = _gradient(loss(at), at, create_graph=True)
+
+    def product(d: Params) -> Params:
+        with torch.enable_grad():
+            return _gradient(_dot(g, d), at, retain_graph=True)
+
+    return product
+
+
+def _gradient(value: Tensor, at: Params, *, create_graph: bool = False, retain_graph: bool | None = None) -> Params:
+    grads = torch.autograd.grad(
+        value, list(at.values()), create_graph=create_graph, retain_graph=retain_graph, materialize_grads=True
+    )
+    return dict(zip(at, grads, strict=True))
 
 
 def _dot(a: Params, b: Params) -> Tensor:

@@ -18,11 +18,13 @@ from quickstudy.nets.fast.private import (
     children,
     has_hooks,
     has_weight_norm,
+    inside_transform,
     is_weight_norm,
     own_buffers,
     own_parameters,
     plain_weight_norm,
     version,
+    without_saved_tensor_hooks,
 )
 from quickstudy.nets.statistics import Statistics, normalised_by
 from quickstudy.tasks.tree import Tree, leaves, mapped
@@ -41,6 +43,12 @@ _PLAIN = {
 """Torch's modules that this package builds its nets from; all are exact under ``vmap``."""
 
 
+_COMPUTED_AGAIN = (
+    "the net's forward pass keeps tensors by hooks, as torch.utils.checkpoint does, which computes them again by the "
+    "weights of before the inner loop; leave checkpoints out of a net whose weights are adapted"
+)
+
+
 def apply(net: nn.Module, x: Tree, params: dict[str, Tensor] | None = None, *, statistics: Statistics) -> Tensor:
     """Return ``net(x)`` with the chosen batch statistics, and with other parameters if they are given.
 
@@ -56,7 +64,8 @@ def apply(net: nn.Module, x: Tree, params: dict[str, Tensor] | None = None, *, s
             for the recorded ones.
 
     Raises:
-        SettingError: The forward pass would write running statistics or another buffer.
+        SettingError: The forward pass would write running statistics or another buffer. Or parameters are given, and a
+            checkpoint would compute a part again with others.
 
     >>> net, x = nn.Linear(3, 2), torch.ones(4, 3)
     >>> zeros = {"weight": torch.zeros(2, 3), "bias": torch.zeros(2)}
@@ -149,8 +158,11 @@ def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], fo
         buffers |= {dot + name: b.clone() for name, b in own_buffers(module).items() if b is not None}
     before = {name: (b, version(b)) for name, b in buffers.items()}
     inputs = [(t, version(t)) for t in leaves(x) if not t.is_inference()]  # those count no changes
+    norms = _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext()
+    # torch.func refuses such hooks by itself.
+    hooks = without_saved_tensor_hooks(_COMPUTED_AGAIN) if replaced and not inside_transform() else nullcontext()
     replaced |= buffers
-    with _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext():
+    with norms, hooks:
         # Not tie_weights: torch would then leave the replacements in a module that has two names.
         out = functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x)
     for name, (b, count) in before.items():

@@ -122,3 +122,39 @@ def test_conjugate_gradient_solves_as_many_numbers_as_it_has_steps(steps):
 def test_conjugate_gradient_of_nothing_is_nothing():
     zero = {"x": torch.zeros(2)}
     assert torch.equal(conjugate_gradient(lambda d: d, zero, 3)["x"], torch.zeros(2))
+
+
+class Square(torch.autograd.Function):
+    """Of the form that ``torch.func`` refuses."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        [x] = ctx.saved_tensors
+        return 2 * x * gradient
+
+
+class Squared(nn.Module):
+    in_features, out_features = 1, 4
+
+    def __init__(self, square):
+        super().__init__()
+        self.layer, self.square = nn.Linear(1, 4), square
+
+    def forward(self, x):
+        return self.square(self.layer(x))
+
+
+def test_a_net_that_torch_func_refuses_has_the_same_gradient():
+    gradients = []
+    for square in (torch.square, Square.apply):
+        torch.manual_seed(0)
+        learner = IMAML(Squared(square), 2, loss="mse").double()
+        gradients.append(meta_gradient(learner, noise_tasks(learner).at(0)))
+    for expected, ours in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, expected)
+        assert ours.abs().max() > 0

@@ -7,11 +7,14 @@ functions for trees of tensors lie in ``quickstudy/tasks/tree.py``, since tasks 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+
+from quickstudy.errors import SettingError
 
 BATCH_NORMS = nn.modules.batchnorm._BatchNorm
 """Base class of torch's batch normalisation layers."""
@@ -88,6 +91,30 @@ def has_weight_norm(module: nn.Module) -> bool:
     """Return whether a module normalises a weight by ``nn.utils.parametrizations.weight_norm`` or the older hook."""
     hooks = module._forward_pre_hooks.values()
     return type(module).__name__ == "_WeightNorm" or any(type(hook).__name__ == "WeightNorm" for hook in hooks)
+
+
+@contextmanager
+def without_saved_tensor_hooks(message: str) -> Iterator[None]:
+    """Refuse hooks on saved tensors that are set inside the block; those set outside of it wait.
+
+    ``torch.autograd.graph.disable_saved_tensors_hooks`` refuses those outside of it too.
+
+    Raises:
+        SettingError: A hook is set, with this message.
+    """
+    before = torch._C._autograd._saved_tensors_hooks_get_disabled_error_message()
+    torch._C._autograd._saved_tensors_hooks_disable(message, False)
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == message:
+            raise SettingError(message) from None
+        raise
+    finally:
+        if before is None:
+            torch._C._autograd._saved_tensors_hooks_enable()
+        else:
+            torch._C._autograd._saved_tensors_hooks_disable(before, False)
 
 
 def has_hooks(module: nn.Module) -> bool:

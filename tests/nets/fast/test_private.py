@@ -7,6 +7,7 @@ from torch.func import grad, vjp, vmap
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from quickstudy.errors import SettingError
 from quickstudy.nets.fast import private
 
 
@@ -122,6 +123,29 @@ def test_hooks_before_and_after_a_call_are_seen():
         assert private.has_hooks(layer)
         hook.remove()
     assert not private.has_hooks(layer)
+
+
+def test_hooks_on_saved_tensors_are_refused_inside_of_the_block_alone():
+    x, seen = torch.ones(3, requires_grad=True), []
+
+    def hooks():
+        return torch.autograd.graph.saved_tensors_hooks(lambda t: seen.append(t) or t, lambda t: t)
+
+    with hooks():
+        with private.without_saved_tensor_hooks("no hooks"):
+            y = (x * x).sum()
+            with pytest.raises(RuntimeError, match="no hooks"), hooks():
+                pass
+        assert not seen
+        x.square()
+        assert seen
+    assert torch.autograd.grad(y, x)[0].tolist() == [2, 2, 2]
+    with pytest.raises(SettingError, match="no hooks"), private.without_saved_tensor_hooks("no hooks"), hooks():
+        pass
+    with pytest.raises(RuntimeError, match="another"), private.without_saved_tensor_hooks("no hooks"):
+        raise RuntimeError("another")
+    with hooks():
+        pass
 
 
 def test_parts_of_a_module_are_its_own_and_repeated_as_it_repeats_them():

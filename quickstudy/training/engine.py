@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -125,7 +126,7 @@ class Settled(NamedTuple):
 
 
 def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], tasks: Task, engine: Engine) -> Settled:
-    """Decide how to compute the tasks of a learner, and warn if "auto" cannot use vmap.
+    """Decide how to compute the tasks of a learner; warn if "auto" cannot use vmap, and refuse "vmap" itself.
 
     Some of torch's layers fail under vmap, and a layer may compute something else there. A net with layers from outside
     this package is therefore tried on two tasks.
@@ -135,6 +136,9 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
         measure: Computation on a batch of tasks by an engine: losses and gradients, or answers.
         tasks: A batch of tasks; the first two are tried.
         engine: Requested engine.
+
+    Raises:
+        SettingError: "vmap" is requested, and it fails or gives other numbers than a loop.
     """
     if not has_foreign(net):
         return Settled(engine)
@@ -147,28 +151,27 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
         raise SettingError("engine='vmap' cannot compute a net that draws random numbers (dropout); use engine='auto'")
     if drawn or engine == "loop" or _chunk_size(tasks, engine) == 1:
         return Settled("loop", drawn)
+    fault = _fault(expected, partial(measure, few, "vmap"), checked=engine == "auto")
+    if fault is None:
+        return Settled(engine)
     if engine == "vmap":
-        return Settled("vmap")
+        raise SettingError(f"engine='vmap': {fault}; use engine='auto'")
+    warnings.warn(f"{fault}, so tasks are computed one by one", stacklevel=3)
+    return Settled("loop")
+
+
+def _fault(expected: Sequence[Tensor], mapped: Callable[[], list[Tensor]], *, checked: bool) -> str | None:
+    """Return what is wrong with results by vmap, or None. Half precision is a fault if results must be checked."""
     most = min(EXACT.get(t.dtype, 0.0) for t in expected)
     if not most:
-        warnings.warn("vmap cannot be checked in half precision, so tasks are computed one by one", stacklevel=3)
-        return Settled("loop")
+        return "vmap cannot be checked in half precision" if checked else None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's warnings about slow operations under vmap
-            off = distance(expected, measure(few, "vmap"))
+            off = distance(expected, mapped())
     except Exception as error:  # any exception may come from torch or the net, given batched tensors
-        reason = one_line(f"{type(error).__name__}: {error}")
-        warnings.warn(f"vmap cannot compute this net, so tasks are computed one by one ({reason})", stacklevel=3)
-        return Settled("loop")
-    if off > most:
-        warnings.warn(
-            f"vmap gives other numbers than a loop for this net (by {100 * off:.2g} %), so tasks are computed one "
-            f"by one",
-            stacklevel=3,
-        )
-        return Settled("loop")
-    return Settled(engine)
+        return f"vmap cannot compute this net ({one_line(f'{type(error).__name__}: {error}')})"
+    return f"vmap gives other numbers than a loop for this net (by {100 * off:.2g} %)" if off > most else None
 
 
 def distance(expected: Sequence[Tensor], result: Sequence[Tensor]) -> float:

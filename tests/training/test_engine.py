@@ -125,9 +125,20 @@ def test_nets_of_this_package_are_not_tried():
 def test_a_net_that_cannot_run_under_vmap_is_taken_by_a_loop():
     learner = normed()
     learner.net[2] = Branch()
-    with pytest.warns(UserWarning, match="vmap cannot compute this net, so tasks are computed one by one"):
+    with pytest.warns(UserWarning, match=r"vmap cannot compute this net \(.*\), so tasks are computed one by one"):
         assert measured(learner).engine == "loop"
     assert measured(learner, n_tasks=3) == ("loop", False)  # too few for vmap: nothing to try, nothing to say
+
+
+def test_vmap_that_is_asked_for_is_refused_where_it_is_wrong():
+    learner = normed()
+    assert measured(learner, "vmap") == ("vmap", False)
+    learner.net[2] = Fickle()
+    with pytest.raises(SettingError, match=r"engine='vmap': vmap gives other numbers .*; use engine='auto'"):
+        measured(learner, "vmap")
+    learner.net[2] = Branch()
+    with pytest.raises(SettingError, match=r"engine='vmap': vmap cannot compute this net \(RuntimeError: .*\); use"):
+        measured(learner, "vmap")
 
 
 class Branch(nn.Module):

@@ -30,7 +30,7 @@ from quickstudy.io.tensors import MAX_FILE, Kind, joined_texts, pack, split_text
 from quickstudy.learners import Learner
 from quickstudy.models.build import blank, build, construct
 from quickstudy.models.formats import from_format_1, labels_of_format_2
-from quickstudy.models.seal import answers, changed, probe_of, read_seal, write_seal
+from quickstudy.models.seal import TOLERANCE, changed, difference, probe_of, read_seal, write_seal
 from quickstudy.models.state import fill, kinds, saved
 
 T = TypeVar("T")
@@ -38,8 +38,6 @@ FORMAT = 4
 """Number of the format that is written; a folder with a higher number was written by a later version."""
 SHIPPED = Path(__file__).parent / "shipped"
 """Folder of the models that come with quickstudy, one folder per name."""
-TOLERANCE = 1e-4
-"""Largest difference of answers, relative to the largest: other machines and versions of torch round differently."""
 _LABELS = "labels.safetensors"
 
 
@@ -202,10 +200,9 @@ class ModelFolder:
         about = inputs and describe_inputs(inputs)
         config = {"format": FORMAT, **data.config, "inputs": about, **entries}
         self._inputs_of(json.loads(_json(about)))  # fails for inputs that could not be loaded
-        probe = probe_of(data.twin)
         content = {"config.json": _json(config), "model.safetensors": pack(data.tensors)}
         content |= {name: pack(parts) for name, parts in tensors.items()}
-        content |= {"probe.safetensors": pack(probe)} if probe else {}
+        content |= {"probe.safetensors": pack(data.probe)} if data.probe else {}
         self._replace(content, {})
 
     def amend(self, **entries: Any) -> None:
@@ -231,7 +228,7 @@ class ModelFolder:
             return
         expected: dict[str, Kind] = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in fresh.items()}
         probe = self.tensors("probe.safetensors", expected)
-        off = float((answers(self.learner, probe) - probe["answers"]).abs().max() / probe["answers"].abs().max())
+        off = difference(self.learner, probe)
         if not off <= TOLERANCE:
             yield f"{self.path} answers its stored inputs differently than when it was written, by {off:.1e} relative"
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from quickstudy.errors import ModelError, QuickstudyError
 from quickstudy.io.files import read_json, replace
 from quickstudy.learners import Learner
+from quickstudy.learners.draws import seeded
 from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.nets import input_shape
 from quickstudy.tasks.task import Examples
@@ -22,6 +23,10 @@ FILES = (
     "probe.safetensors",
 )  # fmt: skip
 """Files of a model that a seal may name; the first two are always there."""
+
+
+TOLERANCE = 1e-4
+"""Largest difference of answers, relative to the largest: other machines and versions of torch round differently."""
 
 
 def write_seal(folder: Path, sums: dict[str, str]) -> None:
@@ -83,6 +88,13 @@ def probe_of(learner: Learner) -> dict[str, Tensor]:
 
 
 def answers(learner: Learner, probe: dict[str, Tensor]) -> Tensor:
-    """Return the answers of a learner to the queries of a probe."""
-    with torch.no_grad():
+    """Return the answers of a learner to the queries of a probe; random numbers are drawn from a fixed seed."""
+    with torch.no_grad(), seeded(0):
         return learner.adapt(Examples(probe["support.x"], probe["support.y"]))(probe["query.x"])
+
+
+def difference(learner: Learner, probe: dict[str, Tensor]) -> float:
+    """Return the largest difference of a learner's answers from those of a probe, relative to the largest of these."""
+    now, before = answers(learner, probe), probe["answers"]
+    same = (now == before) | (now.isnan() & before.isnan())
+    return float((now - before).abs().masked_fill(same, 0).max() / before.abs().nan_to_num(1, 1).max().clamp(min=1e-30))

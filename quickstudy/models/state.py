@@ -13,6 +13,8 @@ from quickstudy.errors import ModelError, one_line
 from quickstudy.io.tensors import CODES, Kind
 from quickstudy.learners import Learner
 from quickstudy.models.build import blank, build, describe
+from quickstudy.models.seal import TOLERANCE, difference, probe_of
+from quickstudy.nets.copies import copied
 
 _FLAGS = {"frozen": False, "unfrozen": True}
 """Entries of the config for weights whose ``requires_grad`` was changed after ``__init__``, and its value."""
@@ -24,12 +26,12 @@ class Saved(NamedTuple):
     Attributes:
         config: Entries of ``config.json`` that describe it.
         tensors: Tensors of its state. Tied weights are one tensor, under their first name.
-        twin: New learner with this state, on the CPU, in evaluation mode.
+        probe: Answers of a new learner with this state, by ``probe_of``.
     """
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
-    twin: Learner
+    probe: dict[str, Tensor]
 
 
 def saved(learner: Learner) -> Saved:
@@ -69,7 +71,13 @@ def saved(learner: Learner) -> Saved:
                 f"{where}buffer {name!r} is not persistent, and differs when the learner is built again; register it "
                 f"with persistent=True"
             )
-    return Saved(config, tensors, twin.eval())
+    probe = probe_of(twin.eval())
+    if probe and not difference(copied(learner).cpu().eval(), probe) <= TOLERANCE:
+        raise ModelError(
+            f"{where}it answers differently when it is loaded, since something was changed after __init__ or is random "
+            f"there; make it an argument of __init__ or a buffer of the net"
+        )
+    return Saved(config, tensors, probe)
 
 
 def kinds(learner: Learner) -> dict[str, Kind]:

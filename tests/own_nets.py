@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,10 @@ def images(n: int, draw: torch.Generator) -> Tensor:
 
 def series(n: int, draw: torch.Generator) -> Tensor:
     return torch.randn(n, 5, 4, generator=draw)
+
+
+def words(n: int, draw: torch.Generator) -> Tensor:
+    return torch.randint(0, 20, (n, 5), generator=draw)
 
 
 def sentences(n: int, draw: torch.Generator) -> Tree:
@@ -249,6 +254,30 @@ class Squared(nn.Module):
         return _Square.apply(x)
 
 
+class Words(nn.Module):
+    out_features = WIDTH
+
+    def __init__(self, **options: float) -> None:
+        super().__init__()
+        self.table, self.layer = nn.Embedding(20, 8, **options), nn.Linear(8, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(self.table(x).mean(1)).tanh()
+
+
+class MaxNorm(nn.Linear):
+    """Linear layer that shortens its weights in each forward pass, as programs of EEGNet do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.weight.data = torch.renorm(self.weight.data, p=2, dim=0, maxnorm=0.3)
+        return super().forward(x)
+
+
+class LayerDrop(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if self.training and random.random() < 0.5 else x.tanh()
+
+
 class Complex(nn.Module):
     out_features = WIDTH
 
@@ -309,6 +338,10 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Inputs]] = {
     "float16": (lambda: mlp().half(), vectors),
     "`torch.utils.checkpoint`": (Checkpointed, vectors),
     "an `autograd.Function` without `setup_context`": (lambda: mlp(Squared()), vectors),
+    "`nn.Embedding`": (Words, words),
+    "`nn.Embedding(max_norm=0.5)`": (lambda: Words(max_norm=0.5), words),
+    "a layer that shortens its weights": (lambda: Net(MaxNorm(4, 8), nn.Tanh(), MaxNorm(8, WIDTH)), vectors),
+    "layers left out by `random`": (lambda: mlp(*[LayerDrop() for _ in range(8)]), vectors),
     "complex weights": (Complex, vectors),
 }
 

@@ -43,6 +43,10 @@ _PLAIN = {
 """Torch's modules that this package builds its nets from; all are exact under ``vmap``."""
 
 
+CHANGES_WEIGHTS = (
+    "the net's forward pass changes its weight {}, which is then another in each task, and has no right gradient; "
+    "constrain it by torch.nn.utils.parametrize, or leave the constraint out (max_norm=None)"
+)
 _COMPUTED_AGAIN = (
     "the net's forward pass keeps tensors by hooks, as torch.utils.checkpoint does, which computes them again by the "
     "weights of before the inner loop; leave checkpoints out of a net whose weights are adapted"
@@ -104,10 +108,10 @@ def places(net: nn.Module) -> Places:
         seen.add(id(module))
         for name, p in own_parameters(module).items():
             if p is not None:
-                place = prefix + name
-                result.names[place] = first.setdefault(id(p), place)
-                if result.names[place] == place:
-                    result.parameters[place] = p
+                full = prefix + name
+                result.names[full] = first.setdefault(id(p), full)
+                if result.names[full] == full:
+                    result.parameters[full] = p
         known = type(module) in _PLAIN or is_ours(module)
         if not known or has_hooks(module):
             result.foreign[prefix[:-1]] = module
@@ -138,19 +142,21 @@ def weight_type(module: nn.Module) -> torch.dtype | None:
 def _call(net: nn.Module, x: Tree, params: dict[str, Tensor] | None) -> Tensor:
     at = places(net)
     given = params or {}
-    replaced = {place: given[name] for place, name in at.names.items() if name in given} if given else {}
-    weights = (given.get(name, p) for name, p in at.parameters.items())
-    dtype = next((p.dtype for p in weights if p.is_floating_point()), None)
+    replaced = {full: given[name] for full, name in at.names.items() if name in given} if given else {}
+    weights = {name: given.get(name, p) for name, p in at.parameters.items()}
+    dtype = next((w.dtype for w in weights.values() if w.is_floating_point()), None)
     if dtype is not None:
         # Nets of this package take real numbers; others may look whole numbers up in a table.
         x = mapped(lambda t: t.to(dtype) if t.dtype != dtype and (t.is_floating_point() or not at.foreign) else t, x)
     if not at.foreign:
         return cast(Tensor, functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x))
-    return _called_with_copies(net, x, replaced, at.foreign)
+    return _called_with_copies(net, x, replaced, weights, at.foreign)
 
 
-def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], foreign: dict[str, nn.Module]) -> Tensor:
-    """Return ``net(x)``, computed with copies of the buffers, and refuse a net that changes one."""
+def _called_with_copies(
+    net: nn.Module, x: Tree, replaced: dict[str, Tensor], weights: dict[str, Tensor], foreign: dict[str, nn.Module]
+) -> Tensor:
+    """Return ``net(x)``, computed with copies of the buffers. Refuse a net that changes one, a weight or its input."""
     buffers: dict[str, Tensor] = {}
     for prefix, module in foreign.items():
         _check_running_statistics(prefix, module)
@@ -158,6 +164,7 @@ def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], fo
         buffers |= {dot + name: b.clone() for name, b in own_buffers(module).items() if b is not None}
     before = {name: (b, version(b)) for name, b in buffers.items()}
     inputs = [(t, version(t)) for t in leaves(x) if not t.is_inference()]  # those count no changes
+    given = {name: (w.detach(), version(w)) for name, w in weights.items() if not w.is_inference()}
     norms = _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext()
     # torch.func refuses such hooks by itself.
     hooks = without_saved_tensor_hooks(_COMPUTED_AGAIN) if replaced and not inside_transform() else nullcontext()
@@ -171,12 +178,24 @@ def _called_with_copies(net: nn.Module, x: Tree, replaced: dict[str, Tensor], fo
                 f"the net's forward pass changes its buffer {name!r}, so a task would depend on those before it; fix "
                 f"the buffer by wrapping the net: qs.Encoder(net, input_shape, frozen=False)"
             )
+    for name, (value, count) in given.items():
+        if _is_changed(weights[name], value, count):
+            raise SettingError(CHANGES_WEIGHTS.format(repr(name)))
     if any(version(t) != count for t, count in inputs):
         raise SettingError(
             "the net's forward pass changes its input in place, so the next inner step would read other data; let the "
             "net compute a new tensor: x * 2, not x.mul_(2), and no inplace=True in its first layer"
         )
     return cast(Tensor, out)
+
+
+def _is_changed(weight: Tensor, before: Tensor, count: int) -> bool:
+    """Return whether a weight was changed in place, or has other data than before."""
+    if version(weight) != count:
+        return True
+    if inside_transform() or torch.compiler.is_compiling():  # there is no address to read
+        return False
+    return weight.data_ptr() != before.data_ptr() and not torch.equal(weight, before)
 
 
 class _ExactWeightNorm(TorchFunctionMode):

@@ -15,6 +15,7 @@ from quickstudy.errors import SettingError, one_line
 from quickstudy.learners.draws import same, seeded, states
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.nets import has_foreign
+from quickstudy.nets.call import CHANGES_WEIGHTS
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tasks.tree import leaves
 
@@ -138,15 +139,26 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
         engine: Requested engine.
 
     Raises:
-        SettingError: "vmap" is requested, and it fails or gives other numbers than a loop.
+        SettingError: "vmap" is requested, and it fails or gives other numbers than a loop. Or the net changes its
+            weights, or does not repeat its numbers.
     """
     if not has_foreign(net):
         return Settled(engine)
-    few = tasks.at(slice(2))
+    few, weights = tasks.at(slice(2)), _sums(net)
     with seeded(0):
         before = states()
         expected = measure(few, "loop")
         drawn = not same(before, states())
+    changed = next((name for name, after in _sums(net).items() if after != weights[name]), None)
+    if changed is not None:
+        raise SettingError(CHANGES_WEIGHTS.format(repr(changed)))
+    with seeded(0):
+        off = distance(expected, measure(few, "loop"))
+    if off > max(EXACT.get(t.dtype, 1e-2) for t in expected):
+        raise SettingError(
+            f"the net gives other numbers for the same task and seed (by {100 * off:.2g} %); let it draw by torch.rand "
+            f"and its like, not by random, numpy or a torch.Generator, and keep nothing between two calls"
+        )
     if drawn and engine == "vmap":
         raise SettingError("engine='vmap' cannot compute a net that draws random numbers (dropout); use engine='auto'")
     if drawn or engine == "loop" or _chunk_size(tasks, engine) == 1:
@@ -158,6 +170,12 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
         raise SettingError(f"engine='vmap': {fault}; use engine='auto'")
     warnings.warn(f"{fault}, so tasks are computed one by one", stacklevel=3)
     return Settled("loop")
+
+
+def _sums(net: nn.Module) -> dict[str, tuple[float, ...]]:
+    """Return a few numbers of each weight, which differ if the weight does."""
+    with torch.no_grad():
+        return {name: (float(p.double().sum()), float(p.double().norm())) for name, p in net.named_parameters()}
 
 
 def _fault(expected: Sequence[Tensor], mapped: Callable[[], list[Tensor]], *, checked: bool) -> str | None:

@@ -119,3 +119,46 @@ def test_a_net_that_changes_its_input_is_refused(engine):
     support = Examples(torch.ones(3, 2), torch.eye(3))
     with pytest.raises(SettingError, match="changes its input in place"):
         learner.adapt(support)
+
+
+class Rewriting(nn.Linear):
+    """Layer that does something to its own weights in each forward pass."""
+
+    out_features = 3
+
+    def __init__(self, rewrite):
+        super().__init__(2, 3)
+        self.rewrite = rewrite
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.rewrite(self)
+        return super().forward(x)
+
+
+def shorten(layer):
+    layer.weight.clamp_(-0.1, 0.1)
+
+
+def replace_data(layer):
+    layer.weight.data = layer.weight.data.clamp(-0.1, 0.1)
+
+
+def repack(layer):
+    """As ``flatten_parameters`` of recurrent layers does: the same numbers elsewhere in memory."""
+    layer.weight.data = layer.weight.data.clone()
+
+
+@pytest.mark.parametrize("rewrite", [shorten, replace_data])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_net_that_changes_a_weight_is_refused(rewrite, given):
+    net = Rewriting(rewrite)
+    weights = {name: p.detach().clone() for name, p in net.named_parameters()} if given else None
+    with pytest.raises(SettingError, match=r"changes its weight 'weight', .*torch.nn.utils.parametrize"):
+        apply(net, torch.ones(4, 2), weights, statistics="batch")
+
+
+def test_weights_that_only_move_in_memory_are_no_change():
+    net = Rewriting(repack)
+    x = torch.ones(4, 2)
+    torch.testing.assert_close(apply(net, x, statistics="batch"), net(x))

@@ -1,5 +1,7 @@
+import random
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -155,6 +157,37 @@ def test_random_numbers_are_noticed_and_left_as_they_were():
     assert measured(learner.eval()).draws is False
     with pytest.raises(SettingError, match="cannot compute a net that draws random numbers"):
         measured(learner.train(), "vmap")
+
+
+class Drawing(nn.Module):
+    """Draws by what no seed of a task reaches, or changes a weight by a way around autograd."""
+
+    def __init__(self, draw):
+        super().__init__()
+        self.weight, self.draw = nn.Parameter(torch.ones(8)), draw
+
+    def forward(self, x):
+        return x * self.draw(self) + 0 * self.weight.to(x.dtype)
+
+
+OWN = torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize(
+    ("draw", "says"),
+    [
+        (lambda net: random.random(), "gives other numbers for the same task and seed"),
+        (lambda net: np.random.default_rng().random(), "gives other numbers for the same task and seed"),
+        (lambda net: torch.rand((), generator=OWN).item(), "gives other numbers for the same task and seed"),
+        (lambda net: 1 + 0 * net.weight.data.mul_(0.9).sum().item(), "changes its weight 'model.0.2.weight'"),
+    ],
+)
+@pytest.mark.parametrize("how", ["auto", "loop", "vmap"])
+def test_a_net_that_does_not_repeat_its_numbers_is_refused(draw, says, how):
+    learner = normed()
+    learner.net[2] = Drawing(draw)
+    with pytest.raises(SettingError, match=says):
+        measured(learner, how)
 
 
 def test_each_task_draws_from_its_own_seed_whatever_the_others_do():

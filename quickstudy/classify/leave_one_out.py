@@ -124,6 +124,14 @@ class LeaveOneOut(ABC):
             groups.setdefault(key, []).append(i)
         return list(groups.values())
 
+    @cached_property
+    def _copies(self) -> Tensor:
+        """Number of copies of each row, itself included, (n,)."""
+        sizes = torch.ones(len(self.data.y), dtype=torch.int64)
+        for rows in self._groups:
+            sizes[rows] = len(rows)
+        return sizes
+
     @property
     def _apart(self) -> list[list[int]]:
         """The groups of ``_groups`` whose turn does not leave out one row alone, by the same inputs."""
@@ -202,28 +210,30 @@ class LeaveOneOut(ABC):
     def _scale(self, left_out: Tensor | None) -> Tensor:
         """Return the mean of ``shot_factor`` over the labels, (n, 1)."""
         rise = self.learner.rise if self.confidence is None else self.confidence.rise
-        counts = torch.from_numpy(self.data.counts).double()
+        # Copies are no further evidence for a mean, but scores of a regression grow with them too.
+        counts = torch.from_numpy(self._different if rise is None else self.data.counts).double()
         factors = shot_factor(counts, rise)
         mean = factors.mean()
         if left_out is not None:
-            own = self.data.y[left_out]
-            mean = mean + (shot_factor((counts[own] - 1).clamp(min=1), rise) - factors[own]) / len(counts)
+            own, n = self.data.y[left_out], 1 if rise is None else self._copies[left_out]
+            mean = mean + (shot_factor((counts[own] - n).clamp(min=1), rise) - factors[own]) / len(counts)
         return mean.reshape(-1, 1)
 
     @cached_property
     def _temperature(self) -> float | None:
         """The calibrated temperature for many shots, or else one that fits the examples; None for plain logits.
 
-        The examples are classified by all others (leave-one-out). If each label has a single example, each is
+        The examples are classified by all others (leave-one-out), copies as one. If each label has a single example, each is
         classified by the whole classifier.
         """
         if self.confidence is not None:
             return self.confidence.temperature
         if self._metric is None:
             return None
-        rows = self.judged_rows
+        first = torch.tensor([rows[0] for rows in self._groups])
+        rows = first[torch.isin(first, self.judged_rows)]
         if len(rows):
             return fit_temperature(self.judged[rows] / self._scale(rows), self.data.y[rows])
         with torch.no_grad():
-            logits = self._predictor(self.support.x).cpu().double()
-        return fit_temperature(logits / self._scale(None), self.data.y)
+            logits = self._predictor(self.support.x).cpu().double()[first]
+        return fit_temperature(logits / self._scale(None), self.data.y[first])

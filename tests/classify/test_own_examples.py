@@ -15,7 +15,7 @@ from quickstudy.errors import SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.images import Images
-from quickstudy.learners import Matching, Prototypical, Siamese
+from quickstudy.learners import R2D2, Matching, Prototypical, Siamese
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.nets import Identity
 from quickstudy.tasks.glyphs import draw_glyphs
@@ -176,6 +176,22 @@ def test_copies_of_examples_are_no_evidence(times):
         alarms.append(fmean(each.none for each in answers))
     assert fmean(inside) >= 0.9 - interval(inside)
     assert fmean(alarms) <= 0.1 + interval(alarms)
+
+
+@pytest.mark.parametrize("head", [Prototypical, R2D2])
+def test_copies_make_no_answer_more_confident(head):
+    rng = np.random.default_rng(0)
+    x, new = (torch.from_numpy(rng.normal(size=(n, 4)) + np.eye(4)[np.arange(n) % 4]) for n in (12, 8))
+    y = np.arange(12) % 4
+    torch.manual_seed(0)
+    learner = head(Identity(4)).double()
+    one, many = (
+        Classifier(learner, Arrays((4,)), ClassDataset.from_labels(x.repeat(k, 1), np.tile(y, k))) for k in (1, 20)
+    )
+    plain, copies = (few.predict_proba(new) for few in (one, many))
+    if head is Prototypical:
+        np.testing.assert_allclose(copies, plain, rtol=1e-6)
+    assert copies.max(1).mean() <= plain.max(1).mean() + 0.1
 
 
 def test_copies_do_not_make_enough_examples():

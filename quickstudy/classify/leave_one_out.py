@@ -223,8 +223,8 @@ class LeaveOneOut(ABC):
     def _temperature(self) -> float | None:
         """The calibrated temperature for many shots, or else one that fits the examples; None for plain logits.
 
-        The examples are classified by all others (leave-one-out), copies as one. If each label has a single example, each is
-        classified by the whole classifier.
+        The examples are classified by all others (leave-one-out), copies as one. If each label has a single example,
+        each is classified by the whole classifier.
         """
         if self.confidence is not None:
             return self.confidence.temperature

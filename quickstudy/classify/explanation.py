@@ -127,7 +127,7 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
         shares = None
         if isinstance(learner, MetricLearner) and not learner.transductive:
             shares = learner.contributions(Examples(z, support.y), q)
-    rest = classifier.probabilities(classifier.left_out(query)[:, 0], torch.arange(n))
+    rest = classifier.probabilities(classifier.left_out(query)[:, 0], torch.arange(n), alone=True)
     both = torch.cat([z, q]).cpu().double().numpy()
     names = classifier.labels
     return Explanation(

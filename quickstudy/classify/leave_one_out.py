@@ -192,22 +192,25 @@ class LeaveOneOut(ABC):
         rest, own = self.probabilities(logits[rows], rows), self.data.y[rows]
         return OwnExamples(1 - rest.gather(1, own[:, None])[:, 0], logits[rows].amax(1))
 
-    def probabilities(self, logits: Tensor, left_out: Tensor | None = None) -> Tensor:
+    def probabilities(self, logits: Tensor, left_out: Tensor | None = None, *, alone: bool = False) -> Tensor:
         """Convert logits to probabilities, by the temperature for the number of shots.
 
         Args:
             logits: Logits, (n, n_labels).
             left_out: Row of the example that was left out for each row of logits, (n,); None if none was.
+            alone: Whether only this row was left out, without its copies.
         """
         logits = logits.cpu().double()
-        return (logits if self._temperature is None else logits / self._temperature / self._scale(left_out)).softmax(-1)
+        return (
+            logits if self._temperature is None else logits / self._temperature / self._scale(left_out, alone=alone)
+        ).softmax(-1)
 
     @property
     def scale(self) -> float:
         """Divisor of the logits of queries: the temperature for the number of shots, 1 for plain logits."""
         return 1.0 if self._temperature is None else self._temperature * float(self._scale(None))
 
-    def _scale(self, left_out: Tensor | None) -> Tensor:
+    def _scale(self, left_out: Tensor | None, *, alone: bool = False) -> Tensor:
         """Return the mean of ``shot_factor`` over the labels, (n, 1)."""
         rise = self.learner.rise if self.confidence is None else self.confidence.rise
         # Copies are no further evidence for a mean, but scores of a regression grow with them too.
@@ -215,8 +218,10 @@ class LeaveOneOut(ABC):
         factors = shot_factor(counts, rise)
         mean = factors.mean()
         if left_out is not None:
-            own, n = self.data.y[left_out], 1 if rise is None else self._copies[left_out]
-            mean = mean + (shot_factor((counts[own] - n).clamp(min=1), rise) - factors[own]) / len(counts)
+            own, copies = self.data.y[left_out], self._copies[left_out]
+            rows = torch.ones_like(copies) if alone else copies
+            fewer = (rows == copies).long() if rise is None else rows
+            mean = mean + (shot_factor((counts[own] - fewer).clamp(min=1), rise) - factors[own]) / len(counts)
         return mean.reshape(-1, 1)
 
     @cached_property

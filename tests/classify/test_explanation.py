@@ -67,6 +67,21 @@ def test_influence_is_learning_again_without_the_example(name):
     assert (why.contributions is not None) == (name in EXACT)
 
 
+@pytest.mark.parametrize("name", ["prototypical", "r2d2"])
+def test_influence_of_an_example_with_copies_is_that_of_one_of_them(name):
+    rows = torch.tensor([0, 0, 0, *range(12)])  # example 0 four times
+    many = GLYPHS.x[rows], GLYPHS.y[rows]
+    confidence = Confidence(1.0, *[(0.0,) * 99] * 2, 3, 1, LEARNERS[name].rise)
+    few, x = classifier(name, ClassDataset(*many, GLYPHS.names)), draw_glyphs([1], 6, size=16).x[5]
+    few.confidence = confidence
+    why, whole = explain(few, x), few.predict_proba(x[None])[0]
+    for i in (0, 5, 14):
+        keep = torch.arange(len(rows)) != i
+        data = ClassDataset(*(part[keep] for part in many), GLYPHS.names)
+        less = Classifier(few.learner, few.inputs, data, confidence).predict_proba(x[None])[0]
+        assert why.influence[i] == pytest.approx(whole.max() - less[whole.argmax()], abs=1e-9)
+
+
 @pytest.mark.parametrize("name", sorted(EXACT))
 def test_contributions_sum_to_the_scores(name):
     few, x = classifier(name), draw_glyphs([1], 6, size=16).x[5]

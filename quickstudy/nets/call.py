@@ -23,10 +23,10 @@ from quickstudy.nets.fast.private import (
     own_buffers,
     own_parameters,
     plain_weight_norm,
-    version,
     without_saved_tensor_hooks,
 )
 from quickstudy.nets.statistics import Statistics, normalised_by
+from quickstudy.nets.watch import Watch
 from quickstudy.tasks.tree import Tree, leaves, mapped
 
 _PLAIN = {
@@ -43,10 +43,6 @@ _PLAIN = {
 """Torch's modules that this package builds its nets from; all are exact under ``vmap``."""
 
 
-CHANGES_WEIGHTS = (
-    "the net's forward pass changes its weight {}, which is then another in each task, and has no right gradient; "
-    "constrain it by torch.nn.utils.parametrize, or leave the constraint out (max_norm=None)"
-)
 _COMPUTED_AGAIN = (
     "the net's forward pass keeps tensors by hooks, as torch.utils.checkpoint does, which computes them again by the "
     "weights of before the inner loop; leave checkpoints out of a net whose weights are adapted"
@@ -162,40 +158,18 @@ def _called_with_copies(
         _check_running_statistics(prefix, module)
         dot = f"{prefix}." if prefix else ""
         buffers |= {dot + name: b.clone() for name, b in own_buffers(module).items() if b is not None}
-    before = {name: (b, version(b)) for name, b in buffers.items()}
-    inputs = [(t, version(t)) for t in leaves(x) if not t.is_inference()]  # those count no changes
-    given = {name: (w.detach(), version(w)) for name, w in weights.items() if not w.is_inference()}
+    watch = None if torch.compiler.is_compiling() else Watch(buffers, weights, leaves(x))
     norms = _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext()
     # torch.func refuses such hooks by itself.
-    hooks = without_saved_tensor_hooks(_COMPUTED_AGAIN) if replaced and not inside_transform() else nullcontext()
+    refuse = replaced and watch is not None and not inside_transform()
+    hooks = without_saved_tensor_hooks(_COMPUTED_AGAIN) if refuse else nullcontext()
     replaced |= buffers
     with norms, hooks:
         # Not tie_weights: torch would then leave the replacements in a module that has two names.
         out = functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x)
-    for name, (b, count) in before.items():
-        if replaced[name] is not b or version(b) != count:
-            raise SettingError(
-                f"the net's forward pass changes its buffer {name!r}, so a task would depend on those before it; fix "
-                f"the buffer by wrapping the net: qs.Encoder(net, input_shape, frozen=False)"
-            )
-    for name, (value, count) in given.items():
-        if _is_changed(weights[name], value, count):
-            raise SettingError(CHANGES_WEIGHTS.format(repr(name)))
-    if any(version(t) != count for t, count in inputs):
-        raise SettingError(
-            "the net's forward pass changes its input in place, so the next inner step would read other data; let the "
-            "net compute a new tensor: x * 2, not x.mul_(2), and no inplace=True in its first layer"
-        )
+    if watch is not None:
+        watch.check(replaced)
     return cast(Tensor, out)
-
-
-def _is_changed(weight: Tensor, before: Tensor, count: int) -> bool:
-    """Return whether a weight was changed in place, or has other data than before."""
-    if version(weight) != count:
-        return True
-    if inside_transform() or torch.compiler.is_compiling():  # there is no address to read
-        return False
-    return weight.data_ptr() != before.data_ptr() and not torch.equal(weight, before)
 
 
 class _ExactWeightNorm(TorchFunctionMode):

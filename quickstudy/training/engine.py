@@ -15,7 +15,7 @@ from quickstudy.errors import SettingError, one_line
 from quickstudy.learners.draws import same, seeded, states
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.nets import has_foreign
-from quickstudy.nets.call import CHANGES_WEIGHTS
+from quickstudy.nets.watch import CHANGES_WEIGHTS
 from quickstudy.tasks.task import Examples, Task
 from quickstudy.tasks.tree import leaves
 

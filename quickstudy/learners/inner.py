@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.func import grad
 
 from quickstudy.errors import SettingError, unknown
+from quickstudy.learners.draws import restore, states
 from quickstudy.learners.scan import scan
 from quickstudy.nets.fast.many import below_vmap, of_tasks
 from quickstudy.nets.fast.private import inside_transform, mapped_now
-from quickstudy.tasks.tree import tree_flatten, tree_iter, tree_unflatten
+from quickstudy.tasks.tree import tree_flatten, tree_iter, tree_map, tree_unflatten
 
 Params = dict[str, Tensor]
 Data = TypeVar("Data")
@@ -39,7 +40,7 @@ class Sgd:
     """Gradient descent: params - lr * velocity, where velocity = momentum * velocity + grad.
 
     Args:
-        lr: Step size.
+        lr: Step size, a number or a scalar tensor.
         momentum: Share of the velocity that remains in the next step.
 
     The update is that of ``torch.optim.SGD``.
@@ -49,7 +50,7 @@ class Sgd:
     tensor([0.5000])
     """
 
-    lr: float
+    lr: float | Tensor
     momentum: float = 0.0
 
     def init(self, params: Params) -> Params:
@@ -60,7 +61,10 @@ class Sgd:
         """Take one step against the gradient."""
         if self.momentum:
             grads = state = {name: torch.add(grads[name], v, alpha=self.momentum) for name, v in state.items()}
-        return {name: torch.sub(p, grads[name], alpha=self.lr) for name, p in params.items()}, state
+        lr = self.lr
+        if isinstance(lr, Tensor):
+            return {name: p - (lr * grads[name]).to(p.dtype) for name, p in params.items()}, state
+        return {name: torch.sub(p, grads[name], alpha=lr) for name, p in params.items()}, state
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class RmsProp:
     """Gradient descent whose steps are divided by the root of a running mean of squared gradients.
 
     Args:
-        lr: Step size.
+        lr: Step size, a number or a scalar tensor.
         alpha: Decay of the running mean.
         eps: Number that keeps the derivative of the root finite.
 
@@ -157,7 +161,7 @@ class RmsProp:
     tensor([0.5000])
     """
 
-    lr: float
+    lr: float | Tensor
     alpha: float = 0.99
     eps: float = 1e-8
 
@@ -226,8 +230,8 @@ def descend(
     """Return the parameters after some steps of gradient descent.
 
     Args:
-        loss: Scalar loss of parameters and data at step t. Every tensor that is differentiated or mapped over must be
-            in one of the two arguments, not in its closure.
+        loss: Scalar loss of parameters and data at step t. Tensors that need a gradient, or that ``vmap`` maps, should
+            be in one of the two arguments. If one is in the closure, the graphs of all steps are stored.
         params: Initial parameters.
         data: Data that the loss reads: examples, or any tuple or dict of tensors.
         rule: ``Sgd``, ``Adam``, ``RmsProp``, ``LearnedRates`` or your own.
@@ -246,18 +250,52 @@ def descend(
     tensor([0.2500])
     """
 
-    def step(state: tuple[Params, Params], data: Data, t: int) -> tuple[Params, Params]:
-        now, moments = state
-        return rule.step(now, _gradient(loss, now, data, t, constant=first_order), moments, t)
-
-    state = params, rule.init(params)
     if not params:
         return params
-    if steps > UNROLLED and not first_order and torch.is_grad_enabled():
+    second_order = not first_order and torch.is_grad_enabled()
+    unrolled = steps <= UNROLLED or not second_order
+    given = inside_transform() or any(x.requires_grad for x in tree_iter((params, data)))
+    captures = second_order and not (unrolled and given) and _captures(loss, params, data, rule)
+
+    def step(state: tuple[Params, Params], data: Data, t: int) -> tuple[Params, Params]:
+        now, moments = state
+        grads = _gradient(loss, now, data, t, constant=first_order, captures=captures)
+        return rule.step(now, grads, moments, t)
+
+    state = params, rule.init(params)
+    if not unrolled and not captures:
         return scan(step, state, data, steps)[0]
     for t in range(steps):
         state = step(state, data, t)
     return state[0]
+
+
+def _captures(loss: Callable[[Params, Data, int], Tensor], params: Params, data: Data, rule: InnerRule) -> bool:
+    """Return whether a loss or a rule reads a tensor that needs a gradient and is not among its arguments."""
+    leaves, spec = tree_flatten((params, data))
+
+    def once(*leaves: Tensor) -> tuple[Tensor, ...]:
+        now, given = tree_unflatten([x.detach() for x in leaves], spec)
+        moments = tree_map(torch.Tensor.detach, rule.init(now))
+        zeros = {name: torch.zeros_like(p) for name, p in now.items()}
+        return loss(now, given, 0), *tree_iter(rule.step(now, zeros, moments, 0))
+
+    found: tuple[Tensor, ...] = ()
+
+    def of_many(tasks: int, dims: Sequence[int | None], inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        nonlocal found
+        with torch.enable_grad():
+            found = torch.vmap(once, in_dims=tuple(dims))(*inputs)
+        return [x.detach() for x in found]
+
+    before = states()
+    if mapped_now(leaves):  # under vmap, no tensor shows that it needs a gradient
+        below_vmap(of_many, leaves)
+    else:
+        with torch.enable_grad():
+            found = once(*leaves)
+    restore(before)
+    return any(x.requires_grad for x in found)
 
 
 class twice_differentiable:
@@ -289,9 +327,15 @@ class twice_differentiable:
 
 
 def _gradient(
-    loss: Callable[[Params, Data, int], Tensor], params: Params, data: Data, t: int, *, constant: bool
+    loss: Callable[[Params, Data, int], Tensor],
+    params: Params,
+    data: Data,
+    t: int,
+    *,
+    constant: bool,
+    captures: bool = False,
 ) -> Params:
-    """Return the gradient of the loss; if ``constant``, without a graph."""
+    """Return the gradient of the loss; without a graph if ``constant``, or if nothing in it needs a gradient."""
     constant = constant or not torch.is_grad_enabled()
     if inside_transform():
         leaves, spec = tree_flatten((params, data))
@@ -309,7 +353,7 @@ def _gradient(
         with torch.no_grad():
             return cast(Params, grad(loss)({name: p.detach() for name, p in params.items()}, data, t))
     # Outside of torch.func's transforms, autograd alone gives the same, up to a third faster for small operations.
-    constant = constant or not any(x.requires_grad for part in (params.values(), tree_iter(data)) for x in part)
+    constant = constant or not (captures or any(x.requires_grad for x in tree_iter((params, data))))
     with torch.enable_grad(), nullcontext() if constant else twice_differentiable():
         # Views: one parameter may be computed from another (Proto-MAML's head is), and its gradient must not flow
         # there.

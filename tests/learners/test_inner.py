@@ -6,7 +6,17 @@ from torch import Tensor
 from torch.func import grad, jacrev
 
 from quickstudy.errors import SettingError
-from quickstudy.learners.inner import INNER_RULES, Adam, LearnedRates, Params, RmsProp, Sgd, descend, rule_named
+from quickstudy.learners.inner import (
+    INNER_RULES,
+    UNROLLED,
+    Adam,
+    LearnedRates,
+    Params,
+    RmsProp,
+    Sgd,
+    descend,
+    rule_named,
+)
 
 NUMBERS = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
 
@@ -147,7 +157,7 @@ def test_the_loss_is_told_the_step():
         seen.append(t)
         return params["w"].sum() * t
 
-    out = descend(loss, {"w": torch.zeros(1)}, (), Sgd(1.0), 4)
+    out = descend(loss, {"w": torch.zeros(1, requires_grad=True)}, (), Sgd(1.0), 4)
     assert seen == [0, 1, 2, 3]
     assert out["w"].item() == -6
 
@@ -169,6 +179,33 @@ def test_many_descents_at_once_are_each_alone(rule):
         return descend(lambda p, data, t: (p["w"] ** 4).sum(), {"w": w}, (), rule, 3)["w"]
 
     torch.testing.assert_close(torch.vmap(end)(starts), torch.stack([end(w) for w in starts]), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("steps", [1, UNROLLED, UNROLLED + 1])
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("kind", [Sgd, lambda lr: Sgd(lr, momentum=0.5), Adam, RmsProp])
+def test_what_the_loss_or_the_rule_captures_has_its_gradient_too(kind, moving, steps):
+    def end(target: Tensor, lr: Tensor) -> Tensor:
+        start = {"w": torch.tensor([1.0, -2.0]).double().requires_grad_(moving)}
+        return descend(lambda p, data, t: ((p["w"] - target) ** 2).sum(), start, (), kind(lr), steps)["w"].sum()
+
+    captured = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (0.3, 0.1)]
+    assert torch.autograd.gradcheck(end, captured, rtol=1e-5)
+
+
+@pytest.mark.parametrize("steps", [3, UNROLLED + 1])
+def test_what_is_captured_has_its_gradient_under_vmap(steps):
+    scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    starts = torch.linspace(0.5, 2, 5).double()[:, None].requires_grad_()
+
+    def end(w: Tensor) -> Tensor:
+        return descend(lambda p, data, t: scale * (p["w"] ** 4).sum(), {"w": w}, (), Sgd(0.05), steps)["w"]
+
+    together, alone = (
+        torch.autograd.grad(out.sum(), scale)[0] for out in (torch.vmap(end)(starts), sum(map(end, starts)))
+    )
+    torch.testing.assert_close(together, alone)
+    assert alone.abs() > 0.01
 
 
 def test_a_descent_that_nothing_differentiates_keeps_no_graph():

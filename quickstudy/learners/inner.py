@@ -280,22 +280,22 @@ def _captures(loss: Callable[[Params, Data, int], Tensor], params: Params, data:
         zeros = {name: torch.zeros_like(p) for name, p in now.items()}
         return loss(now, given, 0), *tree_iter(rule.step(now, zeros, moments, 0))
 
-    found: tuple[Tensor, ...] = ()
+    results: tuple[Tensor, ...] = ()
 
     def of_many(tasks: int, dims: Sequence[int | None], inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        nonlocal found
+        nonlocal results
         with torch.enable_grad():
-            found = torch.vmap(once, in_dims=tuple(dims))(*inputs)
-        return [x.detach() for x in found]
+            results = torch.vmap(once, in_dims=tuple(dims))(*inputs)
+        return [x.detach() for x in results]
 
     before = states()
     if mapped_now(leaves):  # under vmap, no tensor shows that it needs a gradient
         below_vmap(of_many, leaves)
     else:
         with torch.enable_grad():
-            found = once(*leaves)
+            results = once(*leaves)
     restore(before)
-    return any(x.requires_grad for x in found)
+    return any(x.requires_grad for x in results)
 
 
 class twice_differentiable:

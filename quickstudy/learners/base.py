@@ -129,6 +129,10 @@ class Learner(nn.Module, ABC):
                 raise DataError(
                     f"targets have shape {list(part.y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)"
                 )
+            if self.loss != "mse" and part.y.shape[axes:] == (1,) and not part.y.is_floating_point():
+                raise DataError(
+                    f"class indices have shape {list(part.y.shape)}, as rows of a single class have; give y.squeeze(-1)"
+                )
         dtype = self.number_type(*(t.dtype for part in parts for t in leaves(part.x) if t.is_floating_point()))
         return tuple(
             part if part.y.dtype == dtype else Examples(part.x, part.y.to(dtype))

@@ -91,8 +91,15 @@ class GradientLearner(Learner):
 
         Class positions are assigned at random in training, so the rows of the head are exchangeable. Fewer classes use
         the first rows; a class beyond the trained ones starts from the mean row.
+
+        Raises:
+            SettingError: The targets are real and have another number of dimensions, which are not exchangeable.
         """
         if n_way != self.n_way:
+            if self.loss == "mse":
+                raise SettingError(
+                    f"targets have {n_way} dimensions, but the learner is made for {self.n_way}; set n_way={n_way}"
+                )
             for name in HEAD:
                 head = params[name]
                 extra = head.mean(0, keepdim=True).expand(max(0, n_way - self.n_way), *head.shape[1:])

@@ -98,7 +98,12 @@ class MetricLearner(Learner):
 
     def embedded_loss(self, support: Examples, query: Tensor, query_y: Tensor) -> Tensor:
         """Return the loss of embedded queries (m, d) with targets (m, n_way), a scalar."""
-        return self.prediction_loss(self.comparison(support)(query), query_y)
+        logits = self.comparison(support)(query)
+        if logits.shape == query_y.shape:
+            # A class without support has -inf, which times a target of 0 would be NaN.
+            absent = (logits == -torch.inf) & (query_y == 0)
+            logits = logits.masked_fill(absent, torch.finfo(logits.dtype).min / 2)
+        return self.prediction_loss(logits, query_y)
 
     def observe(self, x: Tree) -> None:
         """Record the population's batch statistics."""

@@ -184,7 +184,7 @@ class Settings:
     validation_tasks: int = _setting(200, "Tasks of a validation.", ge=2)
     patience: int | None = _setting(None, "Number of validations without improvement after which training stops.", ge=1)
     save_every: int | None = _setting(None, "Steps between checkpoints; validate_every if not set.", ge=1)
-    skip_bad_tasks: bool = _setting(False, "Leave out tasks whose loss is NaN or infinite, and count them.")
+    skip_bad_tasks: bool = _setting(False, "Leave out tasks whose loss or gradient is NaN or infinite, and count them.")
     tensorboard: bool = _setting(False, "Also write metrics for TensorBoard, in the run folder.")
     device: str = _setting("auto", "cpu, cuda, or auto.")
     workers: int = _setting(1, "Local processes that share a step's tasks, one thread each.", ge=1)

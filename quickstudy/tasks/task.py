@@ -115,15 +115,15 @@ def check_leaves(name: str, values: Iterable[object]) -> None:
 def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
     """Return the examples with a row per target; class indices become one-hot rows of one width.
 
-    The number of classes is one more than the largest index of all parts.
+    The number of classes is that of rows, or else one more than the largest index of all parts.
 
     Args:
         parts: Support and query of one task, or of a batch of tasks.
         axes: Number of axes before those of one target: 1 for one task, 2 for a batch of tasks.
 
     Raises:
-        DataError: Inputs or targets are no tensors, their numbers differ, an index is below 0, or real targets are not
-            of shape (n, d).
+        DataError: Inputs or targets are no tensors, or their numbers differ. An index is below 0 or beyond the rows.
+            Or real targets are not of shape (n, d).
 
     >>> with_rows(Examples(torch.zeros(2, 4), torch.tensor([1, 0])))[0].y
     tensor([[0., 1.],
@@ -139,13 +139,19 @@ def with_rows(*parts: Examples, axes: int = 1) -> tuple[Examples, ...]:
             raise DataError(f"targets have shape {list(y.shape)}, but real targets are (n, d); give y.unsqueeze(-1)")
     if all(y.is_floating_point() for _, y in parts):
         return parts
-    if all(y.ndim > axes for _, y in parts):  # rows of integers, as torch's one_hot returns them
-        return tuple(Examples(x, y.to(torch.get_default_dtype())) for x, y in parts)
-    indices = torch.cat([y.flatten() for _, y in parts if y.ndim == axes])
+    widths = {y.shape[-1] for _, y in parts if y.ndim > axes}
+    indices = torch.cat([*(y.flatten() for _, y in parts if y.ndim == axes), torch.empty(0, dtype=torch.int64)])
     least, most = (int(indices.min()), int(indices.max())) if len(indices) else (0, -1)
     if least < 0:
         raise DataError(f"class index {least} is below 0; number the classes of a task from 0")
-    return tuple(Examples(x, one_hot(y, most + 1)) for x, y in parts)
+    n_way = max(widths, default=most + 1)
+    if most >= n_way:
+        raise DataError(f"class index {most}, but the rows have {n_way} classes; number the classes of a task from 0")
+    dtype = torch.get_default_dtype()
+    return tuple(  # rows of integers are what torch's one_hot returns
+        Examples(x, one_hot(y, n_way) if y.ndim == axes else y if y.is_floating_point() else y.to(dtype))
+        for x, y in parts
+    )
 
 
 @dataclass(frozen=True)
@@ -208,6 +214,8 @@ def grouped(
     """
     if isinstance(batch, UnequalTasks):
         return batch.groups(as_rows)
+    if not len(batch):  # the share of a process, if there are more processes than tasks
+        return []
     return [(list(range(len(batch))), Task(*as_rows(*batch, axes=2)))]
 
 

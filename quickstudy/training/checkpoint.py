@@ -60,10 +60,11 @@ class Checkpoints:
         if _whole(folder):
             return
         moments, groups = _split(self.optimizer)
-        tensors: Tensors = {"learner": self.learner.state_dict(), "optimizer": moments}
+        # A loop that has ended has given the learner its best weights.
+        tensors: Tensors = {"learner": self.state.last_weights or self.learner.state_dict(), "optimizer": moments}
         if self.state.best_weights is not None:
             tensors["best"] = self.state.best_weights
-        loop = {name: value for name, value in vars(self.state).items() if name != "best_weights"}
+        loop = {name: value for name, value in vars(self.state).items() if not name.endswith("_weights")}
         plain = {"format": FORMAT, "loop": loop, "groups": groups, "schedule": self.schedule.state_dict(), **record}
         write(folder, tensors, plain)
         stay = {self.state.best_step, *self.steps()[-KEEP:]}
@@ -111,7 +112,7 @@ class Checkpoints:
         self.schedule.load_state_dict(plain["schedule"])
         for name, value in plain["loop"].items():
             setattr(self.state, name, value)
-        self.state.best_weights = tensors.get("best")
+        self.state.best_weights, self.state.last_weights = tensors.get("best"), None
 
 
 def _split(optimizer: Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:

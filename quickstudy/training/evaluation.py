@@ -138,10 +138,24 @@ def evaluate(
 
 
 def metric(answers: Tensor, y: Tensor, loss: str) -> Tensor:
-    """Return the accuracy, or the mean squared error if that is the loss, of each task, (..., n_query, n) -> (...)."""
+    """Return the accuracy, or the mean squared error if that is the loss, of each task, (..., n_query, n) -> (...).
+
+    An answer with NaN is wrong.
+
+    Raises:
+        SettingError: There are no queries, or answers and targets differ in shape.
+    """
+    if not y.shape[-2]:
+        raise SettingError("tasks have no queries; sample at least one")
+    if answers.shape != y.shape:
+        raise SettingError(
+            f"answers have shape {list(answers.shape)} for targets {list(y.shape)}; return logits (m, n_way), or "
+            f"real answers (m, d)"
+        )
     if loss == "mse":
         return ((answers - y) ** 2).mean((-2, -1))
-    return (answers.argmax(-1) == y.argmax(-1)).to(answers.dtype).mean(-1)
+    right = (answers.argmax(-1) == y.argmax(-1)) & ~answers.isnan().any(-1)
+    return right.to(answers.dtype).mean(-1)
 
 
 def assigned(scores: Tensor) -> Tensor:

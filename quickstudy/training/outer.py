@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from quickstudy.errors import QuickstudyError
+from quickstudy.errors import QuickstudyError, SettingError
 from quickstudy.learners import Learner
 from quickstudy.learners.inner import twice_differentiable
 from quickstudy.tasks.episodes import seeds_of
@@ -72,6 +72,7 @@ class State:
         best: Best validation so far, accuracy or squared error.
         best_step: Step of the best validation.
         best_weights: Learner's weights at that step.
+        last_weights: Weights after the last step, if the loop ended with others, those best on validation.
         worse: Number of validations since that step.
         skipped: Number of tasks skipped because their loss was not finite.
         engine: Engine decided at the first step; None before.
@@ -83,6 +84,7 @@ class State:
     best: float | None = None
     best_step: int = 0
     best_weights: dict[str, Tensor] | None = None
+    last_weights: dict[str, Tensor] | None = None
     worse: int = 0
     skipped: int = 0
     engine: Engine | None = None
@@ -124,11 +126,12 @@ def outer_loop(
         validate_every: Steps between two validations; the last step is always followed by one.
         validation_tasks: Number of tasks in a validation.
         patience: Number of validations without improvement after which training stops.
-        skip_bad_tasks: Skip and count tasks whose loss is NaN or infinite, instead of raising an error.
+        skip_bad_tasks: Skip and count tasks whose loss or gradient is NaN or infinite, instead of raising an error.
         engine: "auto" computes tasks together (vmap) if that is exact, and else one after another; "vmap" and "loop"
             force it. A net from outside this package is tried at the first step, on two tasks.
         workers: Processes that share each step's tasks, from ``quickstudy.training.workers.join``.
-        state: State to continue from, which is updated; a new one if None.
+        state: State to continue from, which is updated; a new one if None. A loop that had ended continues from the
+            weights of its last step.
         until: Function that is called after every step; the step after which it returns True is the last one.
 
     Raises:
@@ -149,6 +152,9 @@ def outer_loop(
             return learner.meta_loss(task)
 
     state = state or State()
+    if state.last_weights is not None:
+        learner.load_state_dict(state.last_weights)
+        state.last_weights = None
     start, chosen = time.perf_counter() - state.seconds, state.best_weights
     for step in range(state.step + 1, steps + 1):
         if patience is not None and state.worse >= patience:
@@ -201,6 +207,7 @@ def outer_loop(
         if last:
             break
     if chosen is not None:
+        state.last_weights = copy.deepcopy(learner.state_dict())
         learner.load_state_dict(chosen)
     learner.eval()
 
@@ -210,6 +217,8 @@ def losses_and_gradients(learner: Learner, tasks: Task, engine: Engine) -> list[
     parameters = [p for p in learner.parameters() if p.requires_grad]
     with twice_differentiable():
         losses = map_tasks(learner.meta_loss, tasks, engine=engine)
+        if losses.ndim > 1:
+            raise SettingError(f"meta_loss returns shape {list(losses.shape[1:])}; return a scalar, such as its mean")
         if not losses.requires_grad:
             return [losses]
         return [losses.detach(), *torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)]
@@ -233,7 +242,13 @@ def _descend(
         drawn = mine and [mine[i] for i in numbers]
         losses.append(backward(meta_loss, group, len(tasks), engine=engine, seeds=drawn))
     loss = torch.stack(losses).sum()
-    gradients = [p.grad for p in learner.parameters() if p.grad is not None]
+    parameters = list(learner.parameters())
+    used = torch.tensor([float(p.grad is not None) for p in parameters])
+    workers.sum([used])  # a parameter may be used by the tasks of another process alone
+    for p, n in zip(parameters, used.tolist(), strict=True):
+        if n and p.grad is None:
+            p.grad = torch.zeros_like(p)
+    gradients = [p.grad for p in parameters if p.grad is not None]
     workers.sum([loss, *gradients])
     if not gradients:
         return loss.item()
@@ -248,11 +263,21 @@ def _bad_tasks(
     workers: Workers,
     seeds: list[int] | None,
 ) -> list[int]:
-    """Return the numbers of the tasks whose own loss is not finite."""
+    """Return the numbers of the tasks whose own loss or gradient is not finite."""
+    parameters = [p for p in learner.parameters() if p.requires_grad]
+
+    def mark(task: Task) -> Tensor:
+        loss = meta_loss(task)
+        if not loss.requires_grad:
+            return loss
+        gradient = torch.autograd.grad(loss, parameters, materialize_grads=True)
+        return loss.detach() + sum(0 * g.sum() for g in gradient)  # 0 times what is not finite is NaN
+
     mine, drawn = workers.share(tasks), seeds and workers.share_of(seeds)
     results = [0.0] * len(mine)
     for numbers, group in grouped(mine, learner.with_rows):
-        values = map_tasks(meta_loss, group, engine="loop", seeds=drawn and [drawn[i] for i in numbers])
+        with twice_differentiable():
+            values = map_tasks(mark, group, engine="loop", seeds=drawn and [drawn[i] for i in numbers])
         for i, value in zip(numbers, values.tolist(), strict=True):
             results[i] = value
     losses = workers.gather(results)

@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from quickstudy.errors import SettingError
 from quickstudy.learners import (
     ANIL,
+    BDCSPN,
+    FEAT,
     IMAML,
     KFO,
     LRD2,
@@ -19,10 +22,11 @@ from quickstudy.learners import (
     Matching,
     MetaCurvature,
     MetaOptNet,
+    Prototypical,
     Reptile,
 )
-from quickstudy.nets import Identity
-from quickstudy.tasks.task import Examples
+from quickstudy.nets import MLP, Identity
+from quickstudy.tasks.task import Examples, Task
 
 
 def classes(*counts: int) -> Tensor:
@@ -68,3 +72,24 @@ def test_a_class_with_few_examples_is_the_answer_as_often_as_the_others(learner,
         answers = learner(Identity(64)).adapt(support)(query.x).argmax(1)
         right.append((answers == query.y.argmax(1)).float().view(k, 10).mean(1))
     assert torch.stack(right).mean(0).min() > 0.9
+
+
+@pytest.mark.parametrize("learner", [Prototypical, Matching, FEAT, BDCSPN])
+def test_a_class_without_support_has_no_part_in_the_loss_of_the_others(learner):
+    torch.manual_seed(0)
+    x, q = torch.randn(4, 8, dtype=torch.float64), torch.randn(2, 8, dtype=torch.float64)
+    trained = learner(MLP(8, (8,))).double()
+    three, two = (
+        trained.meta_loss(Task(Examples(x, classes(2, 2, 0)[:, :n]), Examples(q, classes(1, 1, 0)[:, :n])))
+        for n in (3, 2)
+    )
+    torch.testing.assert_close(three, two)
+    gradients = [torch.autograd.grad(loss, list(trained.net.parameters())) for loss in (three, two)]
+    for ours, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, expected)
+
+
+def test_real_targets_of_other_dimensions_than_the_head_are_refused():
+    learner = MAML(Identity(3), 1, loss="mse")
+    with pytest.raises(SettingError, match="targets have 2 dimensions, but the learner is made for 1; set n_way=2"):
+        learner.adapt(Examples(torch.zeros(4, 3), torch.zeros(4, 2)))

@@ -6,7 +6,8 @@ import torch
 import quickstudy as qs
 from quickstudy.errors import DataError
 from quickstudy.learners import LEARNERS, Learner
-from quickstudy.tasks.task import Examples, Task, UnequalTasks
+from quickstudy.nets import MLP
+from quickstudy.tasks.task import Examples, Task, UnequalTasks, grouped, with_rows
 from tests.each import each_learner
 
 
@@ -75,3 +76,26 @@ def test_class_indices_are_no_real_targets_in_unequal_tasks_too():
     learner = qs.R2D2(qs.MLP(8, (4,)), loss="mse")
     with pytest.raises(DataError, match="real targets are"):
         qs.train(learner, TwoSizes(as_rows=False), steps=1, tasks_per_step=2)
+
+
+def test_indices_beside_rows_have_the_width_of_the_rows():
+    rows, indices = (
+        Examples(torch.zeros(6, 4), torch.eye(3).repeat(2, 1)),
+        Examples(torch.zeros(2, 4), torch.tensor([0, 1])),
+    )
+    for parts in ((rows, indices), (Examples(rows.x, rows.y.long()), indices)):
+        support, query = with_rows(*parts)
+        torch.testing.assert_close(support.y, rows.y)
+        torch.testing.assert_close(query.y, torch.eye(3)[:2])
+    with pytest.raises(DataError, match="class index 3, but the rows have 3 classes"):
+        with_rows(rows, Examples(torch.zeros(2, 4), torch.tensor([0, 3])))
+
+
+def test_a_column_of_class_indices_is_refused():
+    with pytest.raises(DataError, match=r"class indices have shape \[6, 1\], .* y.squeeze\(-1\)"):
+        qs.Prototypical(MLP(4)).adapt(Examples(torch.zeros(6, 4), torch.arange(3).repeat(2)[:, None]))
+
+
+def test_no_tasks_are_no_groups():
+    empty = Examples(torch.zeros(0, 6, 4), torch.zeros(0, 6, dtype=torch.int64))
+    assert grouped(Task(empty, empty)) == []

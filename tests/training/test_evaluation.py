@@ -280,3 +280,33 @@ def test_a_net_that_draws_random_numbers_when_it_answers_is_evaluated_from_seeds
     assert evaluate(learner, Ways(), n_tasks=12).values == first
     assert evaluate(learner, Ways(), n_tasks=2).values == first[:2]
     torch.set_rng_state(before)
+
+
+def test_an_answer_that_is_nan_is_wrong():
+    answers = torch.tensor([[[torch.nan, torch.nan], [2.0, 1.0]]])
+    assert metric(answers, torch.tensor([[[1.0, 0.0], [1.0, 0.0]]]), "cross_entropy").tolist() == [0.5]
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (1, 3), (4, 3, 1)])
+def test_answers_of_another_shape_than_the_targets_are_refused(loss, shape):
+    class Odd(Learner):
+        def adapt(self, support: Examples) -> Predictor:
+            return lambda x: torch.zeros(shape)
+
+    learner = Odd()
+    learner.loss = loss
+    part = Examples(torch.zeros(2, 4, 6), torch.eye(3).repeat(2, 1)[:4].expand(2, 4, 3))
+
+    class Twice:
+        def sample(self, step: int, n_tasks: int) -> Task:
+            return Task(part, part)
+
+    with pytest.raises(SettingError, match=r"answers have shape .* for targets \[2, 4, 3\]; return"):
+        evaluate(learner, Twice(), n_tasks=2)
+
+
+def test_tasks_without_queries_are_refused(learner):
+    tasks = Episodes(clouds(), n_way=4, n_shot=1, n_query=0, split="test")
+    with pytest.raises(SettingError, match="no queries"):
+        evaluate(learner, tasks, n_tasks=2)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from quickstudy.errors import QuickstudyError
+from quickstudy.errors import QuickstudyError, SettingError
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import (
     ANIL,
@@ -253,6 +253,60 @@ def test_tasks_whose_loss_is_not_finite_are_left_out_and_counted_where_asked():
     learner.bound = -1.0
     with pytest.raises(DivergedError, match=r"tasks 0, 1"):
         list(outer_loop(learner, Pair(), optimizer, steps=1, tasks_per_step=2, skip_bad_tasks=True))
+
+
+def test_a_task_with_a_gradient_that_is_not_finite_is_left_out_too():
+    class Roots(Walk):
+        def meta_loss(self, task: Task) -> Tensor:
+            return -self.w * (1 + 0 * (task.support.x.sum() * self.w).sqrt())  # at 0, the root has no derivative
+
+    class Pair:
+        def sample(self, step: int, n_tasks: int) -> Task:
+            x = torch.arange(n_tasks, dtype=torch.float32).view(-1, 1, 1)
+            return Task(Examples(x, x), Examples(x, x))
+
+    learner = Roots()
+    torch.nn.init.ones_(learner.w)
+    optimizer = torch.optim.SGD(learner.parameters(), lr=1.0)
+    with pytest.raises(DivergedError, match=r"at step 1 \(tasks 0\)"):
+        list(outer_loop(learner, Pair(), optimizer, steps=1, tasks_per_step=2))
+    [progress] = outer_loop(learner, Pair(), optimizer, steps=1, tasks_per_step=2, skip_bad_tasks=True)
+    assert progress.skipped == 1
+    assert learner.w.item() == 2
+
+
+def test_a_loop_that_had_ended_goes_on_from_its_last_weights_not_from_the_best():
+    def losses(*ends: int) -> list[float]:
+        torch.manual_seed(0)
+        learner, state = MAML(MLP(6, (8,)), 4), State()
+        optimizer = torch.optim.Adam(learner.parameters(), 0.01)
+        options = {"validation": Episodes(clouds(), n_way=4, n_query=2, seed=1), "validation_tasks": 4}
+        done = []
+        for steps in ends:
+            loop = outer_loop(
+                learner,
+                Episodes(clouds(), n_way=4, n_query=2),
+                optimizer,
+                steps=steps,
+                validate_every=3,
+                state=state,
+                **options,
+            )
+            done += [progress.loss for progress in loop]
+        assert state.best_step < ends[-1]
+        return done
+
+    assert losses(10, 20) == losses(20)
+
+
+def test_a_meta_loss_that_is_no_scalar_is_refused():
+    class PerQuery(Prototypical):
+        def meta_loss(self, task: Task) -> Tensor:
+            return self.adapt(task.support)(task.query.x).logsumexp(1)
+
+    learner = PerQuery(MLP(6, (8,)))
+    with pytest.raises(SettingError, match=r"meta_loss returns shape \[8\]; return a scalar"):
+        loop(learner, Episodes(clouds(), n_way=4, n_query=2), steps=1, tasks_per_step=4)
 
 
 def test_a_real_run_diverges_with_a_word():

@@ -1,16 +1,25 @@
 import json
+import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
+from torch import nn
 
+import quickstudy as qs
 import quickstudy.runs.train
+from quickstudy.tasks.task import Examples, Task, UnequalTasks
+from quickstudy.training import outer_loop
+from quickstudy.training.workers import ALONE, join
 from tests.limits import HANGING
 
-TRAIN = shlex.split("train --data sinusoid --steps 6 --tasks-per-step 5 --validate-every 3 --validation-tasks 7")
+TRAIN = shlex.split(
+    "train --data sinusoid --steps 6 --tasks-per-step 5 --validate-every 3 --validation-tasks 11"
+)  # one more than a batch: a process has none
 # A rendezvous that takes a free port by itself: one that is looked up before can be gone by the time it is used.
 TORCHRUN = [
     *[sys.executable, "-m", "torch.distributed.run", "--local-addr", "127.0.0.1"],
@@ -52,3 +61,45 @@ def test_workers_without_a_task_are_refused_in_one_line_before_anything_starts(r
     monkeypatch.setattr(quickstudy.runs.train, "launch", None)
     err = refused(*TRAIN, "--algorithm", "maml", "--workers", "6", "--out", "run")
     assert err.startswith("quickstudy: tasks_per_step=5 leaves some of 6 workers idle")
+
+
+class ScaleByShots(qs.Prototypical):
+    """One scale for tasks of one shot, another for all others, so a process may have a gradient for one alone."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__(net)
+        self.one, self.several = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(()))
+
+    def prediction_loss(self, prediction: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        scale = self.one if len(y) == y.shape[1] else self.several
+        return super().prediction_loss(scale * prediction, y)
+
+
+class OneAndTwoShots:
+    def sample(self, step: int, n_tasks: int) -> UnequalTasks:
+        draw = torch.Generator().manual_seed(step)
+        parts = [Examples(torch.randn(3 * n, 4, generator=draw), torch.eye(3).repeat(n, 1)) for n in (1, 2)]
+        return UnequalTasks(tuple(Task(parts[i % 2], parts[i % 2]) for i in range(n_tasks)))
+
+
+def scales(workers: object, folder: Path) -> None:
+    learner = ScaleByShots(nn.Identity())
+    learner.net.out_features = 4
+    optimizer = torch.optim.Adam(learner.parameters(), 0.1)
+    list(outer_loop(learner, OneAndTwoShots(), optimizer, steps=3, tasks_per_step=4, workers=workers))
+    torch.save([learner.one.item(), learner.several.item()], folder / f"{workers.rank}-of-{workers.size}")
+
+
+def one_of_two(rank: int, folder: Path) -> None:
+    meeting = str(folder / "meeting")
+    os.environ.update(WORLD_SIZE="2", RANK=str(rank), LOCAL_RANK=str(rank), MEETING_FILE=meeting)
+    with join(HANGING) as workers:
+        scales(workers, folder)
+
+
+def test_a_weight_that_the_tasks_of_one_process_use_moves_in_all(tmp_path):
+    scales(ALONE, tmp_path)
+    torch.multiprocessing.spawn(one_of_two, (tmp_path,), nprocs=2)
+    alone, *others = (torch.load(tmp_path / name) for name in ("0-of-1", "0-of-2", "1-of-2"))
+    assert others == [pytest.approx(alone, rel=1e-5)] * 2
+    assert all(abs(scale - 1) > 0.01 for scale in alone)

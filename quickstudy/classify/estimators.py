@@ -123,7 +123,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
         start = self._start(X)
         self._columns = None
-        self.__dict__.pop("feature_names_in_", None)  # arrays and sentences have none
+        for name in ("n_features_in_", "feature_names_in_"):  # sentences and images have none
+            self.__dict__.pop(name, None)
         if start is None or _are_numbers(start.inputs, X):
             X, y = validate_data(self, _as_array(X), y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
@@ -302,25 +303,26 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
         if (given := self._given()) is None:
             ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
             self.ridge_ = TransformedTargetRegressor(ridge, transformer=StandardScaler()).fit(X, y)
+            self.learner_ = self.support_ = None  # those of an earlier fit
             return self
         learner = copied(given).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} is a classifier; give a learner with loss='mse'")
-        weight = next(learner.parameters())
+        weight = next(learner.parameters(), torch.empty(0, dtype=torch.float64))
         self._flat = np.ndim(y) == 1
         support = Examples(torch.tensor(X).to(weight), torch.tensor(np.reshape(y, (len(X), -1))).to(weight))
-        self.learner_, self.support_ = learner, support
+        self.learner_, self.support_, self.ridge_ = learner, support, None
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the values (n,) or (n, d) at points X (n, n_features)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        if hasattr(self, "ridge_"):
+        if self.learner_ is None or self.support_ is None:
             return np.asarray(self.ridge_.predict(X))
         x = torch.tensor(X).to(self.support_.x)
         with torch.no_grad():
-            values: np.ndarray = self.learner_.adapt(self.support_)(x).numpy()
+            values: np.ndarray = self.learner_.adapt(self.support_)(x).double().cpu().numpy()
         return values[:, 0] if self._flat else values
 
     def __sklearn_tags__(self) -> Any:

@@ -1,5 +1,6 @@
 """The scikit-learn face keeps scikit-learn's laws, and learns and forgets at any time."""
 
+import copy
 import importlib
 import pickle
 import warnings
@@ -17,10 +18,12 @@ from sklearn.utils.estimator_checks import check_estimator
 from quickstudy import (
     MAML,
     MLP,
+    R2D2,
     ClassDataset,
     Conv4,
     FewShotClassifier,
     FewShotRegressor,
+    Identity,
     Matching,
     Prototypical,
     Siamese,
@@ -28,7 +31,7 @@ from quickstudy import (
 )
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs.images import Images
-from quickstudy.learners import LEARNERS
+from quickstudy.learners import LEARNERS, Learner
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
@@ -413,3 +416,43 @@ def test_a_line_is_learned_as_a_line():
     X = np.linspace(0, 1, 6)[:, None]
     predicted = FewShotRegressor().fit(X, 20 + 5 * X[:, 0]).predict([[0.0], [0.5], [1.0]])
     np.testing.assert_allclose(predicted, [20, 22.5, 25], atol=1e-3)
+
+
+def test_each_fit_answers_by_its_own_learner():
+    X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    linear = R2D2(Identity(1), loss="mse")
+    fresh = {learner: FewShotRegressor(learner).fit(X, y).predict(X) for learner in (None, linear)}
+    assert not np.allclose(fresh[None], fresh[linear])
+    few = FewShotRegressor().fit(X, [0.0, 0.0, 9.0])
+    for learner in (linear, None, linear):
+        np.testing.assert_array_equal(few.set_params(learner=learner).fit(X, y).predict(X), fresh[learner])
+
+
+def test_images_leave_no_columns_of_an_earlier_fit(glyphs):
+    few = FewShotClassifier().fit([[0.0], [1.0]], ["a", "b"])
+    assert few.n_features_in_ == 1
+    assert not hasattr(few.set_params(learner=drawn().learner).fit(*glyphs), "n_features_in_")
+
+
+class Nearest(Learner):
+    """Answers with the value of the nearest point; it has no weights."""
+
+    loss = "mse"
+
+    def adapt(self, support):
+        return lambda x: support.y[torch.cdist(x, support.x).argmin(-1)]
+
+    def meta_loss(self, task):
+        raise NotImplementedError
+
+
+def test_a_regressor_answers_in_float64_whatever_its_weights():
+    X, y = [[0.0], [1.0], [2.0]], [0.1, 0.2, 1 / 3]
+    values = FewShotRegressor(Nearest()).fit(X, y).predict(X)
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(values, y)
+    torch.manual_seed(0)
+    maml = MAML(MLP(1, (8,)), 1, loss="mse").eval()
+    wide, narrow = (FewShotRegressor(m).fit(X, y).predict(X) for m in (maml, copy.deepcopy(maml).bfloat16()))
+    assert narrow.dtype == wide.dtype == np.float64
+    np.testing.assert_allclose(narrow, wide, atol=0.05)

@@ -25,7 +25,7 @@ from quickstudy.classify.start import Start
 from quickstudy.errors import SettingError
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item, native
-from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset, sorted_classes
 from quickstudy.inputs.frames import is_frame, rows_of
 from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner, Prototypical
@@ -121,6 +121,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         return self._fit(X, y)
 
     def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
+        _check_labels(y)
         start = self._start(X)
         self._columns = None
         for name in ("n_features_in_", "feature_names_in_"):  # sentences and images have none
@@ -144,6 +145,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         """
         if not hasattr(self, "X_"):
             return self._fit(X, y, alone=classes is not None)
+        _check_labels(self.y_, y)
         X = self._like_the_first(X)
         x, items = _encoded(self._begun.inputs, X)
         both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
@@ -273,6 +275,11 @@ def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
     x = inputs.encode(items)
     inputs.warn_of_blank(x, [item.name for item in items])
     return x, items
+
+
+def _check_labels(*parts: Any) -> None:
+    """Refuse labels that an array does not hold unchanged, such as numbers beside strings, which become strings."""
+    sorted_classes([label for part in parts for label in column_or_1d(np.array(part, dtype=object))])
 
 
 def _labels(X: Any, y: Any) -> np.ndarray:

@@ -63,6 +63,30 @@ def test_labels_come_back_as_given(labels):
     assert list(few.classes_) == sorted(set(np.asarray(labels).tolist()))
 
 
+@pytest.mark.parametrize("X", [[[0.0], [1.0], [2.0]], [{"x": 0.0}, {"x": 1.0}, {"x": 2.0}]])
+@pytest.mark.parametrize("kind", [list, lambda labels: np.array(labels, dtype=object)])
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (["a", None, "b"], "label 1 is None, but others are strings; give labels of one type"),
+        ([None, "a", "b"], "label 0 is None, but others are strings"),
+        (["1", "a", 1], "label 2 is 1, but others are strings"),
+        ([1, 2, None], "label 2 is None; give that input a class or leave it out"),
+    ],
+)
+def test_labels_of_several_types_are_refused_in_one_line(X, kind, labels, says):
+    with pytest.raises(DataError, match=says) as caught:
+        FewShotClassifier().fit(X, kind(labels))
+    assert "\n" not in str(caught.value)
+
+
+def test_later_labels_are_of_the_type_of_the_first():
+    few = FewShotClassifier().fit([[0.0], [1.0]], [1, 2])
+    with pytest.raises(DataError, match="label 0 is 1, but others are strings; give labels of one type"):
+        few.partial_fit([[2.0]], ["3"])
+    assert few.partial_fit([[2.0]], [3]).classes_.tolist() == [1, 2, 3]
+
+
 @pytest.mark.parametrize("learner", METRIC)
 def test_piece_by_piece_is_all_at_once_in_any_order(glyphs, learner):
     X, y = glyphs

@@ -16,13 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
-from torch import Tensor
+from torch import Tensor, nn
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.edit import kind_of_values
 from quickstudy.classify.learn import default_start, start_of
 from quickstudy.classify.start import Start
-from quickstudy.errors import SettingError
+from quickstudy.errors import DataError, SettingError, one_line
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item, native
 from quickstudy.inputs.dataset import ClassDataset, sorted_classes
@@ -231,7 +231,15 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
             order = np.argsort(index, kind="stable")
             names = tuple(str(c) for c in classes)
             data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
-            self.classifier_ = Classifier(begun.learner, begun.inputs, data, begun.confidence)
+            try:
+                self.classifier_ = Classifier(begun.learner, begun.inputs, data, begun.confidence)
+            except RuntimeError as error:
+                if not any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in begun.learner.modules()):
+                    raise
+                raise DataError(
+                    f"the net of {type(begun.learner).__name__} has an nn.Embedding, but an estimator gives it real "
+                    f"numbers ({one_line(error, 90)}); call x.long() in its forward"
+                ) from error
         self._begun, self.X_, self.y_, self.classes_, self.items_ = begun, x, y, classes, list(items)
         return self
 

@@ -480,3 +480,24 @@ def test_a_regressor_answers_in_float64_whatever_its_weights():
     wide, narrow = (FewShotRegressor(m).fit(X, y).predict(X) for m in (maml, copy.deepcopy(maml).bfloat16()))
     assert narrow.dtype == wide.dtype == np.float64
     np.testing.assert_allclose(narrow, wide, atol=0.05)
+
+
+class Ids(torch.nn.Module):
+    """Mean of the vectors of token ids."""
+
+    def __init__(self, *, whole: bool) -> None:
+        super().__init__()
+        self.table, self.whole = torch.nn.Embedding(300, 4), whole
+
+    def forward(self, x):
+        return self.table(x.long() if self.whole else x).mean(1)
+
+
+def test_a_net_of_token_ids_takes_whole_numbers_as_the_line_advises():
+    X, y = np.array([[0, 1], [1, 0], [2, 299], [299, 3]]), [0, 0, 1, 1]
+    with pytest.raises(DataError, match=r"Prototypical has an nn.Embedding, .* call x.long\(\) in its forward$"):
+        FewShotClassifier(Prototypical(Ids(whole=False))).fit(X, y)
+    net = Ids(whole=True)
+    few, new = FewShotClassifier(Prototypical(net)).fit(X, y), torch.tensor([[2, 1], [299, 299]])
+    expected = torch.cdist(net(new), net(torch.tensor(X))).sort().values
+    np.testing.assert_allclose(few.kneighbors(new.numpy(), 4)[0], expected.detach(), atol=1e-5)

@@ -16,16 +16,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
-from torch import Tensor
+from torch import Tensor, nn
 
 from quickstudy.classify.classifier import Classifier
 from quickstudy.classify.edit import kind_of_values
 from quickstudy.classify.learn import default_start, start_of
 from quickstudy.classify.start import Start
-from quickstudy.errors import SettingError
+from quickstudy.errors import DataError, SettingError, one_line
 from quickstudy.inputs.arrays import Arrays
 from quickstudy.inputs.base import Inputs, Item, native
-from quickstudy.inputs.dataset import ClassDataset
+from quickstudy.inputs.dataset import ClassDataset, sorted_classes
 from quickstudy.inputs.frames import is_frame, rows_of
 from quickstudy.inputs.images import Images
 from quickstudy.learners import Learner, Prototypical
@@ -121,9 +121,11 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         return self._fit(X, y)
 
     def _fit(self, X: Any, y: Any, *, alone: bool = False) -> Self:
+        _check_labels(y)
         start = self._start(X)
         self._columns = None
-        self.__dict__.pop("feature_names_in_", None)  # arrays and sentences have none
+        for name in ("n_features_in_", "feature_names_in_"):  # sentences and images have none
+            self.__dict__.pop(name, None)
         if start is None or _are_numbers(start.inputs, X):
             X, y = validate_data(self, _as_array(X), y, dtype=np.float64)
             start = start or Start(self._given() or Prototypical(Identity(X.shape[1])), Arrays((X.shape[1],)))
@@ -143,6 +145,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
         """
         if not hasattr(self, "X_"):
             return self._fit(X, y, alone=classes is not None)
+        _check_labels(self.y_, y)
         X = self._like_the_first(X)
         x, items = _encoded(self._begun.inputs, X)
         both = torch.cat([self.X_, x]), [*self.items_, *items], np.concatenate([self.y_, _labels(X, y)])
@@ -228,7 +231,15 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]
             order = np.argsort(index, kind="stable")
             names = tuple(str(c) for c in classes)
             data = ClassDataset(x[order], torch.from_numpy(index[order]), names, tuple(items[i] for i in order))
-            self.classifier_ = Classifier(begun.learner, begun.inputs, data, begun.confidence)
+            try:
+                self.classifier_ = Classifier(begun.learner, begun.inputs, data, begun.confidence)
+            except RuntimeError as error:
+                if not any(isinstance(part, nn.Embedding | nn.EmbeddingBag) for part in begun.learner.modules()):
+                    raise
+                raise DataError(
+                    f"the net of {type(begun.learner).__name__} has an nn.Embedding, but an estimator gives it real "
+                    f"numbers ({one_line(error, 90)}); call x.long() in its forward"
+                ) from error
         self._begun, self.X_, self.y_, self.classes_, self.items_ = begun, x, y, classes, list(items)
         return self
 
@@ -274,6 +285,11 @@ def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
     return x, items
 
 
+def _check_labels(*parts: Any) -> None:
+    """Refuse labels that an array does not hold unchanged, such as numbers beside strings, which become strings."""
+    sorted_classes([label for part in parts for label in column_or_1d(np.array(part, dtype=object))])
+
+
 def _labels(X: Any, y: Any) -> np.ndarray:
     y = column_or_1d(y)
     check_consistent_length(X, y)
@@ -302,25 +318,26 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
         if (given := self._given()) is None:
             ridge = make_pipeline(StandardScaler(), RidgeCV(_PENALTIES))
             self.ridge_ = TransformedTargetRegressor(ridge, transformer=StandardScaler()).fit(X, y)
+            self.learner_ = self.support_ = None  # those of an earlier fit
             return self
         learner = copied(given).eval()
         if learner.loss != "mse":
             raise SettingError(f"{type(learner).__name__} is a classifier; give a learner with loss='mse'")
-        weight = next(learner.parameters())
+        weight = next(learner.parameters(), torch.empty(0, dtype=torch.float64))
         self._flat = np.ndim(y) == 1
         support = Examples(torch.tensor(X).to(weight), torch.tensor(np.reshape(y, (len(X), -1))).to(weight))
-        self.learner_, self.support_ = learner, support
+        self.learner_, self.support_, self.ridge_ = learner, support, None
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the values (n,) or (n, d) at points X (n, n_features)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        if hasattr(self, "ridge_"):
+        if self.learner_ is None or self.support_ is None:
             return np.asarray(self.ridge_.predict(X))
         x = torch.tensor(X).to(self.support_.x)
         with torch.no_grad():
-            values: np.ndarray = self.learner_.adapt(self.support_)(x).numpy()
+            values: np.ndarray = self.learner_.adapt(self.support_)(x).double().cpu().numpy()
         return values[:, 0] if self._flat else values
 
     def __sklearn_tags__(self) -> Any:

@@ -32,7 +32,9 @@ def data_folder() -> Path:
     return folder.absolute()
 
 
-def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
+def prepared(
+    key: str, prepare: Callable[[], ClassDataset], fits: Callable[[ClassDataset], bool] = lambda _: True
+) -> ClassDataset:
     """Return the result of ``prepare``, from the cache if a valid copy is there; otherwise compute and save it.
 
     A cache file contains the SHA-256 of its content and is written atomically. A damaged file is therefore made
@@ -41,6 +43,7 @@ def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
     Args:
         key: Name of the result. It identifies the source, its content and the version of the preparation.
         prepare: Function that makes the data set.
+        fits: Function that returns whether a copy is still right; if not, it is made again.
 
     >>> import torch
     >>> from tempfile import TemporaryDirectory
@@ -53,7 +56,7 @@ def prepared(key: str, prepare: Callable[[], ClassDataset]) -> ClassDataset:
     """
     path = data_folder() / "prepared" / f"{key}.safetensors"
     cached = _load(path)
-    if cached is not None:
+    if cached is not None and fits(cached):
         return cached
     data = prepare()
     with suppress(OSError):

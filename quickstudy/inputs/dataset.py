@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from quickstudy.errors import DataError
+from quickstudy.errors import DataError, listed, one_line
 from quickstudy.inputs.base import Inputs, Item, native
 
 
@@ -64,10 +64,13 @@ class ClassDataset:
     ) -> ClassDataset:
         """Group inputs by their labels: strings, or numbers, which need not start at 0.
 
+        Raises:
+            DataError: Lengths differ, a label is missing, or labels are not all strings or all numbers.
+
         >>> ClassDataset.from_labels(torch.zeros(3, 2), ["b", "a", "b"]).names
         ('a', 'b')
         """
-        names, y = _numbered(labels)
+        names, y = sorted_classes(labels)
         order = np.argsort(y, kind="stable")
         x = torch.as_tensor(native(x))
         if len(x) != len(y):
@@ -112,14 +115,45 @@ class ClassDataset:
         return ClassDataset(self.x.to(device), self.y, self.names, self.items)
 
 
-def _numbered(labels: Sequence[object] | np.ndarray | Tensor) -> tuple[Sequence[object] | np.ndarray, np.ndarray]:
-    """Return the different labels, sorted, and the number of each label among them."""
-    if not all(isinstance(label, str) for label in labels):
-        return np.unique(np.asarray(labels), return_inverse=True)
-    # An array of strings would drop null characters at their ends, and give each the memory of the longest.
-    names = sorted(set(labels))
-    number = {name: c for c, name in enumerate(names)}
-    return names, np.array([number[label] for label in labels], dtype=np.int64)
+def sorted_classes(
+    labels: Sequence[object] | np.ndarray | Tensor,
+) -> tuple[Sequence[object] | np.ndarray, np.ndarray]:
+    """Return the different labels, sorted, and the number of each label among them.
+
+    Raises:
+        DataError: A label is missing or is not one value, or labels cannot be compared, such as strings and numbers.
+
+    >>> sorted_classes(["b", "a", "b"])
+    (['a', 'b'], array([1, 0, 1]))
+    """
+    strings = [isinstance(label, str) for label in labels]
+    if all(strings):
+        # An array of strings would drop null characters at their ends, and give each the memory of the longest.
+        names = sorted(set(labels))
+        number = {name: c for c, name in enumerate(names)}
+        return names, np.array([number[label] for label in labels], dtype=np.int64)
+    if any(strings):
+        i = strings.index(False)
+        raise DataError(
+            f"label {i} is {one_line(repr(labels[i]), 60)}, but others are strings; give labels of one type"
+        )
+    try:
+        array = np.asarray(labels)
+        if array.ndim != 1:
+            raise ValueError
+    except ValueError as error:  # rows of different lengths make no array
+        raise DataError(
+            f"label 0 is {one_line(next(iter(labels)), 60)}, but one number or string per input is needed; give "
+            f"numbers, such as labels.argmax(1) of one-hot rows"
+        ) from error
+    try:
+        missing = [i for i, label in enumerate(array.tolist()) if label is None or label != label]
+        if missing:
+            raise DataError(f"label {missing[0]} is {array[missing[0]]}; give that input a class or leave it out")
+        return np.unique(array, return_inverse=True)
+    except TypeError as error:
+        types = listed(sorted({type(label).__name__ for label in array.tolist()}))
+        raise DataError(f"labels of type {types} cannot be compared; give strings or numbers") from error
 
 
 def joined(first: ClassDataset, second: ClassDataset) -> ClassDataset:

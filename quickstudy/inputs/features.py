@@ -22,8 +22,9 @@ def features(module: nn.Module, data: Tensor, *, batch_size: int = 64) -> Tensor
 def features(module: nn.Module, data: ClassDataset | Tensor, *, batch_size: int = 64) -> ClassDataset | Tensor:
     """Return the embedding of each input by a torch module, (n, d).
 
-    A data set's features are saved in the cache, under a hash of the module's weights and of the inputs. The module
-    runs in evaluation mode, on the device of its weights.
+    A data set's features are saved in the cache, under a hash of the module's weights and of the inputs. Saved features
+    are used only if those of five inputs are the same when the module computes them again. The module runs in
+    evaluation mode, on the device of its weights.
 
     Args:
         module: Inputs (n, *input) to embeddings (n, d), such as a model of timm without its classifier.
@@ -44,9 +45,26 @@ def features(module: nn.Module, data: ClassDataset | Tensor, *, batch_size: int 
     weights = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     key = digest({**weights, "x": data.x, "y": data.y, "about": _bytes(f"{module!r} {data.names}")})
     embedded = prepared(
-        f"features-2-{key[:32]}", lambda: replace(data, x=_embedded(module, data.x, batch_size), items=())
+        f"features-2-{key[:32]}",
+        lambda: replace(data, x=_embedded(module, data.x, batch_size), items=()),
+        lambda saved: _repeats(module, data.x, saved.x),
     )
     return replace(embedded, items=data.items)
+
+
+def _repeats(module: nn.Module, x: Tensor, z: Tensor) -> bool:
+    """Return whether a module still embeds a few inputs as it did, to half of the digits of its number type.
+
+    Plain attributes, buffers that are not saved and the code of a module are no part of a key, but change its output.
+    Other machines, threads and batch sizes change the last digits alone.
+    """
+    n = len(x)
+    rows = sorted({0, 1, n // 2, n - 2, n - 1} & set(range(n)))
+    if not rows:
+        return True
+    new, types = _embedded(module, x[rows], len(rows)), [weight.dtype for weight in module.parameters()]
+    eps = max(torch.finfo(dtype).eps for dtype in (*types, x.dtype, z.dtype) if dtype.is_floating_point)
+    return new.shape == z[rows].shape and bool((new - z[rows]).abs().max() <= eps**0.5 * z[rows].abs().max())
 
 
 def _embedded(module: nn.Module, x: Tensor, batch_size: int) -> Tensor:

@@ -7,7 +7,7 @@ indices of a batch are drawn first, then the images are gathered from memory in 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -134,16 +134,17 @@ class Episodes:
         n_shot: int | Sequence[int] = 1,
         n_query: int = 15,
         *,
-        classes: Sequence[Any] | None = None,
+        classes: Iterable[Any] | None = None,
         cache: bool = True,
         threads: int = 0,
         **options: Any,
     ) -> Episodes:
         """Return a source of tasks from any torch dataset of (input, label); inputs are read when a task needs them.
 
-        Labels are read once: from ``dataset.targets`` or ``dataset.labels``, or else from the items. They are numbers,
-        strings, other hashable values, or one-hot rows, which mean the number of their class. A task is a pure
-        function of its numbers only if an item is; use ``rotate``, ``warp`` and ``augment`` for random augmentation.
+        Labels are read once: from ``dataset.targets`` or ``dataset.labels`` if these agree with some of the items, or
+        else from all items. They are numbers, strings, other hashable values, or one-hot rows, which mean the number
+        of their class. Equal numbers, such as 0 and 0.0, are one class. A task is a pure function of its numbers only
+        if an item is; use ``rotate``, ``warp`` and ``augment`` for random augmentation.
 
         Args:
             dataset: Map-style dataset of pairs; an input is a tensor or an array, or a tuple or dictionary of them.
@@ -154,8 +155,9 @@ class Episodes:
             options: Arguments ``seed``, ``split``, ``rotate``, ``warp``, ``augment`` and ``within`` of the class.
 
         Raises:
-            DataError: The dataset is not of such pairs, a label is no class, a class has no items, or inputs cannot be
-                stacked.
+            DataError: The dataset is not of such pairs, a label is missing or no class, a class has no items, or inputs
+                cannot be stacked.
+            SettingError: ``classes`` is no list.
 
         >>> from torch.utils.data import TensorDataset
         >>> dataset = TensorDataset(torch.rand(8, 3), torch.tensor([0, 1, 2, 3] * 2))

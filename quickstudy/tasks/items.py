@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, default_collate
 
-from quickstudy.errors import DataError, one_line
+from quickstudy.errors import DataError, SettingError, one_line
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.tasks.tree import Tree, leaves, tree_map
 
@@ -69,7 +70,9 @@ class Items:
 def labels_of(dataset: Labelled) -> Sequence[Any]:
     """Return the label of every item: the dataset's ``targets`` or ``labels``, or else those read from its items.
 
-    A one-hot row is returned as the number of its class.
+    Ten items over the dataset are compared with the attribute. If the dataset has a ``target_transform``, so is one
+    item of each class. If a label differs, the labels of all items are read; names may stand for numbers. A one-hot row
+    is returned as the number of its class.
 
     Raises:
         DataError: The dataset has no length, an item is no pair or its input is a string, or a label is no class.
@@ -82,12 +85,43 @@ def labels_of(dataset: Labelled) -> Sequence[Any]:
             f"{type(dataset).__name__} is read in one order alone, but tasks choose items by number; give a map-style "
             f"dataset, such as list(dataset)"
         )
+    n = len(dataset)
     for name in ("targets", "labels"):
-        given = getattr(dataset, name, None)
-        if given is not None and len(given) == len(dataset):
-            labels = given.tolist() if hasattr(given, "tolist") else given
-            return [_class(label, i) for i, label in enumerate(labels)]
-    return [_class(_label(dataset[i], i), i) for i in range(len(dataset))]
+        with suppress(DataError):  # an attribute that holds no classes is ignored
+            known = [_class(label, i) for i, label in enumerate(_sequence(getattr(dataset, name, None)))]
+            if len(known) == n and _agree([(known[i], _own(dataset[i], i)) for i in _compared(dataset, known)]):
+                return known
+    return [_class(_label(dataset[i], i), i) for i in range(n)]
+
+
+def _sequence(given: Any) -> list[Any]:
+    """Return the value of an attribute as a list, empty if it is no sequence, such as a method or a dictionary."""
+    if isinstance(given, Tensor | np.ndarray):
+        return given.tolist() if given.ndim else []
+    indexed = hasattr(given, "__len__") and hasattr(given, "__getitem__")
+    return list(given) if indexed and not isinstance(given, str | bytes | Mapping | type) else []
+
+
+def _compared(dataset: Labelled, known: Sequence[Any]) -> set[int]:
+    """Return which items are compared with an attribute: ten, and one of each class if a transform changes labels."""
+    spread = set(np.linspace(0, len(known) - 1, min(len(known), 10)).round().astype(int).tolist())
+    changed = getattr(dataset, "target_transform", None) is not None
+    return spread | set({label: i for i, label in enumerate(known)}.values()) if changed else spread
+
+
+def _agree(pairs: Sequence[tuple[Any, Any]]) -> bool:
+    """Return whether known labels are those of the items, None for an item without; names may stand for numbers."""
+    pairs = [(known, own) for known, own in pairs if own is not None]
+    if not all(isinstance(known, str) and not isinstance(own, str) for known, own in pairs):
+        return all(known == own for known, own in pairs)
+    return len(set(pairs)) == len({known for known, _ in pairs}) == len({own for _, own in pairs})
+
+
+def _own(item: Any, i: int) -> Any:
+    """Return the label that an item gives, None if it gives none."""
+    _input(item, i)
+    label = None if isinstance(item, Sequence) and len(item) == 1 else _part(item, 1, i)
+    return None if label is None else _class(label, i)
 
 
 def _label(item: Any, i: int) -> Any:
@@ -112,37 +146,49 @@ def _part(item: Any, part: int, i: int) -> Any:
         ) from error
 
 
-def _class(label: Any, i: int) -> Any:
+def _class(label: Any, i: int, noun: str = "the label of item") -> Any:
     value = label.tolist() if isinstance(label, Tensor | np.ndarray | np.generic) else label
     if isinstance(value, list) and len(value) == 1:
-        return _class(value[0], i)
+        return _class(value[0], i, noun)
     if isinstance(value, list) and value.count(1) == 1 and value.count(0) == len(value) - 1:
         return value.index(1)
-    if isinstance(value, list | dict):
+    try:
+        hash(value)
+        missing = value is None or bool(value != value)
+    except TypeError as error:  # a list, a dictionary, or pandas.NA, which is neither equal nor unequal
         raise DataError(
-            f"the label of item {i} is {one_line(value, 60)}, which is no class; give a number, a string or a "
-            f"one-hot row"
-        )
+            f"{noun} {i} is {one_line(value, 60)}, which is no class; give a number, a string or a one-hot row"
+        ) from error
+    if missing:
+        raise DataError(f"{noun} {i} is {value}, which is no class; leave that item out or give it one")
     return value
 
 
-def numbered(labels: Sequence[Any], classes: Sequence[Any] | None) -> ClassDataset:
-    """Return the numbers of items, grouped by their labels.
+def numbered(labels: Sequence[Any], classes: Iterable[Any] | None) -> ClassDataset:
+    """Return the numbers of items, grouped by their labels; equal numbers, such as 0 and 0.0, are one class.
 
     Args:
         labels: Label of every item.
         classes: Labels to use; all if None.
 
     Raises:
-        DataError: A class has no item.
+        DataError: A class has no item, or a number and a string are written alike.
+        SettingError: ``classes`` is no list.
 
     >>> numbered(["b", "a", "b"], ["b"]).x
     tensor([0, 2])
     """
-    chosen = set(labels) if classes is None else set(classes)
-    if missing := sorted(map(str, chosen.difference(labels))):
-        raise DataError(
-            f"no item of the dataset has the class {missing[0]!r}; use one of {sorted(set(map(str, labels)))[:9]}"
-        )
-    rows = [i for i, label in enumerate(labels) if label in chosen]
-    return ClassDataset.from_labels(torch.tensor(rows), [str(labels[i]) for i in rows])
+    names = {label: str(label) for label in dict.fromkeys(labels)}  # named as where it is first
+    if classes is not None:
+        if isinstance(classes, str | bytes) or not hasattr(classes, "__iter__") or getattr(classes, "ndim", 1) == 0:
+            raise SettingError(f"classes={classes!r} is one label, but a list of labels is needed; write [{classes!r}]")
+        chosen = {_class(label, i, "classes: label") for i, label in enumerate(classes)}
+        if missing := sorted(map(repr, chosen - names.keys())):
+            raise DataError(f"no item of the dataset has the class {missing[0]}; use some of {list(names)[:9]}")
+        names = {label: name for label, name in names.items() if label in chosen}
+    first: dict[str, Any] = {}
+    for label, name in names.items():
+        if (other := first.setdefault(name, label)) != label:
+            raise DataError(f"classes {other!r} and {label!r} have the same name; give labels of one type")
+    rows = [i for i, label in enumerate(labels) if label in names]
+    return ClassDataset.from_labels(torch.tensor(rows), [names[labels[i]] for i in rows])

@@ -1,5 +1,6 @@
 """The scikit-learn face keeps scikit-learn's laws, and learns and forgets at any time."""
 
+import copy
 import importlib
 import pickle
 import warnings
@@ -17,10 +18,12 @@ from sklearn.utils.estimator_checks import check_estimator
 from quickstudy import (
     MAML,
     MLP,
+    R2D2,
     ClassDataset,
     Conv4,
     FewShotClassifier,
     FewShotRegressor,
+    Identity,
     Matching,
     Prototypical,
     Siamese,
@@ -28,7 +31,7 @@ from quickstudy import (
 )
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs.images import Images
-from quickstudy.learners import LEARNERS
+from quickstudy.learners import LEARNERS, Learner
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
@@ -58,6 +61,30 @@ def test_labels_come_back_as_given(labels):
     assert list(few.predict(X)) == list(labels)
     assert few.predict(X).dtype == few.classes_.dtype == np.asarray(labels).dtype
     assert list(few.classes_) == sorted(set(np.asarray(labels).tolist()))
+
+
+@pytest.mark.parametrize("X", [[[0.0], [1.0], [2.0]], [{"x": 0.0}, {"x": 1.0}, {"x": 2.0}]])
+@pytest.mark.parametrize("kind", [list, lambda labels: np.array(labels, dtype=object)])
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (["a", None, "b"], "label 1 is None, but others are strings; give labels of one type"),
+        ([None, "a", "b"], "label 0 is None, but others are strings"),
+        (["1", "a", 1], "label 2 is 1, but others are strings"),
+        ([1, 2, None], "label 2 is None; give that input a class or leave it out"),
+    ],
+)
+def test_labels_of_several_types_are_refused_in_one_line(X, kind, labels, says):
+    with pytest.raises(DataError, match=says) as caught:
+        FewShotClassifier().fit(X, kind(labels))
+    assert "\n" not in str(caught.value)
+
+
+def test_later_labels_are_of_the_type_of_the_first():
+    few = FewShotClassifier().fit([[0.0], [1.0]], [1, 2])
+    with pytest.raises(DataError, match="label 0 is 1, but others are strings; give labels of one type"):
+        few.partial_fit([[2.0]], ["3"])
+    assert few.partial_fit([[2.0]], [3]).classes_.tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("learner", METRIC)
@@ -413,3 +440,64 @@ def test_a_line_is_learned_as_a_line():
     X = np.linspace(0, 1, 6)[:, None]
     predicted = FewShotRegressor().fit(X, 20 + 5 * X[:, 0]).predict([[0.0], [0.5], [1.0]])
     np.testing.assert_allclose(predicted, [20, 22.5, 25], atol=1e-3)
+
+
+def test_each_fit_answers_by_its_own_learner():
+    X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    linear = R2D2(Identity(1), loss="mse")
+    fresh = {learner: FewShotRegressor(learner).fit(X, y).predict(X) for learner in (None, linear)}
+    assert not np.allclose(fresh[None], fresh[linear])
+    few = FewShotRegressor().fit(X, [0.0, 0.0, 9.0])
+    for learner in (linear, None, linear):
+        np.testing.assert_array_equal(few.set_params(learner=learner).fit(X, y).predict(X), fresh[learner])
+
+
+def test_images_leave_no_columns_of_an_earlier_fit(glyphs):
+    few = FewShotClassifier().fit([[0.0], [1.0]], ["a", "b"])
+    assert few.n_features_in_ == 1
+    assert not hasattr(few.set_params(learner=drawn().learner).fit(*glyphs), "n_features_in_")
+
+
+class Nearest(Learner):
+    """Answers with the value of the nearest point; it has no weights."""
+
+    loss = "mse"
+
+    def adapt(self, support):
+        return lambda x: support.y[torch.cdist(x, support.x).argmin(-1)]
+
+    def meta_loss(self, task):
+        raise NotImplementedError
+
+
+def test_a_regressor_answers_in_float64_whatever_its_weights():
+    X, y = [[0.0], [1.0], [2.0]], [0.1, 0.2, 1 / 3]
+    values = FewShotRegressor(Nearest()).fit(X, y).predict(X)
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(values, y)
+    torch.manual_seed(0)
+    maml = MAML(MLP(1, (8,)), 1, loss="mse").eval()
+    wide, narrow = (FewShotRegressor(m).fit(X, y).predict(X) for m in (maml, copy.deepcopy(maml).bfloat16()))
+    assert narrow.dtype == wide.dtype == np.float64
+    np.testing.assert_allclose(narrow, wide, atol=0.05)
+
+
+class Ids(torch.nn.Module):
+    """Mean of the vectors of token ids."""
+
+    def __init__(self, *, whole: bool) -> None:
+        super().__init__()
+        self.table, self.whole = torch.nn.Embedding(300, 4), whole
+
+    def forward(self, x):
+        return self.table(x.long() if self.whole else x).mean(1)
+
+
+def test_a_net_of_token_ids_takes_whole_numbers_as_the_line_advises():
+    X, y = np.array([[0, 1], [1, 0], [2, 299], [299, 3]]), [0, 0, 1, 1]
+    with pytest.raises(DataError, match=r"Prototypical has an nn.Embedding, .* call x.long\(\) in its forward$"):
+        FewShotClassifier(Prototypical(Ids(whole=False))).fit(X, y)
+    net = Ids(whole=True)
+    few, new = FewShotClassifier(Prototypical(net)).fit(X, y), torch.tensor([[2, 1], [299, 299]])
+    expected = torch.cdist(net(new), net(torch.tensor(X))).sort().values
+    np.testing.assert_allclose(few.kneighbors(new.numpy(), 4)[0], expected.detach(), atol=1e-5)

@@ -78,3 +78,10 @@ def test_the_folder_is_the_variable_or_the_users_cache(tmp_path, monkeypatch):
     assert data_folder() == tmp_path
     monkeypatch.delenv("QUICKSTUDY_CACHE")
     assert str(data_folder()).startswith(platformdirs.user_cache_dir("quickstudy"))
+
+
+def test_a_copy_that_no_longer_fits_is_made_again(cache):
+    other = ClassDataset(DATA.x + 1, DATA.y, DATA.names)
+    prepared("key", make)
+    assert same(prepared("key", lambda: other, lambda saved: not same(saved, DATA)), other)
+    assert same(prepared("key", never, lambda saved: same(saved, other)), other)

@@ -92,3 +92,33 @@ def test_another_device_holds_the_same_data():
     moved = data.to("meta")
     assert moved.x.device.type == "meta"
     assert moved.names == data.names
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ([None, "a"], "label 0 is None, but others are strings; give labels of one type"),
+        (["a", 1], "label 1 is 1, but others are strings; give labels of one type"),
+        (np.array(["1", 1], object), "label 1 is 1, but others are strings"),
+        (["a", np.nan], "label 1 is nan, but others are strings"),
+        ([1, None], "label 1 is None; give that input a class or leave it out"),
+        ([1.0, np.nan], "label 1 is nan; give that input a class or leave it out"),
+        ([None, None], "label 0 is None"),
+        ([(1, 2), (1, 3)], r"label 0 is \(1, 2\), but one number or string per input is needed; give numbers"),
+        ([(1, 2), (1,)], r"label 0 is \(1, 2\), but one number or string"),
+        (torch.eye(2), r"label 0 is .*, but one number .* labels.argmax\(1\) of one-hot rows$"),
+        (np.eye(2), r"label 0 is \[1. 0.\], but one number .* labels.argmax\(1\) of one-hot rows$"),
+        (list(torch.eye(2)), "label 0 is .*, but one number"),
+        (np.array([1, b"a"], object), "labels of type bytes, int cannot be compared; give strings or numbers"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused_in_one_line(labels, says):
+    with pytest.raises(DataError, match=says) as caught:
+        ClassDataset.from_labels(torch.zeros(2, 3), labels)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_number_is_one_class_in_every_form():
+    data = ClassDataset.from_labels(torch.arange(6), [0, 1.0, False, True, np.int64(0), np.float32(1)])
+    assert data.n_classes == 2
+    assert data.x.tolist() == [0, 2, 4, 1, 3, 5]

@@ -8,6 +8,7 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 import quickstudy as qs
 from quickstudy.errors import DataError, NotEnoughExamples, SettingError
+from quickstudy.tasks.items import labels_of
 
 LABELS = ["dog", "cat", "cow", "cat", "dog", "cow", "cat", "dog", "cow"]
 
@@ -29,6 +30,21 @@ class Pictures(Dataset):
         return self.x[i], LABELS[i]
 
 
+class Digits(Dataset):
+    """Items whose labels a transform changes, beside targets that it does not."""
+
+    def __init__(self, target, target_transform=None, n: int = 800) -> None:
+        self.targets, self.target_transform = [target(i) for i in range(n)], target_transform
+        self.own, self.read = self.targets, []
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+    def __getitem__(self, i: int):
+        self.read.append(i)
+        return torch.tensor([float(i)]), (self.target_transform or (lambda y: y))(self.own[i])
+
+
 @pytest.mark.parametrize("threads", [0, 3])
 @pytest.mark.parametrize("cache", [False, True])
 def test_tasks_are_those_of_the_same_data_in_memory(cache, threads):
@@ -41,18 +57,23 @@ def test_tasks_are_those_of_the_same_data_in_memory(cache, threads):
             assert torch.equal(a.y, b.y)
 
 
-def test_labels_are_read_once_and_from_targets_without_an_item():
-    reading, knowing = Pictures(), Pictures(targets=True)
+def test_labels_are_read_once_and_from_targets_with_ten_items():
+    reading = Pictures()
     qs.Episodes.from_dataset(reading, 2, 1, 1)
-    qs.Episodes.from_dataset(knowing, 2, 1, 1)
     assert reading.read == list(range(9))
-    assert knowing.read == []
+    for transform, read in ((None, 10), (str, 40)):  # a transform of labels is compared on each of 40 classes
+        knowing = Digits(lambda i: i % 40, transform)
+        knowing.targets = [str(i % 40) if transform else i % 40 for i in range(800)]
+        assert len(qs.Episodes.from_dataset(knowing, 2, 1, 1).data.names) == 40
+        assert read <= len(knowing.read) <= read + 10
+        assert {0, 799} <= set(knowing.read)
 
 
 def test_an_item_is_read_once_where_it_is_kept_and_when_it_is_wanted():
     kept, anew = Pictures(targets=True), Pictures(targets=True)
     for dataset, cache in ((kept, True), (anew, False)):
         tasks = qs.Episodes.from_dataset(dataset, 2, 1, 1, cache=cache)
+        dataset.read.clear()
         tasks.sample(0, 1)
         assert 0 < len(dataset.read) <= 4
         for step in range(1, 20):
@@ -185,10 +206,104 @@ def test_a_dataset_that_makes_no_tasks_is_refused_in_a_line_before_the_first_tas
 @pytest.mark.parametrize(
     ("item", "line"), [({"x": 0.5}, "is a dict, but a pair"), (("a dog", 0), "is or contains a string")]
 )
-def test_items_whose_labels_are_known_are_refused_when_the_first_is_read(item, line):
-    tasks = qs.Episodes.from_dataset(Listed([item] * 8, CLASSES), 2, 1, 1)
+def test_items_that_make_no_tasks_are_refused_although_their_labels_are_known(item, line):
     with pytest.raises(DataError, match=line):
-        tasks.sample(0, 1)
+        qs.Episodes.from_dataset(Listed([item] * 8, CLASSES), 2, 1, 1)
+
+
+def classes_of(tasks):
+    """Return the numbers of the items of each class."""
+    return {name: tasks.data.x[tasks.data.y == k].tolist() for k, name in enumerate(tasks.data.names)}
+
+
+OF_EIGHT = {str(k): list(range(k, 80, 4)) for k in range(4)}
+
+
+@pytest.mark.parametrize(
+    "changed", [lambda y: y % 4, lambda y: y if y != 7 else 6, lambda y: torch.tensor(y % 4), lambda y: f"class {y}"]
+)
+def test_labels_are_those_that_items_give(changed):
+    tasks = qs.Episodes.from_dataset(Digits(lambda i: i % 8, changed, n=80), 2, 1, 1)
+    expected: dict[str, list[int]] = {}
+    for i in range(80):
+        label = changed(i % 8)
+        expected.setdefault(str(int(label) if isinstance(label, torch.Tensor) else label), []).append(i)
+    assert classes_of(tasks) == dict(sorted(expected.items()))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        lambda: [0] * 80,  # a method
+        dict.fromkeys(range(80), 0),
+        "x" * 80,
+        torch.tensor(3),
+        torch.zeros(80, 5),
+        torch.zeros(79),
+        [None] * 80,
+        [0] * 80,
+        7,
+        list,
+    ],
+)
+def test_an_attribute_that_holds_no_labels_of_the_items_is_ignored(labels):
+    dataset = Digits(lambda i: i % 4, n=80)
+    dataset.labels = labels
+    del dataset.targets
+    assert classes_of(qs.Episodes.from_dataset(dataset, 2, 1, 1)) == OF_EIGHT
+
+
+@pytest.mark.parametrize(
+    "classes", [torch.tensor([0, 3]), np.array([3, 0]), [0.0, 3], {0, 3}, [torch.tensor(3), False]]
+)
+def test_classes_are_named_as_labels_are(classes):
+    tasks = qs.Episodes.from_dataset(Digits(lambda i: i % 4, n=80), 2, 1, 1, classes=classes)
+    assert classes_of(tasks) == {"0": OF_EIGHT["0"], "3": OF_EIGHT["3"]}
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "line"),
+    [
+        (["0", "3"], DataError, r"no item of the dataset has the class '0'; use some of \[0, 1, 2, 3\]$"),
+        ([0, None], DataError, "classes: label 1 is None, which is no class"),
+        ("dog", SettingError, r"classes='dog' is one label, but a list of labels is needed; write \['dog'\]$"),
+        (3, SettingError, r"classes=3 is one label, but a list of labels is needed; write \[3\]$"),
+        (torch.tensor(3), SettingError, "is one label, but a list"),
+    ],
+)
+def test_classes_that_are_none_are_refused_in_a_line(classes, error, line):
+    with pytest.raises(error, match=line) as refused:
+        qs.Episodes.from_dataset(Digits(lambda i: i % 4, n=80), 2, 1, 1, classes=classes)
+    assert "\n" not in str(refused.value)
+
+
+def test_equal_numbers_are_one_class():
+    labels = [0, 1, 0.0, 1.0, False, True, np.float32(0), torch.tensor(1)]
+    assert classes_of(qs.Episodes.from_dataset([(x, y) for x, y in zip(X, labels, strict=True)], 2, 1, 1)) == {
+        "0": [0, 2, 4, 6],
+        "1": [1, 3, 5, 7],
+    }
+
+
+@pytest.mark.parametrize(
+    ("label", "line"),
+    [
+        (None, "the label of item 5 is None, which is no class; leave that item out or give it one"),
+        (float("nan"), "the label of item 5 is nan, which is no class; leave"),
+        (torch.tensor(float("nan")), "the label of item 5 is nan"),
+        ("1", "classes 1 and '1' have the same name; give labels of one type"),
+        ({"a"}, "the label of item 5 is {'a'}, which is no class; give"),
+    ],
+)
+def test_a_label_that_is_no_class_is_refused_by_its_item(label, line):
+    labels = [1, 0, 1, 0, 1, label, 1, 0]
+    for dataset in (
+        [(x, y) for x, y in zip(X, labels, strict=True)],
+        Listed(list(zip(X, labels, strict=True)), labels),
+    ):
+        with pytest.raises(DataError, match=line) as refused:
+            qs.Episodes.from_dataset(dataset, 2, 1, 1)
+        assert "\n" not in str(refused.value)
 
 
 def test_what_the_lines_advise_works():
@@ -201,3 +316,13 @@ def test_a_dictionary_is_no_image_to_change():
     tasks = qs.Episodes.from_dataset([({"a": x}, int(c)) for x, c in Stream()], 2, 1, 1, rotate=True)
     with pytest.raises(SettingError, match="rotate, warp and augment change images, but an input is a dict"):
         tasks.sample(0, 1)
+
+
+def test_names_of_classes_may_stand_for_the_numbers_that_items_give():
+    class Named(list):
+        labels = ["cat", "dog"] * 10
+
+    data = Named((torch.zeros(3), i % 2) for i in range(20))
+    assert labels_of(data) == Named.labels
+    data[19] = torch.zeros(3), 0  # a dog with the number of the cats
+    assert labels_of(data) == [0, 1] * 9 + [0, 0]

@@ -41,6 +41,9 @@ _NOT_FINITE = "holds NaN or infinity; clean it or drop it"
 class Classifier(LeaveOneOut):
     """Classifier that learns labels from a few examples of each.
 
+    The same examples give the same answers, also after it is saved and loaded: a learner that draws random numbers in
+    ``adapt`` draws them from a fixed seed.
+
     Args:
         learner: Meta-learned learner; it is not changed.
         inputs: Inputs that encode items for the learner.
@@ -82,7 +85,7 @@ class Classifier(LeaveOneOut):
             if metric:  # calling adapt would embed the support again
                 self._predictor: Predictor = Apart(metric, metric.comparison(Examples(self.embedded, y)))
             else:
-                self._predictor = self.learner.adapt(self.support)
+                self._predictor = self.adapted(self.support)
             if has_foreign(self.learner) and not self.learner.transductive:
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 

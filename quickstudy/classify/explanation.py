@@ -15,6 +15,7 @@ from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import as_float
+from quickstudy.learners.draws import seeded
 from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples
 
@@ -191,7 +192,7 @@ def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occl
     x, ground = (as_float(each).to(query) for each in (seen.x, seen.ground))
     if x.ndim != 4:
         raise DataError(f"an input of shape {tuple(x.shape[1:])} has no pixels; give (channels, height, width)")
-    predictor = classifier.learner.adapt(classifier.support)
+    predictor = classifier.adapted(classifier.support)
     best = int(classifier.predict_proba([item]).argmax())
 
     def odds(inputs: Tensor) -> Tensor:
@@ -226,7 +227,7 @@ def _descent(classifier: Classifier, support: Examples, query: Tensor, best: int
     rows = []
     for n_steps in range(steps + 1):
         learner.test_steps = n_steps  # type: ignore[assignment]
-        with torch.no_grad():
+        with torch.no_grad(), seeded(0):
             predictor = learner.adapt(support)
             loss = F.cross_entropy(predictor(support.x), support.y)
             rows.append([float(loss), float(classifier.probabilities(predictor(query))[0, best])])

@@ -18,6 +18,7 @@ from quickstudy.errors import SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import Learner, Predictor
+from quickstudy.learners.draws import seeded
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.tasks.task import Examples
@@ -75,6 +76,11 @@ class LeaveOneOut(ABC):
             own = type(learner).embed is not MetricLearner.embed
             return None if own and depends_on_others(learner.embed, self.support.x) else learner
 
+    def adapted(self, support: Examples) -> Predictor:
+        """Return the learner's predictor of a support. What ``adapt`` draws at random has a fixed seed."""
+        with seeded(0):
+            return self.learner.adapt(support)
+
     def left_out(self, x: Tensor | None = None) -> Tensor:
         """Return the logits of inputs by the classifier without each example in turn, (n, m, n_labels).
 
@@ -90,7 +96,7 @@ class LeaveOneOut(ABC):
                 query = None if x is None else self.embed(x)
                 return metric.left_out(Examples(self.embedded, support.y), query).cpu().double()
             of_turn = [support.x[i : i + 1] if x is None else x for i in range(len(support.y))]
-            logits = [self.learner.adapt(support.without(i))(each) for i, each in enumerate(of_turn)]
+            logits = [self.adapted(support.without(i))(each) for i, each in enumerate(of_turn)]
         return torch.stack(logits).cpu().double()
 
     @cached_property

@@ -41,7 +41,7 @@ _NOT_FINITE = "holds NaN or infinity; clean it or drop it"
 class Classifier(LeaveOneOut):
     """Classifier that learns labels from a few examples of each.
 
-    The same examples give the same answers, also after it is saved and loaded: a learner that draws random numbers in
+    The same examples give the same answers, also after it is saved and loaded. A learner that draws random numbers in
     ``adapt`` draws them from a fixed seed.
 
     Args:

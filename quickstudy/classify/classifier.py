@@ -41,6 +41,9 @@ _NOT_FINITE = "holds NaN or infinity; clean it or drop it"
 class Classifier(LeaveOneOut):
     """Classifier that learns labels from a few examples of each.
 
+    The same examples give the same answers, also after it is saved and loaded. A learner that draws random numbers in
+    ``adapt`` draws them from a fixed seed.
+
     Args:
         learner: Meta-learned learner; it is not changed.
         inputs: Inputs that encode items for the learner.
@@ -77,12 +80,12 @@ class Classifier(LeaveOneOut):
     def _adapt(self) -> None:
         y = one_hot(self.data.y, self.data.n_classes).to(self._weight)
         self.support = Examples(self.taken(self.data.x, [item.name for item in self.items]), y)
-        metric = self._metric
+        metric = self.metric
         with torch.no_grad():
-            if metric and type(metric).adapt is MetricLearner.adapt:  # calling it would embed the support again
+            if metric:  # calling adapt would embed the support again
                 self._predictor: Predictor = Apart(metric, metric.comparison(Examples(self.embedded, y)))
             else:
-                self._predictor = self.learner.adapt(self.support)
+                self._predictor = self.adapted(self.support)
             if has_foreign(self.learner) and not self.learner.transductive:
                 depends_on_others(self._predictor, self.support.x)  # warns, because no guarantee would hold
 
@@ -273,8 +276,9 @@ class Classifier(LeaveOneOut):
                 return x.flatten(1)
             if isinstance(self.learner, GradientLearner):
                 return apply(net, torch.cat([own, x]), statistics=len(own))[len(own) :]
-            if metric := self._metric:  # in parts, since the maps of a net are large, and each row is independent
-                return torch.cat([metric.embed(part) for part in torch.split(x, _ROWS)])
+            if isinstance(self.learner, MetricLearner) and not self.learner.transductive:
+                # In parts, since the maps of a net are large, and each row is independent.
+                return torch.cat([self.learner.embed(part) for part in torch.split(x, _ROWS)])
             return apply(net, x, statistics="population")
 
     def taken(self, x: Tensor, names: Sequence[str] | None = None) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from quickstudy.errors import SettingError
 from quickstudy.io.console import shown
 from quickstudy.learners import Learner
-from quickstudy.tasks.task import TaskSource
+from quickstudy.tasks.task import Task, TaskSource
 
 PERCENTS = 99
 """Number of stored quantiles: 1 %, 2 %, ... 99 %."""
@@ -169,7 +169,7 @@ def answers(learner: Learner, tasks: TaskSource, which: range) -> tuple[Tensor, 
     learner.eval()
     logits, right = [], []
     for i in shown(which, "tasks"):
-        task = tasks.sample(i, 1).at(0)
+        task = Task(*learner.with_rows(*tasks.sample(i, 1).at(0)))
         logits.append(learner.adapt(task.support)(task.query.x).double())
         right.append(task.query.y.argmax(-1))
     return torch.cat(logits).cpu(), torch.cat(right).cpu()

@@ -15,7 +15,7 @@ from quickstudy.classify.classifier import Classifier
 from quickstudy.errors import DataError, SettingError, unknown
 from quickstudy.inputs.base import Item
 from quickstudy.inputs.dataset import as_float
-from quickstudy.learners.metric import MetricLearner
+from quickstudy.learners.draws import seeded
 from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples
 
@@ -113,20 +113,18 @@ def explain(classifier: Classifier, thing: Any) -> Explanation:
     ('dog', [-17.0, 0.0, 0.0], [-17.0, 0.0])
     """
     n = len(classifier.data.y)
-    if n > _LEARN_AGAIN and not isinstance(classifier.learner, MetricLearner):
+    if n > _LEARN_AGAIN and classifier.metric is None:
         raise SettingError(
             f"{type(classifier.learner).__name__} would learn again without each of {n} examples; explain a classifier "
             f"of at most {_LEARN_AGAIN}, or one whose learner compares embeddings"
         )
     item = one_item(classifier, thing)
-    support, query, learner = classifier.support, encoded_query(classifier, item), classifier.learner
+    support, query = classifier.support, encoded_query(classifier, item)
     with torch.no_grad():
         probabilities = classifier.predict_proba([item])[0]
         best = int(probabilities.argmax())
         z, q = classifier.embedded, classifier.embed(query)
-        shares = None
-        if isinstance(learner, MetricLearner) and not learner.transductive:
-            shares = learner.contributions(Examples(z, support.y), q)
+        shares = metric.contributions(Examples(z, support.y), q) if (metric := classifier.metric) else None
     rest = classifier.probabilities(classifier.left_out(query)[:, 0], torch.arange(n), alone=True)
     both = torch.cat([z, q]).cpu().double().numpy()
     names = classifier.labels
@@ -194,7 +192,7 @@ def pixels(classifier: Classifier, thing: Any, method: PixelMethod | str = "occl
     x, ground = (as_float(each).to(query) for each in (seen.x, seen.ground))
     if x.ndim != 4:
         raise DataError(f"an input of shape {tuple(x.shape[1:])} has no pixels; give (channels, height, width)")
-    predictor = classifier.learner.adapt(classifier.support)
+    predictor = classifier.adapted(classifier.support)
     best = int(classifier.predict_proba([item]).argmax())
 
     def odds(inputs: Tensor) -> Tensor:
@@ -229,7 +227,7 @@ def _descent(classifier: Classifier, support: Examples, query: Tensor, best: int
     rows = []
     for n_steps in range(steps + 1):
         learner.test_steps = n_steps  # type: ignore[assignment]
-        with torch.no_grad():
+        with torch.no_grad(), seeded(0):
             predictor = learner.adapt(support)
             loss = F.cross_entropy(predictor(support.x), support.y)
             rows.append([float(loss), float(classifier.probabilities(predictor(query))[0, best])])

@@ -18,9 +18,11 @@ from quickstudy.errors import SettingError
 from quickstudy.inputs.base import Inputs, Item
 from quickstudy.inputs.dataset import ClassDataset
 from quickstudy.learners import Learner, Predictor
+from quickstudy.learners.draws import seeded
 from quickstudy.learners.metric import MetricLearner
 from quickstudy.learners.transductive import TransductiveLearner
 from quickstudy.tasks.task import Examples
+from quickstudy.training.evaluation import depends_on_others
 
 _LEARN_AGAIN = 50
 """Largest number of examples that a learner without embeddings learns again without, one by one, for a warning."""
@@ -59,11 +61,25 @@ class LeaveOneOut(ABC):
     def taken(self, x: Tensor, names: Sequence[str] | None = None) -> Tensor:
         """Return encoded inputs in the learner's number type and on its device."""
 
-    @property
-    def _metric(self) -> MetricLearner | None:
-        """The learner if it compares embeddings that each depend only on their own input, otherwise None."""
+    @cached_property
+    def metric(self) -> MetricLearner | None:
+        """The learner if it compares embeddings that each depend only on their own input, otherwise None.
+
+        A subclass with its own ``adapt`` is no such learner, since it may do anything with the examples.
+        """
         learner = self.learner
-        return learner if isinstance(learner, MetricLearner) and not learner.transductive else None
+        if not isinstance(learner, MetricLearner) or learner.transductive:
+            return None
+        if type(learner).adapt is not MetricLearner.adapt:
+            return None
+        with torch.no_grad():
+            own = type(learner).embed is not MetricLearner.embed
+            return None if own and depends_on_others(learner.embed, self.support.x) else learner
+
+    def adapted(self, support: Examples) -> Predictor:
+        """Return the learner's predictor of a support. What ``adapt`` draws at random has a fixed seed."""
+        with seeded(0):
+            return self.learner.adapt(support)
 
     def left_out(self, x: Tensor | None = None) -> Tensor:
         """Return the logits of inputs by the classifier without each example in turn, (n, m, n_labels).
@@ -76,11 +92,11 @@ class LeaveOneOut(ABC):
         """
         support = self.support
         with torch.no_grad():
-            if metric := self._metric:
+            if metric := self.metric:
                 query = None if x is None else self.embed(x)
                 return metric.left_out(Examples(self.embedded, support.y), query).cpu().double()
             of_turn = [support.x[i : i + 1] if x is None else x for i in range(len(support.y))]
-            logits = [self.learner.adapt(support.without(i))(each) for i, each in enumerate(of_turn)]
+            logits = [self.adapted(support.without(i))(each) for i, each in enumerate(of_turn)]
         return torch.stack(logits).cpu().double()
 
     @cached_property
@@ -91,11 +107,11 @@ class LeaveOneOut(ABC):
         this takes too many turns, examples are left out one by one, and the inputs stay.
         """
         logits = self.left_out()[:, 0]
-        return self._judge(logits, self._apart) if self._metric and len(self._apart) <= _TURNS else logits
+        return self._judge(logits, self._apart) if self.metric and len(self._apart) <= _TURNS else logits
 
     def _judge(self, logits: Tensor, groups: Sequence[list[int]]) -> Tensor:
         """Return logits (n, n_labels), with those of groups of copies by the classifier without each group."""
-        metric, y, logits = self._metric, self.support.y, logits.clone()
+        metric, y, logits = self.metric, self.support.y, logits.clone()
         assert metric is not None
         turns = self.inputs.without(self.items, groups) if self.is_fitted else [None] * len(groups)
         with torch.no_grad():
@@ -160,7 +176,7 @@ class LeaveOneOut(ABC):
         learner that answers inputs together has none.
         """
         rows = self.judged_rows
-        if not len(rows) or (self._metric is None and len(self.data.y) > _LEARN_AGAIN):
+        if not len(rows) or (self.metric is None and len(self.data.y) > _LEARN_AGAIN):
             return None
         right = self.judged[rows].argmax(1) == self.data.y[rows]
         return Separation(int(right.sum()), len(rows), len(self.labels))
@@ -172,7 +188,7 @@ class LeaveOneOut(ABC):
                 f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} answers "
                 f"inputs together, and an example left out would be alone; choose an inductive learner"
             )
-        if self._metric is None:
+        if self.metric is None:
             raise SettingError(
                 f"coverage and false alarms cannot rest on the examples, because {type(self.learner).__name__} would "
                 f"learn again without each of them; set rest_on to calibration"
@@ -233,7 +249,7 @@ class LeaveOneOut(ABC):
         """
         if self.confidence is not None:
             return self.confidence.temperature
-        if self._metric is None:
+        if self.metric is None:
             return None
         first = torch.tensor([rows[0] for rows in self._groups])
         rows = first[torch.isin(first, self.judged_rows)]

@@ -32,7 +32,6 @@ def save(folder: Path, learner: Learner, inputs: Inputs, data: ClassDataset, con
         {_SUPPORT: {"x": data.x, "y": data.y}, _EXAMPLES: examples},
         labels=data.names,
         confidence=confidence and vars(confidence),
-        balanced=learner.balanced,
     )
 
 
@@ -46,7 +45,6 @@ def load(model: ModelFolder) -> tuple[Learner, Inputs, ClassDataset, Confidence 
     if model.labels is None:
         raise ModelError(f"{model.place!r} is a learner without labels; make a classifier by `quickstudy adapt`")
     learner = model.learner
-    learner.balanced = model.balanced
     shape = input_shape(learner)
     x = model.tensors(_SUPPORT, {"x": (None, shape and (-1, *shape)), "y": (torch.int64, (-1,))})
     data = ClassDataset(x["x"], x["y"], model.labels, _items(model, len(x["y"])))

@@ -26,7 +26,7 @@ class Aligned(Learner):
         n: Number of views, as for ``Views``; queries and support are compared in n * n pairs.
 
     Raises:
-        SettingError: The learner is transductive.
+        SettingError: The learner is transductive, or has its own ``adapt``.
 
     Source: Simard et al. 1993, "Efficient pattern recognition using a new transformation distance", for the distance
     between the sets of all distorted copies of two images, there by their tangent planes.
@@ -46,6 +46,10 @@ class Aligned(Learner):
             raise SettingError(
                 f"{type(learner).__name__} is transductive, and Aligned compares each query alone; choose an inductive "
                 f"learner"
+            )
+        if type(learner).adapt is not MetricLearner.adapt:
+            raise SettingError(
+                f"{type(learner).__name__} has its own adapt, and Aligned compares embeddings; use comparison instead"
             )
         self.learner, self.loss, self.views = learner, learner.loss, Views(learner.net, n)
 

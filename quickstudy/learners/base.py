@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from quickstudy.errors import DataError, SettingError
 from quickstudy.learners.balance import balance
-from quickstudy.nets import usable, weight_type
+from quickstudy.nets import input_shape, usable, weight_type
 from quickstudy.nets.copies import copied
 from quickstudy.tasks.task import Examples, Task, check_leaves, check_tensors, with_rows
 from quickstudy.tasks.tree import Tree, leaves, tree_map
@@ -149,7 +149,11 @@ def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any
                 return checked(self, tree_map(torch.clone, support))
         if any(t.is_inference() for t in (support.y, *leaves(support.x))):
             support = tree_map(torch.clone, support)
-        return adapt(self, support)
+        predictor = adapt(self, support)
+        if isinstance(predictor, Adapted):
+            sizes = input_shape(self) is not None  # else a net may take inputs of any size
+            vars(predictor).setdefault("_taught", (sizes, [t.shape[1:] for t in leaves(support.x)]))
+        return predictor
 
     return checked
 
@@ -166,6 +170,13 @@ def _checked_call(call: Callable[[Any, Tree], Tensor]) -> Callable[[Any, Tree], 
     @wraps(call)
     def checked(self: Adapted, x: Tree) -> Tensor:
         check_leaves("queries", leaves(x))
+        sizes, shapes = getattr(self, "_taught", (False, []))
+        for t, shape in zip(leaves(x), shapes, strict=False):
+            if t.ndim != len(shape) + 1 or (sizes and t.shape[1:] != shape):
+                raise DataError(
+                    f"queries have shape {list(t.shape)}, but one example has {list(shape)}; give several of that "
+                    "shape, and one alone as x.unsqueeze(0)"
+                )
         return call(self, x)
 
     return checked
@@ -189,7 +200,7 @@ class Adapted(ABC):
         """Answer queries, (m, *input) -> (m, n_way) logits, or (m, d).
 
         Raises:
-            DataError: The queries are no tensors.
+            DataError: The queries are no tensors, or have another shape than the examples.
         """
 
     def to(self, device: torch.device | str) -> Self:
@@ -200,7 +211,9 @@ class Adapted(ABC):
                 return copied(part).to(device)
             return part.to(device) if isinstance(part, Tensor | Adapted) else part
 
-        return type(self)(*(tree_map(moved, getattr(self, field.name)) for field in fields(self)))
+        result = type(self)(*(tree_map(moved, getattr(self, field.name)) for field in fields(self)))
+        vars(result).update(vars(self) | vars(result))
+        return result
 
     def __getstate__(self) -> dict[str, Any]:
         # A graph of gradients cannot be pickled.

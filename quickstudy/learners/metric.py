@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,20 @@ class MetricLearner(Learner):
     Args:
         net: Maps inputs to embeddings, (n, net.out_features).
         transductive: Normalise by the batch statistics of a task's support and queries.
+
+    Attributes:
+        compared_by: Methods that decide what ``comparison`` answers. A subclass that overrides one does not inherit
+            ``contributions`` and ``left_out``, since closed forms hold only for the methods they were derived from.
     """
+
+    compared_by: ClassVar[tuple[str, ...]] = ("comparison",)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for form in ("contributions", "left_out"):
+            definer = next(i for i, each in enumerate(cls.__mro__) if form in vars(each))
+            if any(method in vars(below) for below in cls.__mro__[:definer] for method in cls.compared_by):
+                setattr(cls, form, vars(MetricLearner)[form])
 
     def __init__(self, net: nn.Module, *, transductive: bool = False) -> None:
         super().__init__()

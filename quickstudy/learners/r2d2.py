@@ -109,6 +109,7 @@ class R2D2(MetricLearner):
 
     # Measured on features of photographs: best temperatures .178, .231, .364 and .562 at 1, 2, 5 and 10 shots.
     rise: ClassVar[float | None] = 0.45
+    compared_by: ClassVar[tuple[str, ...]] = ("comparison", "solve", "row_weights", "penalty", "padded")
 
     def __init__(
         self,
@@ -137,8 +138,6 @@ class R2D2(MetricLearner):
         The penalty of a row is divided by its weight. Without an example, its class has other weights, which changes G
         by a matrix of low rank. The harmonic mean changes too, for which G is taken by its eigenvalues.
         """
-        if type(self).solve is not R2D2.solve:
-            return super().left_out(support, query)
         x, y = self.padded(support.x), exact(support.y)
         kernel = x @ x.T if query is None else self.padded(query) @ x.T
         penalty, counts = self.penalty(len(x) - 1).to(x), y.sum(0)

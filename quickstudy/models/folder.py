@@ -107,6 +107,7 @@ class ModelFolder:
             tensors = unpack(path, expected)
             learner = build(described)
         fill(learner, tensors, self.config, f"{path}: ")
+        learner.balanced = self.balanced
         return learner.eval()
 
     @cached_property
@@ -145,12 +146,13 @@ class ModelFolder:
 
     @cached_property
     def balanced(self) -> bool:
-        """Whether classes of unequal numbers of examples weigh the same in a classifier; not before format 4.
+        """Whether classes of unequal numbers of examples weigh the same; not in a classifier before format 4.
 
         Raises:
             ModelError: The entry is no truth value.
         """
-        balanced = self.config.get("balanced", self.config["format"] == FORMAT)
+        is_learner = self.config.get("n_labels", self.config.get("labels")) is None
+        balanced = self.config.get("balanced", is_learner or self.config["format"] == FORMAT)
         if not isinstance(balanced, bool):
             raise ModelError(f"{self._says('balanced', balanced)}, which is neither true nor false; adapt again")
         return balanced

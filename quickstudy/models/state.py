@@ -47,7 +47,7 @@ def saved(learner: Learner) -> Saved:
     ['net.layers.0.weight', 'net.layers.0.bias']
     """
     where = f"{type(learner).__name__}: "
-    config: dict[str, Any] = {"learner": describe(learner)}
+    config: dict[str, Any] = {"learner": describe(learner), "balanced": bool(learner.balanced)}
     try:
         described = json.loads(json.dumps(config["learner"]))
     except (TypeError, ValueError) as error:
@@ -64,6 +64,7 @@ def saved(learner: Learner) -> Saved:
         if changed:
             config[entry] = changed
     fill(twin, tensors, config, where)
+    twin.balanced = learner.balanced
     persistent, again = fresh.state_dict(), dict(twin.named_buffers())
     for name, buffer in learner.named_buffers():
         if name not in persistent and not (name in again and _close(buffer, again[name])):

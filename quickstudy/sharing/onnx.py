@@ -59,7 +59,7 @@ class _Answers(nn.Module):
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.learner = classifier.learner  # the predictor uses its weights
-        self.predict = classifier.learner.adapt(classifier.support)
+        self.predict = classifier.adapted(classifier.support)
         self.scale = classifier.scale
 
     def forward(self, x: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import Identity
 from quickstudy.tasks.digits import digits
 from quickstudy.tasks.glyphs import draw_glyphs
+from quickstudy.tasks.task import Examples, Task
 from tests.seen import seen
 
 IMAGES = Images()
@@ -355,3 +356,24 @@ def test_a_calibration_says_whether_queries_are_answered_together(learner, trans
     data = ClassDataset.from_labels(torch.randn(60, 3), [str(i // 6) for i in range(60)])
     tasks = Episodes(data, n_way=3, n_shot=1, n_query=2)
     assert calibrate(learner(Identity(3)), tasks, 3, 1, n_tasks=4).transductive == transductive
+
+
+class Indices:
+    """Tasks of another source, whose targets are class indices."""
+
+    seed, split = 0, "test"
+
+    def __init__(self, tasks):
+        self.tasks = tasks
+
+    def sample(self, step, n_tasks):
+        return Task(*(Examples(part.x, part.y.argmax(-1)) for part in self.tasks.sample(step, n_tasks)))
+
+
+def test_tasks_of_class_indices_are_calibrated_as_those_of_rows():
+    data = ClassDataset.from_labels(torch.randn(60, 3), [str(i // 6) for i in range(60)])
+    tasks = Episodes(data, n_way=3, n_shot=1, n_query=2)
+    of_rows, of_indices = (
+        calibrate(Prototypical(Identity(3)), each, 3, 1, n_tasks=20) for each in (tasks, Indices(tasks))
+    )
+    assert of_indices == of_rows

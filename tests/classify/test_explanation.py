@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 
 from quickstudy import ClassDataset, Classifier, Conv4, Episodes, Prototypical, explain, load
 from quickstudy.classify.confidence import Confidence
@@ -91,6 +92,27 @@ def test_contributions_sum_to_the_scores(name):
     summed = np.array([why.contributions[GLYPHS.y.numpy() == c].sum() for c in range(3)])
     np.testing.assert_allclose(summed, scores, rtol=1e-9)
     np.testing.assert_allclose(why.scores, scores, rtol=1e-9)
+
+
+class Cosine(Prototypical):
+    def comparison(self, support):
+        means = F.normalize(support.y.T @ support.x / support.y.sum(0)[:, None], dim=-1)
+        return lambda query: 10 * F.normalize(query, dim=-1) @ means.T
+
+
+class Halved(Prototypical):
+    def adapt(self, support):
+        predict = super().adapt(support)
+        return lambda x: predict(x) / 2
+
+
+@pytest.mark.parametrize("learner", [Cosine, Halved])
+def test_there_are_no_contributions_where_another_score_was_not_shown_to_be_a_sum(learner):
+    few = Classifier(
+        learner(Identity(256)).double(), Arrays((256,)), ClassDataset(GLYPHS.x.flatten(1), GLYPHS.y, GLYPHS.names)
+    )
+    why = explain(few, GLYPHS.x[0].flatten())
+    assert why.contributions is why.scores is None
 
 
 @pytest.mark.parametrize("learner", [Prototypical, Matching, Siamese])

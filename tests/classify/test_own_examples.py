@@ -158,6 +158,38 @@ def test_more_rows_are_more_to_measure_so_that_new_classes_differ(tmp_path):
     assert fewer.inputs.categories == first.inputs.categories
 
 
+class Scaled(Prototypical):
+    def comparison(self, support):
+        compare = super().comparison(support)
+        return lambda query: 10 * compare(query)
+
+
+class Adapting(Prototypical):
+    def adapt(self, support):
+        return super().adapt(Examples(support.x, support.y))
+
+
+@pytest.mark.parametrize("learner", [Prototypical, Scaled])
+def test_an_own_comparison_keeps_coverage_and_false_alarms(learner):
+    inside, alarms = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y, truth = np.arange(50) % 5, np.arange(100) % 5
+        x, new = (torch.from_numpy(rng.normal(size=(len(c), 8)) + 1.5 * np.eye(8)[c]) for c in (y, truth))
+        few = Classifier(learner(Identity(8)), Arrays((8,)), ClassDataset.from_labels(x, y))
+        answers = list(few.answer(new, coverage=0.9, false_alarms=0.05))
+        inside.append(fmean(str(c) in each.members for each, c in zip(answers, truth, strict=True)))
+        alarms.append(fmean(each.none for each in answers))
+    assert 0.9 - interval(inside) <= fmean(inside) <= 0.9 + 1 / 51 + interval(inside)
+    assert 0.05 - 1 / 51 - interval(alarms) <= fmean(alarms) <= 0.05 + interval(alarms)
+
+
+def test_an_own_adapt_would_learn_again_without_each_example():
+    few = Classifier(Adapting(Identity(4)), Arrays((4,)), random_labels())
+    with pytest.raises(SettingError, match=r"because Adapting would learn again .* set rest_on to calibration"):
+        list(few.answer(few.data.x, coverage=0.9))
+
+
 @pytest.mark.parametrize("times", [2, 3])
 def test_copies_of_examples_are_no_evidence(times):
     inside, alarms = [], []

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 import quickstudy as qs
 from quickstudy.errors import ModelError
 from quickstudy.inputs.base import Item
+from quickstudy.learners import Predictor
+from quickstudy.learners.metric import nearest_mean
 from quickstudy.models.folder import ModelFolder
 from quickstudy.nets import MLP, Identity
+from quickstudy.tasks.task import Examples
 from tests.parsers import classifier as make
 
 ODD = "\ud83d\ude00\udc80\0\n\u2028\U0001f600"
@@ -83,6 +86,33 @@ def test_what_could_not_be_loaded_is_not_saved(build, says, tmp_path):
     with pytest.raises(ModelError, match=says):
         ModelFolder(tmp_path / "deep" / "few").write(qs.Prototypical(MLP(2, (4,))), inputs, **entries)
     assert list(tmp_path.iterdir()) == []
+
+
+class RandomHead(qs.Learner):
+    """Nearest means of random features, which are drawn in each task."""
+
+    def __init__(self, net: torch.nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def adapt(self, support: Examples) -> Predictor:
+        w = torch.randn(support.x.shape[1], 16).to(support.x)
+        compare = nearest_mean(Examples(torch.relu(support.x @ w), support.y))
+        return lambda x: compare(torch.relu(x @ w))
+
+
+def test_a_learner_that_draws_in_adapt_answers_the_same_when_it_is_loaded(tmp_path):
+    qs.LEARNERS.register("random-head", RandomHead)
+    x, new = (torch.randn(n, 2, generator=torch.Generator().manual_seed(n)) for n in (12, 30))
+    few = qs.Classifier(RandomHead(Identity(2)), qs.Arrays((2,)), qs.ClassDataset.from_labels(x, [0, 1, 2] * 4))
+    few.save(tmp_path / "few")
+    before = torch.get_rng_state()
+    again = qs.Classifier.load(tmp_path / "few")
+    assert np.array_equal(again.predict_proba(new), few.predict_proba(new))
+    assert torch.equal(again.left_out(), few.left_out())
+    one, two = (qs.explain(each, new[0]) for each in (few, again))
+    assert np.array_equal(one.influence, two.influence)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tmp_path):

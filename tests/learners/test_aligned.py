@@ -48,3 +48,12 @@ def test_embeddings_that_depend_on_the_whole_task_are_refused():
     for learner in (TIM(net()), Prototypical(net(), transductive=True)):
         with pytest.raises(SettingError, match="transductive"):
             Aligned(learner)
+
+
+def test_an_own_adapt_would_be_left_out_and_is_refused():
+    class Adapting(Prototypical):
+        def adapt(self, support):
+            return super().adapt(support)
+
+    with pytest.raises(SettingError, match="Adapting has its own adapt"):
+        Aligned(Adapting(net()))

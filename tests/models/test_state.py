@@ -1,15 +1,17 @@
 """A learner on any net is saved and loaded as it was, or it is refused in one line before anything is written."""
 
+import json
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 from quickstudy.errors import ModelError, QuickstudyError
-from quickstudy.learners import MAML, Prototypical
+from quickstudy.learners import MAML, R2D2, Prototypical
 from quickstudy.models.folder import ModelFolder, save
 from quickstudy.models.state import saved
-from quickstudy.nets import NETS
+from quickstudy.nets import NETS, Identity
 from quickstudy.tasks.task import Examples
 
 LEARNERS = {"prototypical": Prototypical, "maml": lambda net: MAML(net, 3)}
@@ -298,3 +300,21 @@ def test_flags_of_what_is_no_weight_are_refused(entry, names, tmp_path):
     ModelFolder(tmp_path).write(Prototypical(Masked()), **{entry: names})
     with pytest.raises(ModelError, match=rf"{entry} = .* not all are weights; train again"):
         _ = ModelFolder(tmp_path).learner
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize("old", [False, True])
+def test_whether_classes_weigh_the_same_is_saved(balanced, old, tmp_path):
+    """A folder of a learner that does not say it is of a learner whose classes weigh the same."""
+    learner = R2D2(Identity(4)).eval()
+    learner.balanced = balanced or old
+    save(learner, tmp_path)
+    if old:
+        config = json.loads((tmp_path / "config.json").read_text())
+        del config["balanced"]
+        (tmp_path / "config.json").write_text(json.dumps(config | {"format": 4 if balanced else 3}))
+    support = Examples(torch.randn(6, 4), torch.eye(3)[[0, 0, 0, 0, 1, 2]])
+    again, query = ModelFolder(tmp_path).learner, torch.randn(5, 4)
+    assert torch.equal(again.adapt(support)(query), learner.adapt(support)(query))
+    learner.balanced = not learner.balanced
+    assert not torch.allclose(again.adapt(support)(query), learner.adapt(support)(query))

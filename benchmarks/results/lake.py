@@ -38,8 +38,8 @@ def challenges() -> str:
             f"These are not the official runs. `benchmarks/lake_trials.py` makes {all_runs} runs from background",
             "alphabets that no step was trained on; each run is drawn from one alphabet. For the background split,",
             "they are its validation alphabets, which also chose the checkpoint. For the minimal sets, they are all",
-            "others that have 20 characters, by which no checkpoint was chosen. The interval is over runs, and does not",
-            "count that alphabets are few.",
+            "others that have 20 characters, by which no checkpoint was chosen. The interval is over runs, and does",
+            "not count that alphabets are few.",
         )
         + prose(
             "In the official runs people err in 4.5 %, one test at a time, as the inductive rows do. Prototypical",

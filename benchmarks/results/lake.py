@@ -49,8 +49,8 @@ def challenges() -> str:
         + prose(
             "All were trained on warped drawings with turned characters as further classes. The cosine baseline came",
             f"first, on plain batches, which hold {listed(f'{n:,}' for n in sorted(glyphs))} glyphs too for the",
-            "minimal sets. From its net, Prototypical Networks were trained on tasks within alphabets, some of them",
-            "twice in turn. The columns steps and trained are of the last training. Views: distorted copies of each",
+            "minimal sets. From its net, Prototypical Networks were trained on tasks within alphabets, and some of",
+            "these again. The columns steps and trained are of the last training. Views: distorted copies of each",
             "drawing, averaged. Best pair: the nearest pair of a test drawing's view and a training drawing's, in",
             "place of the average. It was chosen on runs of the evaluation alphabets, from which no run here is drawn.",
             "Turned: the mean answer to the task seen from four sides. Each character once: the best one-to-one",

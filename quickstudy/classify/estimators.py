@@ -287,7 +287,8 @@ def _encoded(inputs: Inputs, X: Any) -> tuple[Tensor, list[Item]]:
 
 def _check_labels(*parts: Any) -> None:
     """Refuse labels that an array does not hold unchanged, such as numbers beside strings, which become strings."""
-    sorted_classes([label for part in parts for label in column_or_1d(np.array(part, dtype=object))])
+    plain = [part.tolist() if isinstance(part, Tensor) else part for part in parts]
+    sorted_classes([label for part in plain for label in column_or_1d(np.array(part, dtype=object))])
 
 
 def _labels(X: Any, y: Any) -> np.ndarray:

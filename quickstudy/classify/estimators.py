@@ -334,11 +334,13 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]
         """Predict the values (n,) or (n, d) at points X (n, n_features)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        if self.learner_ is None or self.support_ is None:
+        # A pickle of an earlier version has one kind of these attributes alone.
+        learner, support = getattr(self, "learner_", None), getattr(self, "support_", None)
+        if learner is None or support is None:
             return np.asarray(self.ridge_.predict(X))
-        x = torch.tensor(X).to(self.support_.x)
+        x = torch.tensor(X).to(support.x)
         with torch.no_grad():
-            values: np.ndarray = self.learner_.adapt(self.support_)(x).double().cpu().numpy()
+            values: np.ndarray = learner.adapt(support)(x).double().cpu().numpy()
         return values[:, 0] if self._flat else values
 
     def __sklearn_tags__(self) -> Any:

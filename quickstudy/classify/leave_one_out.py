@@ -254,7 +254,8 @@ class LeaveOneOut(ABC):
         first = torch.tensor([rows[0] for rows in self._groups])
         rows = first[torch.isin(first, self.judged_rows)]
         if len(rows):
-            return fit_temperature(self.judged[rows] / self._scale(rows), self.data.y[rows])
+            scale = self._scale(rows, alone=len(self._apart) > _TURNS)
+            return fit_temperature(self.judged[rows] / scale, self.data.y[rows])
         with torch.no_grad():
             logits = self._predictor(self.support.x).cpu().double()[first]
         return fit_temperature(logits / self._scale(None), self.data.y[first])

@@ -150,9 +150,8 @@ def _checked_adapt(adapt: Callable[[Any, Examples], Predictor]) -> Callable[[Any
         if any(t.is_inference() for t in (support.y, *leaves(support.x))):
             support = tree_map(torch.clone, support)
         predictor = adapt(self, support)
-        if isinstance(predictor, Adapted):
-            sizes = input_shape(self) is not None  # else a net may take inputs of any size
-            vars(predictor).setdefault("_taught", (sizes, [t.shape[1:] for t in leaves(support.x)]))
+        if isinstance(predictor, Adapted) and isinstance(support.x, Tensor):
+            vars(predictor).setdefault("_taught", (input_shape(self) is not None, support.x.shape[1:]))
         return predictor
 
     return checked
@@ -170,11 +169,13 @@ def _checked_call(call: Callable[[Any, Tree], Tensor]) -> Callable[[Any, Tree], 
     @wraps(call)
     def checked(self: Adapted, x: Tree) -> Tensor:
         check_leaves("queries", leaves(x))
-        sizes, shapes = getattr(self, "_taught", (False, []))
-        for t, shape in zip(leaves(x), shapes, strict=False):
-            if t.ndim != len(shape) + 1 or (sizes and t.shape[1:] != shape):
+        taught = getattr(self, "_taught", None)
+        if taught and isinstance(x, Tensor) and type(self).__call__ is checked:  # a subclass may pass on other inputs
+            is_fixed, shape = taught
+            # Images of other sizes are taken by nets that pool, and sentences of other lengths by most.
+            if x.ndim != len(shape) + 1 or (is_fixed and len(shape) == 1 and x.shape[1:] != shape):
                 raise DataError(
-                    f"queries have shape {list(t.shape)}, but one example has {list(shape)}; give several of that "
+                    f"queries have shape {list(x.shape)}, but one example has {list(shape)}; give several of that "
                     "shape, and one alone as x.unsqueeze(0)"
                 )
         return call(self, x)
@@ -212,7 +213,7 @@ class Adapted(ABC):
             return part.to(device) if isinstance(part, Tensor | Adapted) else part
 
         result = type(self)(*(tree_map(moved, getattr(self, field.name)) for field in fields(self)))
-        vars(result).update(vars(self) | vars(result))
+        vars(result).update({name: value for name, value in vars(self).items() if name == "_taught"})
         return result
 
     def __getstate__(self) -> dict[str, Any]:

@@ -254,13 +254,11 @@ def descend(
         return params
     second_order = not first_order and torch.is_grad_enabled()
     unrolled = steps <= UNROLLED or not second_order
-    given = inside_transform() or any(x.requires_grad for x in tree_iter((params, data)))
-    captures = second_order and not (unrolled and given) and _captures(loss, params, data, rule)
+    captures = not unrolled and _captures(loss, params, data, rule)
 
     def step(state: tuple[Params, Params], data: Data, t: int) -> tuple[Params, Params]:
         now, moments = state
-        grads = _gradient(loss, now, data, t, constant=first_order, captures=captures)
-        return rule.step(now, grads, moments, t)
+        return rule.step(now, _gradient(loss, now, data, t, constant=first_order), moments, t)
 
     state = params, rule.init(params)
     if not unrolled and not captures:
@@ -327,13 +325,7 @@ class twice_differentiable:
 
 
 def _gradient(
-    loss: Callable[[Params, Data, int], Tensor],
-    params: Params,
-    data: Data,
-    t: int,
-    *,
-    constant: bool,
-    captures: bool = False,
+    loss: Callable[[Params, Data, int], Tensor], params: Params, data: Data, t: int, *, constant: bool
 ) -> Params:
     """Return the gradient of the loss; without a graph if ``constant``, or if nothing in it needs a gradient."""
     constant = constant or not torch.is_grad_enabled()
@@ -353,7 +345,10 @@ def _gradient(
         with torch.no_grad():
             return cast(Params, grad(loss)({name: p.detach() for name, p in params.items()}, data, t))
     # Outside of torch.func's transforms, autograd alone gives the same, up to a third faster for small operations.
-    constant = constant or not (captures or any(x.requires_grad for x in tree_iter((params, data))))
+    if not constant and not any(x.requires_grad for x in tree_iter((params, data))):
+        before = states()
+        constant = not loss(params, data, t).requires_grad  # the loss may capture a tensor that needs one
+        restore(before)
     with torch.enable_grad(), nullcontext() if constant else twice_differentiable():
         # Views: one parameter may be computed from another (Proto-MAML's head is), and its gradient must not flow
         # there.

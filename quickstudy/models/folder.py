@@ -107,7 +107,7 @@ class ModelFolder:
             tensors = unpack(path, expected)
             learner = build(described)
         fill(learner, tensors, self.config, f"{path}: ")
-        learner.balanced = self.balanced
+        learner.balanced = learner.balanced if self.balanced is None else self.balanced
         return learner.eval()
 
     @cached_property
@@ -145,15 +145,17 @@ class ModelFolder:
             raise ModelError(f"{self.path / _LABELS} is damaged: {error}") from error
 
     @cached_property
-    def balanced(self) -> bool:
+    def balanced(self) -> bool | None:
         """Whether classes of unequal numbers of examples weigh the same; not in a classifier before format 4.
+
+        None leaves it to the learner's class, as folders of learners of earlier versions do.
 
         Raises:
             ModelError: The entry is no truth value.
         """
         is_learner = self.config.get("n_labels", self.config.get("labels")) is None
-        balanced = self.config.get("balanced", is_learner or self.config["format"] == FORMAT)
-        if not isinstance(balanced, bool):
+        balanced = self.config.get("balanced", None if is_learner else self.config["format"] == FORMAT)
+        if not isinstance(balanced, bool | None):
             raise ModelError(f"{self._says('balanced', balanced)}, which is neither true nor false; adapt again")
         return balanced
 

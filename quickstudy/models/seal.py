@@ -95,6 +95,6 @@ def answers(learner: Learner, probe: dict[str, Tensor]) -> Tensor:
 
 def difference(learner: Learner, probe: dict[str, Tensor]) -> float:
     """Return the largest difference of a learner's answers from those of a probe, relative to the largest of these."""
-    now, before = answers(learner, probe), probe["answers"]
+    now, before = (each.double() for each in (answers(learner, probe), probe["answers"]))
     same = (now == before) | (now.isnan() & before.isnan())
     return float((now - before).abs().masked_fill(same, 0).max() / before.abs().nan_to_num(1, 1).max().clamp(min=1e-30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import cache
 from typing import Any, NamedTuple, cast
@@ -45,7 +46,7 @@ _PLAIN = {
 
 _COMPUTED_AGAIN = (
     "the net's forward pass keeps tensors by hooks, as torch.utils.checkpoint does, which computes them again by the "
-    "weights of before the inner loop; leave checkpoints out of a net whose weights are adapted"
+    "weights of before the inner loop; leave such hooks out of a net whose weights are adapted"
 )
 
 
@@ -146,13 +147,22 @@ def _call(net: nn.Module, x: Tree, params: dict[str, Tensor] | None) -> Tensor:
         x = mapped(lambda t: t.to(dtype) if t.dtype != dtype and (t.is_floating_point() or not at.foreign) else t, x)
     if not at.foreign:
         return cast(Tensor, functional_call(net, replaced, (x,), tie_weights=False) if replaced else net(x))
-    return _called_with_copies(net, x, replaced, weights, at.foreign)
+    moved = [full for full, w in replaced.items() if w is not at.parameters[at.names[full]]]
+    return _called_with_copies(net, x, replaced, weights, at.foreign, _children(moved))
 
 
 def _called_with_copies(
-    net: nn.Module, x: Tree, replaced: dict[str, Tensor], weights: dict[str, Tensor], foreign: dict[str, nn.Module]
+    net: nn.Module,
+    x: Tree,
+    replaced: dict[str, Tensor],
+    weights: dict[str, Tensor],
+    foreign: dict[str, nn.Module],
+    moved: set[str],
 ) -> Tensor:
-    """Return ``net(x)``, computed with copies of the buffers. Refuse a net that changes one, a weight or its input."""
+    """Return ``net(x)``, computed with copies of the buffers. Refuse a net that changes one, a weight or its input.
+
+    If a weight has moved in a child of the net with unknown modules, hooks on saved tensors are refused.
+    """
     buffers: dict[str, Tensor] = {}
     for prefix, module in foreign.items():
         _check_running_statistics(prefix, module)
@@ -161,7 +171,7 @@ def _called_with_copies(
     watch = None if torch.compiler.is_compiling() else Watch(buffers, weights, leaves(x))
     norms = _ExactWeightNorm() if any(map(has_weight_norm, foreign.values())) else nullcontext()
     # torch.func refuses such hooks by itself.
-    refuse = replaced and watch is not None and not inside_transform()
+    refuse = watch is not None and not inside_transform() and not moved.isdisjoint(_children(foreign))
     hooks = without_saved_tensor_hooks(_COMPUTED_AGAIN) if refuse else nullcontext()
     replaced |= buffers
     with norms, hooks:
@@ -170,6 +180,11 @@ def _called_with_copies(
     if watch is not None:
         watch.check(replaced)
     return cast(Tensor, out)
+
+
+def _children(names: Iterable[str]) -> set[str]:
+    """Return the names of a net's children to which parts with some names belong."""
+    return {name.partition(".")[0] for name in names}
 
 
 class _ExactWeightNorm(TorchFunctionMode):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import torch
 from torch import Tensor
 
 from quickstudy.errors import SettingError
-from quickstudy.nets.fast.private import inside_transform, version
+from quickstudy.nets.fast.private import version
 
 CHANGES_WEIGHTS = (
     "the net's forward pass changes its weight {}, which is then another in each task, and has no right gradient; "
@@ -36,7 +35,7 @@ class Watch:
     def __init__(self, buffers: Mapping[str, Tensor], weights: Mapping[str, Tensor], inputs: Iterable[Tensor]) -> None:
         self._of_buffers = {name: (b, version(b)) for name, b in buffers.items()}
         # Tensors of inference mode count no changes.
-        self._of_weights = {name: (w, w.detach(), version(w)) for name, w in weights.items() if not w.is_inference()}
+        self._of_weights = {name: (w, version(w)) for name, w in weights.items() if not w.is_inference()}
         self._of_inputs = [(t, version(t)) for t in inputs if not t.is_inference()]
 
     def check(self, buffers: Mapping[str, Tensor]) -> None:
@@ -54,16 +53,11 @@ class Watch:
                     f"the net's forward pass changes its buffer {name!r}, so a task would depend on those before it; "
                     f"fix the buffer by wrapping the net: qs.Encoder(net, input_shape, frozen=False)"
                 )
-        for name, (w, before, count) in self._of_weights.items():
-            if version(w) != count or _has_other_data(w, before):
+        for name, (w, count) in self._of_weights.items():
+            if version(w) != count:
                 raise SettingError(CHANGES_WEIGHTS.format(repr(name)))
         if any(version(t) != count for t, count in self._of_inputs):
             raise SettingError(
                 "the net's forward pass changes its input in place, so the next inner step would read other data; let "
                 "the net compute a new tensor: x * 2, not x.mul_(2), and no inplace=True in its first layer"
             )
-
-
-def _has_other_data(weight: Tensor, before: Tensor) -> bool:
-    """Return whether ``weight.data`` was replaced; inside of a transform, it cannot be seen."""
-    return not inside_transform() and weight.data_ptr() != before.data_ptr() and not torch.equal(weight, before)

@@ -71,8 +71,8 @@ def labels_of(dataset: Labelled) -> Sequence[Any]:
     """Return the label of every item: the dataset's ``targets`` or ``labels``, or else those read from its items.
 
     Ten items over the dataset are compared with the attribute. If the dataset has a ``target_transform``, so is one
-    item of each class. If a label differs, the labels of all items are read; names may stand for numbers. A one-hot row
-    is returned as the number of its class.
+    item of each class. If a label differs, the labels of all items are read; without such a transform, names may stand
+    for numbers. A one-hot row is returned as the number of its class.
 
     Raises:
         DataError: The dataset has no length, an item is no pair or its input is a string, or a label is no class.
@@ -89,7 +89,7 @@ def labels_of(dataset: Labelled) -> Sequence[Any]:
     for name in ("targets", "labels"):
         with suppress(DataError):  # an attribute that holds no classes is ignored
             known = [_class(label, i) for i, label in enumerate(_sequence(getattr(dataset, name, None)))]
-            if len(known) == n and _agree([(known[i], _own(dataset[i], i)) for i in _compared(dataset, known)]):
+            if len(known) == n and _agree(dataset, known):
                 return known
     return [_class(_label(dataset[i], i), i) for i in range(n)]
 
@@ -109,19 +109,25 @@ def _compared(dataset: Labelled, known: Sequence[Any]) -> set[int]:
     return spread | set({label: i for i, label in enumerate(known)}.values()) if changed else spread
 
 
-def _agree(pairs: Sequence[tuple[Any, Any]]) -> bool:
-    """Return whether known labels are those of the items, None for an item without; names may stand for numbers."""
-    pairs = [(known, own) for known, own in pairs if own is not None]
-    if not all(isinstance(known, str) and not isinstance(own, str) for known, own in pairs):
-        return all(known == own for known, own in pairs)
-    return len(set(pairs)) == len({known for known, _ in pairs}) == len({own for _, own in pairs})
+def _agree(dataset: Labelled, known: Sequence[Any]) -> bool:
+    """Return whether known labels are those that items give; names may stand for numbers."""
+    pairs = [(known[i], own) for i in _compared(dataset, known) if (own := _own(dataset, i)) is not None]
+    changed = getattr(dataset, "target_transform", None) is not None
+    return all(a == b or (not changed and isinstance(a, str) != isinstance(b, str)) for a, b in pairs)
 
 
-def _own(item: Any, i: int) -> Any:
-    """Return the label that an item gives, None if it gives none."""
+def _own(dataset: Labelled, i: int) -> Any:
+    """Return the label that an item gives, None if it is no pair of input and class, or cannot be read."""
+    try:
+        item = dataset[i]
+    except Exception:  # any exception may come from the dataset; the item may be in none of the classes that are used
+        return None
     _input(item, i)
-    label = None if isinstance(item, Sequence) and len(item) == 1 else _part(item, 1, i)
-    return None if label is None else _class(label, i)
+    if len(item) != 2:
+        return None
+    with suppress(DataError):
+        return _class(_part(item, 1, i), i)
+    return None
 
 
 def _label(item: Any, i: int) -> Any:

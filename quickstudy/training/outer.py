@@ -46,7 +46,7 @@ class Progress:
         seconds: Seconds since the loop began.
         validation: Result on validation tasks, at the steps that have one.
         best: True if the learner is now the best on validation so far; without validation, True at the end.
-        skipped: Number of tasks skipped since the loop began, because their loss was not finite.
+        skipped: Number of tasks skipped since the loop began, because their loss or gradient was not finite.
         last: True at the last step of the loop.
     """
 
@@ -74,7 +74,7 @@ class State:
         best_weights: Learner's weights at that step.
         last_weights: Weights after the last step, if the loop ended with others, those best on validation.
         worse: Number of validations since that step.
-        skipped: Number of tasks skipped because their loss was not finite.
+        skipped: Number of tasks skipped because their loss or gradient was not finite.
         engine: Engine decided at the first step; None before.
         draws: True if the net draws random numbers.
     """

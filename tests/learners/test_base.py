@@ -8,6 +8,7 @@ from torch import nn
 
 from quickstudy import MAML, MLP, R2D2, Matching, Prototypical, Reptile, Siamese
 from quickstudy.errors import DataError
+from quickstudy.learners.metric import Apart
 from quickstudy.nets import Identity
 from quickstudy.tasks.task import Examples
 
@@ -45,3 +46,42 @@ def test_a_net_may_take_queries_of_any_size():
     assert predict(torch.zeros(2, 7)).shape == (2, 3)
     with pytest.raises(DataError, match=r"queries have shape \[7\], but one example has \[4\]"):
         predict(torch.zeros(7))
+
+
+def test_a_net_that_pools_takes_images_of_other_sizes():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net.out_features, net.input_shape = 4, (1, 8, 8)
+    predict = Prototypical(net).adapt(Examples(torch.rand(6, 1, 8, 8), SUPPORT.y))
+    assert predict(torch.rand(2, 1, 10, 10)).shape == (2, 3)
+
+
+class Flattening(Apart):
+    """Predictor that passes on its inputs in another shape."""
+
+    def __call__(self, x):
+        return super().__call__(x.flatten(1))
+
+
+class Flat(Prototypical):
+    def adapt(self, support):
+        predict = super().adapt(Examples(support.x.flatten(1), support.y))
+        return Flattening(predict.learner, predict.compare)
+
+
+def test_an_own_predictor_may_pass_on_its_inputs_in_another_shape():
+    predict = Flat(Identity(4)).adapt(Examples(SUPPORT.x.view(6, 2, 2), SUPPORT.y))
+    torch.testing.assert_close(predict(SUPPORT.x.view(6, 2, 2)), Prototypical(Identity(4)).adapt(SUPPORT)(SUPPORT.x))
+    with pytest.raises(DataError, match=r"one example has \[2, 2\]"):
+        predict(SUPPORT.x)
+
+
+def test_dictionaries_are_known_by_their_keys_in_any_order():
+    class Sum(nn.Module):
+        out_features = 3
+
+        def forward(self, x):
+            return x["a"] + x["b"].sum(2)
+
+    a, b = torch.randn(6, 3), torch.randn(6, 3, 5)
+    predict = Prototypical(Sum()).adapt(Examples({"a": a, "b": b}, SUPPORT.y))
+    torch.testing.assert_close(predict({"b": b, "a": a}), predict({"a": a, "b": b}))

@@ -193,10 +193,11 @@ def test_what_the_loss_or_the_rule_captures_has_its_gradient_too(kind, moving, s
     assert torch.autograd.gradcheck(end, captured, rtol=1e-5)
 
 
+@pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("steps", [3, UNROLLED + 1])
-def test_what_is_captured_has_its_gradient_under_vmap(steps):
+def test_what_is_captured_has_its_gradient_under_vmap(steps, moving):
     scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
-    starts = torch.linspace(0.5, 2, 5).double()[:, None].requires_grad_()
+    starts = torch.linspace(0.5, 2, 5).double()[:, None].requires_grad_(moving)
 
     def end(w: Tensor) -> Tensor:
         return descend(lambda p, data, t: scale * (p["w"] ** 4).sum(), {"w": w}, (), Sgd(0.05), steps)["w"]

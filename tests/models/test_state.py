@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 from quickstudy.errors import ModelError, QuickstudyError
+from quickstudy.learners import LEARNERS as REGISTERED
 from quickstudy.learners import MAML, R2D2, Prototypical
 from quickstudy.models.folder import ModelFolder, save
 from quickstudy.models.state import saved
@@ -318,3 +319,15 @@ def test_whether_classes_weigh_the_same_is_saved(balanced, old, tmp_path):
     assert torch.equal(again.adapt(support)(query), learner.adapt(support)(query))
     learner.balanced = not learner.balanced
     assert not torch.allclose(again.adapt(support)(query), learner.adapt(support)(query))
+
+
+def test_an_old_folder_leaves_to_the_class_whether_classes_weigh_the_same(tmp_path):
+    class Unbalanced(R2D2):
+        balanced = False
+
+    REGISTERED.register("unbalanced", Unbalanced)
+    save(Unbalanced(Identity(4)).eval(), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["balanced"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert ModelFolder(tmp_path).learner.balanced is False

@@ -324,5 +324,11 @@ def test_names_of_classes_may_stand_for_the_numbers_that_items_give():
 
     data = Named((torch.zeros(3), i % 2) for i in range(20))
     assert labels_of(data) == Named.labels
-    data[19] = torch.zeros(3), 0  # a dog with the number of the cats
-    assert labels_of(data) == [0, 1] * 9 + [0, 0]
+
+
+@pytest.mark.parametrize("rest", [({"label": 1},), (0, "cat"), ("a/path.png",), ([0.9, 0.1],), ()])
+def test_items_that_are_no_pair_of_input_and_class_leave_the_attribute(rest):
+    class Known(list):
+        targets = [0, 1] * 10
+
+    assert labels_of(Known((torch.zeros(3), *rest) for _ in range(20))) == Known.targets

@@ -176,10 +176,11 @@ OWN = torch.Generator().manual_seed(0)
 @pytest.mark.parametrize(
     ("draw", "says"),
     [
-        (lambda net: random.random(), "gives other numbers for the same task and seed"),
-        (lambda net: np.random.default_rng().random(), "gives other numbers for the same task and seed"),
-        (lambda net: torch.rand((), generator=OWN).item(), "gives other numbers for the same task and seed"),
-        (lambda net: 1 + 0 * net.weight.data.mul_(0.9).sum().item(), "changes its weight 'model.0.2.weight'"),
+        (lambda net: random.random(), "gives other numbers for the same inputs and seed"),
+        (lambda net: np.random.default_rng().random(), "gives other numbers for the same inputs and seed"),
+        (lambda net: torch.rand((), generator=OWN).item(), "gives other numbers for the same inputs and seed"),
+        (lambda net: 1 + 0 * net.weight.data.mul_(0.9).sum().item(), "changes its weight '2.weight'"),
+        (lambda net: setattr(net.weight, "data", net.weight.data * 0.9) or 1, "changes its weight '2.weight'"),
     ],
 )
 @pytest.mark.parametrize("how", ["auto", "loop", "vmap"])
@@ -188,6 +189,24 @@ def test_a_net_that_does_not_repeat_its_numbers_is_refused(draw, says, how):
     learner.net[2] = Drawing(draw)
     with pytest.raises(SettingError, match=says):
         measured(learner, how)
+
+
+def test_a_learner_that_keeps_state_a_weight_that_is_nan_and_weights_that_move_in_memory_are_no_fault():
+    class Running(MAML):
+        scale = 1.0
+
+        def meta_loss(self, task):
+            self.scale *= 1.1
+            return super().meta_loss(task) * self.scale
+
+    learner = normed()
+    learner.net[2] = Drawing(lambda net: setattr(net.weight, "data", net.weight.data.clone()) or 1)
+    with torch.no_grad():
+        learner.net[2].weight[0] = torch.nan
+    assert measured(learner, "loop") == ("loop", False)
+    running = Running(normed().net, 5, inner_steps=2, learned_head=True)
+    running.input_shape = (4,)
+    assert measured(running, "loop") == ("loop", False)
 
 
 def test_each_task_draws_from_its_own_seed_whatever_the_others_do():

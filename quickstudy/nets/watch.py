@@ -23,6 +23,7 @@ class Watch:
         weights: Weights that it reads, by name.
         inputs: Its inputs.
 
+    >>> import torch
     >>> x = torch.ones(2)
     >>> watch = Watch({}, {}, [x])
     >>> _ = x.mul_(2)

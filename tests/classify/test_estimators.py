@@ -1,9 +1,6 @@
 """The scikit-learn face keeps scikit-learn's laws, and learns and forgets at any time."""
 
-import copy
-import importlib
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -16,14 +13,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from quickstudy import (
-    MAML,
     MLP,
-    R2D2,
     ClassDataset,
     Conv4,
     FewShotClassifier,
     FewShotRegressor,
-    Identity,
     Matching,
     Prototypical,
     Siamese,
@@ -31,7 +25,7 @@ from quickstudy import (
 )
 from quickstudy.errors import DataError, ModelError, SettingError
 from quickstudy.inputs.images import Images
-from quickstudy.learners import LEARNERS, Learner
+from quickstudy.learners import LEARNERS
 from quickstudy.tasks.glyphs import draw_glyphs
 from tests.seen import seen
 
@@ -263,106 +257,6 @@ def test_each_string_is_one_sentence_whatever_files_exist(tmp_path, monkeypatch)
     assert few.partial_fit(["few.csv"], [1]).kneighbors(["folder"])[1].tolist() == [[3]]
 
 
-@pytest.fixture(params=["pandas", "polars"])
-def frames(request):
-    pytest.importorskip(request.param)
-    return importlib.import_module(request.param)
-
-
-def rows(n=40):
-    """Rows of a column of large noise and a decisive one, and their labels."""
-    rng, y = np.random.default_rng(0), np.repeat(["a", "b"], n // 2)
-    return {
-        "noise": rng.normal(50_000, 10_000, n).tolist(),
-        "decisive": ((y == "b") + rng.normal(0, 0.1, n)).tolist(),
-    }, y
-
-
-def test_a_frame_of_numbers_is_rows_with_column_names(frames):
-    columns, y = rows()
-    X = frames.DataFrame(columns)
-    records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    few, by_records = FewShotClassifier().fit(X, y), FewShotClassifier().fit(records, y)
-    assert few.score(X, y) == 1
-    assert list(few.feature_names_in_) == list(columns)
-    expected = by_records.predict_proba(records)
-    for same in (X, records):
-        np.testing.assert_array_equal(few.predict_proba(same), expected)
-        np.testing.assert_array_equal(by_records.predict_proba(same), expected)
-    with pytest.warns(UserWarning, match="X does not have valid feature names"):
-        np.testing.assert_array_equal(few.predict_proba(np.stack(list(columns.values()), 1)), expected)
-    with pytest.raises(ValueError, match="feature names should match"):
-        few.predict(X[["decisive", "noise"]])
-    few.partial_fit(X, y)
-    assert len(few.X_) == 2 * len(y)
-    assert not hasattr(few.fit([[0.0], [1.0]], ["a", "b"]), "feature_names_in_")
-
-
-def test_rows_in_any_pieces_are_measured_on_all_of_them():
-    columns, y = rows()
-    columns["colour"] = ["red", "blue", "green", "blue"] * 10
-    X = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    whole, new = FewShotClassifier().fit(X, y), [{"noise": 40_000.0, "decisive": 0.4, "colour": "green"}]
-    by_class, by_rows, larger = (FewShotClassifier() for _ in range(3))
-    for label in "ba":  # the first class waits for the second
-        by_class.partial_fit([row for row, own in zip(X, y, strict=True) if own == label], y[y == label], list("ab"))
-    order = np.random.default_rng(0).permutation(len(X))
-    for part in np.array_split(order, 13):  # first without the greens or the reds
-        by_rows.partial_fit([X[i] for i in part], y[part], list("ab"))
-    larger.fit([*X, {"noise": 1e6, "decisive": 8.0, "colour": "black"}], [*y, "c"]).forget("c")
-    for few in (by_class, by_rows, larger):
-        np.testing.assert_allclose(few.predict_proba(new), whole.predict_proba(new), rtol=1e-5)
-        bounds = [next(each.classifier_.answer(new, coverage=0.8)).members for each in (few, whole)]
-        assert bounds[0] == bounds[1]
-
-
-def test_a_refused_change_leaves_the_estimator_as_it_was():
-    few = FewShotClassifier().fit([{"x": 1.0}, {"x": 2.0}, {"x": 9.0}], ["a", "a", "b"])
-    before = few.predict_proba([{"x": 4.0}])
-    with pytest.raises(DataError, match="not a choice"):
-        few.forget("b")
-    with pytest.raises(DataError):
-        few.partial_fit([{"x": "wide"}], ["b"])
-    np.testing.assert_array_equal(few.predict_proba([{"x": 4.0}]), before)
-    few.partial_fit([{"x": 8.0}], ["b"])
-    assert len(few.X_) == len(few.items_) == 4
-
-
-def test_a_frame_of_words_and_numbers_is_rows(frames):
-    columns, y = rows()
-    columns["colour"] = ["red" if label == "a" else None for label in y]
-    X = frames.DataFrame(columns)
-    assert FewShotClassifier().fit(X, frames.Series(y.tolist())).score(X, y) == 1
-    words = X[["colour"]]
-    assert FewShotClassifier().fit(words, y).score(words, y) == 1
-
-
-def test_a_column_of_sentences_is_a_list_of_them(frames):
-    pytest.importorskip("sentence_transformers")
-    texts = ["where is my parcel", "has my package come", "I want my money back", "how do I get a refund"]
-    df = frames.DataFrame({"text": texts, "label": ["parcel", "parcel", "refund", "refund"]})
-    few = FewShotClassifier().fit(df["text"], df["label"])
-    np.testing.assert_array_equal(few.predict_proba(df["text"]), few.predict_proba(texts))
-    assert list(few.partial_fit(df["text"], df["label"]).predict(df["text"])) == df["label"].to_list()
-    with pytest.raises(DataError, match=r"column 'text' holds texts, not categories; .*give df\['text'\]"):
-        FewShotClassifier().fit(df[["text"]], df["label"])
-
-
-def test_frames_and_read_only_arrays_are_learned_without_a_warning(frames):
-    columns, y = rows()
-    array = np.stack(list(columns.values()), 1)
-    array.flags.writeable = False
-    torch.manual_seed(0)
-    for X, few in [
-        (array, FewShotClassifier()),
-        (frames.DataFrame(columns), FewShotClassifier()),
-        (frames.DataFrame(columns), FewShotClassifier(Prototypical(MLP(2)).eval())),
-    ]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert few.fit(X, y).predict(X).shape == y.shape
-
-
 def test_labels_and_examples_are_as_many(glyphs):
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         drawn().fit(glyphs[0], glyphs[1][:-1])
@@ -417,69 +311,10 @@ def test_meta_fit_learns_to_learn(glyphs):
         FewShotClassifier().meta_fit(ClassDataset.from_labels(torch.zeros(4, 2), list("aabb")))
 
 
-def test_a_meta_learned_regressor_fits_points():
-    learner = MAML(MLP(), 1, inner_lr=0.01, loss="mse").eval()
-    X = np.linspace(-5, 5, 10)[:, None]
-    few = FewShotRegressor(learner).fit(X, np.sin(X[:, 0]))
-    assert few.predict(X).shape == (10,)
-    with pytest.raises(SettingError, match="Prototypical is a classifier; give a learner with loss='mse'"):
-        FewShotRegressor(Prototypical(MLP(1))).fit(X, X[:, 0])
-
-
-@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (5, 20), (1e-3, 2000), (1e4, -7)])
-def test_units_and_origins_do_not_matter_to_the_default_regressor(scale, shift):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(12, 3))
-    y = X @ [1.0, -2.0, 0.5] + rng.normal(scale=0.1, size=12)
-    plain = FewShotRegressor().fit(X, y).predict(X)
-    other = FewShotRegressor().fit(X * [1, scale, 1] + shift, scale * y + shift).predict(X * [1, scale, 1] + shift)
-    np.testing.assert_allclose(other, scale * plain + shift, rtol=1e-6, atol=1e-6 * scale)
-
-
-def test_a_line_is_learned_as_a_line():
-    X = np.linspace(0, 1, 6)[:, None]
-    predicted = FewShotRegressor().fit(X, 20 + 5 * X[:, 0]).predict([[0.0], [0.5], [1.0]])
-    np.testing.assert_allclose(predicted, [20, 22.5, 25], atol=1e-3)
-
-
-def test_each_fit_answers_by_its_own_learner():
-    X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
-    linear = R2D2(Identity(1), loss="mse")
-    fresh = {learner: FewShotRegressor(learner).fit(X, y).predict(X) for learner in (None, linear)}
-    assert not np.allclose(fresh[None], fresh[linear])
-    few = FewShotRegressor().fit(X, [0.0, 0.0, 9.0])
-    for learner in (linear, None, linear):
-        np.testing.assert_array_equal(few.set_params(learner=learner).fit(X, y).predict(X), fresh[learner])
-
-
 def test_images_leave_no_columns_of_an_earlier_fit(glyphs):
     few = FewShotClassifier().fit([[0.0], [1.0]], ["a", "b"])
     assert few.n_features_in_ == 1
     assert not hasattr(few.set_params(learner=drawn().learner).fit(*glyphs), "n_features_in_")
-
-
-class Nearest(Learner):
-    """Answers with the value of the nearest point; it has no weights."""
-
-    loss = "mse"
-
-    def adapt(self, support):
-        return lambda x: support.y[torch.cdist(x, support.x).argmin(-1)]
-
-    def meta_loss(self, task):
-        raise NotImplementedError
-
-
-def test_a_regressor_answers_in_float64_whatever_its_weights():
-    X, y = [[0.0], [1.0], [2.0]], [0.1, 0.2, 1 / 3]
-    values = FewShotRegressor(Nearest()).fit(X, y).predict(X)
-    assert values.dtype == np.float64
-    np.testing.assert_array_equal(values, y)
-    torch.manual_seed(0)
-    maml = MAML(MLP(1, (8,)), 1, loss="mse").eval()
-    wide, narrow = (FewShotRegressor(m).fit(X, y).predict(X) for m in (maml, copy.deepcopy(maml).bfloat16()))
-    assert narrow.dtype == wide.dtype == np.float64
-    np.testing.assert_allclose(narrow, wide, atol=0.05)
 
 
 class Ids(torch.nn.Module):

@@ -209,6 +209,17 @@ def test_a_learner_that_keeps_state_a_weight_that_is_nan_and_weights_that_move_i
     assert measured(running, "loop") == ("loop", False)
 
 
+def test_a_learner_may_give_its_net_other_inputs_than_those_of_the_task():
+    class Halves(Prototypical):
+        def meta_loss(self, task):
+            return super().meta_loss(Task(*(Examples(part.x[:, :2], part.y) for part in task)))
+
+    torch.manual_seed(0)
+    learner = Halves(nn.Sequential(nn.Linear(2, 8), nn.LayerNorm(8)))
+    learner.input_shape = (4,)
+    assert measured(learner) == ("auto", False)
+
+
 def test_each_task_draws_from_its_own_seed_whatever_the_others_do():
     batch = tasks(3)
     drawn = map_tasks(lambda task: torch.rand(2), batch, seeds=[5, 6, 7])

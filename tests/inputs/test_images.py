@@ -302,8 +302,8 @@ def law_of_containers(examples: int):
             image = drawing(size, *levels, width=max(1, size[0] // 12)).convert("RGB" if colour else "L")
         else:
             image = noisy(seed, colour, size, levels[0] // 8)
-        if np.asarray(image).max() < 2:  # real numbers up to 1 are read as 0 to 1
-            image = image.point(lambda level: level + 2)
+        if np.asarray(image).max() < 16:  # numbers up to 1 are read as 0 to 1, 16 bits up to 4,095 as 12 bits
+            image = image.point(lambda level: level + 16)
         images = Images(channels, 28, ink)
         forms = in_containers(image, tmp_path_factory.getbasetemp() / "container.png")
         expected = images.pixels(image)

@@ -123,7 +123,7 @@ def _own(dataset: Labelled, i: int) -> Any:
     except Exception:  # any exception may come from the dataset; the item may be in none of the classes that are used
         return None
     _input(item, i)
-    if len(item) != 2:
+    if hasattr(item, "__len__") and len(item) != 2:
         return None
     with suppress(DataError):
         return _class(_part(item, 1, i), i)

@@ -332,3 +332,17 @@ def test_items_that_are_no_pair_of_input_and_class_leave_the_attribute(rest):
         targets = [0, 1] * 10
 
     assert labels_of(Known((torch.zeros(3), *rest) for _ in range(20))) == Known.targets
+
+
+def test_an_item_may_be_a_pair_by_its_numbers_alone():
+    class Pair:
+        def __init__(self, *parts):
+            self.parts = parts
+
+        def __getitem__(self, i):
+            return self.parts[i]
+
+    class Known(list):
+        targets = [0, 1] * 10
+
+    assert labels_of(Known(Pair(torch.zeros(3), i % 2) for i in range(20))) == Known.targets

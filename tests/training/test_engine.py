@@ -220,6 +220,21 @@ def test_a_learner_may_give_its_net_other_inputs_than_those_of_the_task():
     assert measured(learner) == ("auto", False)
 
 
+def test_a_net_that_returns_several_tensors_may_be_used_by_a_learner_that_takes_one():
+    class Two(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    class First(Prototypical):
+        def embed_together(self, support, query):
+            z = self.net(torch.cat([support.x, query]))[0]
+            return Examples(z[: len(support.y)], support.y), z[len(support.y) :]
+
+    learner = First(Two(4, 8))
+    learner.input_shape = (4,)
+    assert measured(learner) == ("auto", False)
+
+
 def test_each_task_draws_from_its_own_seed_whatever_the_others_do():
     batch = tasks(3)
     drawn = map_tasks(lambda task: torch.rand(2), batch, seeds=[5, 6, 7])

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -168,7 +168,8 @@ def settle(net: nn.Module, measure: Callable[[Task, Engine], list[Tensor]], task
 
 def _check_repeats(net: nn.Module, x: Tree) -> None:
     """Refuse a net that changes its weights, or gives other numbers for the same inputs and seed."""
-    answers, weights = [], _sums(net)
+    answers: list[Any] = []  # a net may return anything
+    weights = _sums(net)
     for _ in range(2):
         try:
             with seeded(0), torch.no_grad():
